@@ -1,0 +1,1 @@
+"""qianxun (千寻): ask your own documents; get answers whose citations are checked."""

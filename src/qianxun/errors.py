@@ -1,0 +1,140 @@
+"""Every error that qianxun raises on purpose, named by who can mend it.
+
+    QianxunError
+    ├── SettingsError          the operator: a setting is unknown, malformed or contradicts another
+    ├── InputError             the caller: a path, question or argument cannot be used
+    │   ├── NotFound           ... because it does not exist (or the asker may not see it)
+    │   └── UnreadableDocument ... because its bytes cannot be read as a document
+    ├── MissingExtra           the installer: an optional package is not installed
+    ├── StorageError           the operator: disk or knowledge base
+    │   ├── NewerVersion       ... made by a newer qianxun
+    │   ├── DiskFull           ... no room left
+    │   └── Damaged            ... truth or vectors cannot be read
+    ├── StaleIndex             the operator: a derived index is missing, damaged or of another encoder
+    ├── Busy                   nobody: another process is writing; try again
+    └── ModelError             the model service
+        ├── ModelUnavailable   ... cannot be reached
+        ├── ModelTimeout       ... did not answer in time
+        └── BadModelReply      ... answered something unusable
+
+An error is made from a template and its values, so that a door can say it in the reader's language;
+`str(error)` is English. `remedy` says what to do. Exit codes of the command line are here because
+programs read them like an API.
+"""
+
+from typing import ClassVar
+
+from qianxun.messages import say
+
+
+class QianxunError(Exception):
+    """An error whose message is meant for a person.
+
+    Args: a `str.format` template that says what is wrong with the value seen, `remedy` (a template
+    too) that says what to do, and the values of both.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, template: str, /, *, remedy: str = "", **values: object) -> None:
+        self.template = template
+        self.remedy = remedy
+        self.values = values
+        super().__init__(template, remedy, values)
+
+    def __str__(self) -> str:
+        return _joined(self.template.format(**self.values), self.remedy.format(**self.values))
+
+    def in_words(self) -> str:
+        """The message and its remedy in the reader's language, on one line."""
+        return _joined(say(self.template, **self.values), say(self.remedy, **self.values) if self.remedy else "")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors travel from parsing processes: exceptions pickle their positional arguments only.
+        return _rebuild, (type(self), self.template, self.remedy, self.values)
+
+
+def _rebuild(kind: type[QianxunError], template: str, remedy: str, values: dict[str, object]) -> QianxunError:
+    return kind(template, remedy=remedy, **values)
+
+
+def _joined(message: str, remedy: str) -> str:
+    return " ".join(f"{message} {remedy}".split())
+
+
+class SettingsError(QianxunError):
+    """A setting is unknown, malformed, or contradicts another."""
+
+    exit_code = 2
+
+
+class InputError(QianxunError):
+    """A path, question or argument cannot be used."""
+
+    exit_code = 2
+
+
+class NotFound(InputError):
+    """The thing named does not exist, or the asker may not see it."""
+
+    exit_code = 4
+
+
+class UnreadableDocument(InputError):
+    """The bytes of a file cannot be read as a document; `reason` in the journal."""
+
+    exit_code = 3
+
+
+class MissingExtra(QianxunError):
+    """An optional package is needed; the remedy is the exact install line."""
+
+    exit_code = 69
+
+
+class StorageError(QianxunError):
+    """The disk or the knowledge base cannot be used."""
+
+    exit_code = 74
+
+
+class NewerVersion(StorageError):
+    """The knowledge base was made by a newer qianxun."""
+
+
+class DiskFull(StorageError):
+    """No room is left where the knowledge base lies."""
+
+
+class Damaged(StorageError):
+    """The truth or the vectors cannot be read."""
+
+
+class StaleIndex(StorageError):
+    """A derived index is missing, damaged, or was made with another encoder."""
+
+    exit_code = 5
+
+
+class Busy(QianxunError):
+    """Another process is writing."""
+
+    exit_code = 75
+
+
+class ModelError(QianxunError):
+    """A model service failed."""
+
+    exit_code = 76
+
+
+class ModelUnavailable(ModelError):
+    """The model service cannot be reached."""
+
+
+class ModelTimeout(ModelError):
+    """The model service did not answer in time."""
+
+
+class BadModelReply(ModelError):
+    """The model service answered something unusable."""

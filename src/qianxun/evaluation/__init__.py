@@ -1,0 +1,1 @@
+"""Quality measured on judged questions: data sets, measures, intervals."""

@@ -1,0 +1,163 @@
+"""The seams. Each fits on a screen; every implementation passes its conformance suite in `tests/`.
+
+Built-ins and plugins are looked up by name in the entry-point groups `qianxun.loaders`,
+`qianxun.encoders`, `qianxun.indexes`, …: name → factory.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from qianxun.filters import Filter
+from qianxun.records import Hit, IndexRow, Query, RawDocument
+
+if TYPE_CHECKING:  # numpy is not needed to import qianxun, only to search
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors: TypeAlias = NDArray[np.float32]
+    Ids: TypeAlias = NDArray[np.int64]
+else:
+    Vectors = Ids = Any
+
+
+class Loader(Protocol):
+    """Reads one kind of file. Runs in a worker process with memory and time limits."""
+
+    suffixes: Sequence[str]  # lower case, with the dot
+
+    def load(self, path: Path) -> Iterable[RawDocument]:
+        """The documents in a file: one, or one per member of an archive.
+
+        Raises UnreadableDocument with the reason and the remedy.
+        """
+        ...
+
+
+class Encoder(Protocol):
+    """Text to vectors. Asymmetric: a question and a passage may be encoded differently."""
+
+    name: str
+    fingerprint: str  # changes when a passage's vector would
+    dim: int
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """(n, dim) float32, unit rows."""
+        ...
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """(n, dim) float32, unit rows; a row depends on its text alone, not on the batch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A filter to push down: the tree, and the same thing as the sorted ids of the documents it lets through.
+
+    An index uses the form it can: a dense index the ids, a lexical engine the tree.
+    """
+
+    filter: Filter
+    documents: Ids
+
+
+class Index(Protocol):
+    """Finds chunk ids. Dense and lexical alike. Knows no text, no access rule, no other index.
+
+    Changes are visible to this object's `search` after `commit`, and to other processes' objects at
+    their next `search`. A crash before `commit` returns leaves the last committed state.
+    """
+
+    name: str
+    kind: str  # "dense" or "lexical"
+
+    @property
+    def revision(self) -> int:
+        """The store's revision up to which this index is complete; 0 when new."""
+        ...
+
+    def ids(self) -> Ids:
+        """The chunk ids in it, sorted, (n,) int64."""
+        ...
+
+    def upsert(self, rows: Sequence[IndexRow]) -> None:
+        """Adds chunks. A chunk already there is replaced only if its labels differ: its text never does."""
+        ...
+
+    def remove(self, documents: Sequence[int]) -> None:
+        """Takes out every chunk of these documents; unknown ones are no error."""
+        ...
+
+    def commit(self, revision: int) -> None:
+        """Makes everything since the last commit durable and visible, as of this revision."""
+        ...
+
+    def fresh(self) -> "Index":
+        """An empty index of the same kind beside this one; its first commit replaces this one atomically.
+
+        Nothing removed is left in any byte of the files once the old ones are gone.
+        """
+        ...
+
+    def search(self, query: Query, k: int, where: Where | None = None) -> list[Hit]:
+        """At most k hits, best first; ties by ascending chunk id. Only what `where` lets through."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of files."""
+        ...
+
+
+class Reranker(Protocol):
+    """Judges how well passages answer a question."""
+
+    name: str
+
+    def score(self, question: str, passages: Sequence[str], *, instruction: str | None = None) -> Vectors:
+        """(n,) float32, P(relevant) in [0, 1], in the order given."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A turn for a generator. `role` is "system", "user" or "assistant"."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a generator chooses tokens. Temperature 0 is greedy."""
+
+    max_tokens: int = 1024
+    temperature: float = 0.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a stream; the last one has `finish_reason` ("stop" or "length") and the token counts."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    usage: tuple[int, int] | None = None  # prompt tokens, completion tokens
+
+
+class Generator(Protocol):
+    """A language model. The one asynchronous seam."""
+
+    name: str
+    context_tokens: int
+
+    def stream(
+        self, messages: Sequence[Message], *, schema: dict[str, Any] | None = None, sampling: Sampling
+    ) -> AsyncIterator[Delta]:
+        """The answer as it comes. Closing the iterator stops the model."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, exact or a safe over-estimate."""
+        ...

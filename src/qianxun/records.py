@@ -1,0 +1,315 @@
+"""The nouns, one frozen type per state, so that steps cannot be called out of order.
+
+`RawDocument` (from a loader) → `Document` (kept) → `Span` → `Chunk` → `Hit` (an index found it) →
+`Passage` (text, for this asker) → `Citation` → `Answer`. Offsets count Python characters of a
+document's cleaned text. Nothing here knows how anything is stored or found.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+# A chunk's id is its document's id and its place in it, so a document's chunks are one range of ids,
+# dropping a document needs no list of ids, and no id is ever used twice (document ids never are).
+CHUNK_BITS = 24
+MAX_CHUNKS_PER_DOCUMENT = 1 << CHUNK_BITS
+
+
+def chunk_id(document: int, ordinal: int) -> int:
+    """The id of a document's chunk; `ordinal` counts from 0."""
+    return document << CHUNK_BITS | ordinal
+
+
+def document_of(chunk: int) -> int:
+    """The id of the document that a chunk belongs to."""
+    return chunk >> CHUNK_BITS
+
+
+BlockKind = Literal["heading", "paragraph", "list", "table", "code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of a document as a loader found it, in reading order.
+
+    `level` is a heading's depth from 1. A `table` has one row a line; its first `header_lines` lines
+    are repeated as context for every chunk cut from it. `page` counts from 1. `location` is what a
+    person needs to find the place where there is no page: a slide, `Sheet1!A2:C9`.
+    """
+
+    kind: BlockKind
+    text: str
+    level: int = 0
+    page: int | None = None
+    location: str | None = None
+    header_lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RawDocument:
+    """What a loader returns: a title and blocks, which may be a generator read once (large files).
+
+    `source` is a path, or `path!member` inside an archive. `pages` is the number of pages, if any.
+    """
+
+    source: str
+    title: str
+    format: str
+    blocks: Iterable[Block]
+    pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A half-open range of characters of a document's cleaned text: start <= i < end."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A slice of a document's cleaned text, and the spans repeated before it for meaning.
+
+    `headings` (outermost first) and `header` (of the table it was cut from) are the context: encoders
+    and indexes see context and text, quotes and offsets come from `span` alone.
+    """
+
+    ordinal: int
+    span: Span
+    headings: tuple[Span, ...] = ()
+    header: Span | None = None
+    page: int | None = None
+    location: str | None = None
+
+    @property
+    def context(self) -> tuple[Span, ...]:
+        """The spans repeated before the text, in the order of the document."""
+        return (*self.headings, self.header) if self.header else self.headings
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of cleaned text and the chunks cut from it. Parts follow each other without a gap.
+
+    A chunk's span lies within its part; its context may lie in an earlier one.
+    `headings`, `header` texts are given by chunk (parallel to `chunks`) because the earlier part may
+    no longer be in memory.
+    """
+
+    start: int
+    text: str
+    chunks: tuple[Chunk, ...]
+    contexts: tuple[str, ...]
+
+    def text_of(self, index: int) -> str:
+        """The text of the chunk at this index of `chunks`."""
+        span = self.chunks[index].span
+        return self.text[span.start - self.start : span.end - self.start]
+
+
+class Status(enum.StrEnum):
+    """What became of a source."""
+
+    READY = "ready"  # read, cut and searchable
+    EMPTY = "empty"  # read, and there is no text in it
+    ATTENTION = "needs attention"  # read, but a person should look at it; not in the index
+    FAILED = "failed"  # could not be read; `reason` says why
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A source as the store keeps it. `id` is never reused; a changed file is a new id.
+
+    `digest` is the SHA-256 of the file's bytes. `modified` is the file's time in UTC, ISO 8601.
+    `chars` counts the cleaned text.
+    """
+
+    id: int
+    source: str
+    title: str
+    format: str
+    status: Status
+    reason: str
+    labels: tuple[str, ...]
+    chunks: int
+    pages: int | None
+    chars: int
+    digest: str
+    modified: str
+    added: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks. `labels` None is the administrator, who sees everything; else any shared label suffices."""
+
+    labels: frozenset[str] | None = None
+
+    @classmethod
+    def admin(cls) -> "Asker":
+        """Sees every document: the local command line and Python, unless told otherwise."""
+        return cls(None)
+
+    @classmethod
+    def of(cls, *labels: str) -> "Asker":
+        """Sees documents that carry any of these labels."""
+        return cls(frozenset(labels))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question made ready: the text as asked, its lexical terms, its vector.
+
+    `words` and `characters` are distinct folded terms (see `qianxun.text`); `vector` is `(dim,)
+    float32` of unit length, or None when only words are searched.
+    """
+
+    text: str
+    words: tuple[str, ...] = ()
+    characters: tuple[str, ...] = ()
+    vector: "object | None" = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """What an index needs to know of a chunk: never more than ids, terms, a vector and filter fields.
+
+    `text` is context and text. `vector` is `(dim,) float32` of unit length, or None for lexical indexes.
+    """
+
+    chunk: int
+    text: str
+    labels: tuple[str, ...]
+    source: str
+    title: str
+    format: str
+    modified: str
+    vector: "object | None" = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that an index found.
+
+    `score` is the engine's own: cosine, or BM25 summed over fields. `attainable` is the most that this
+    question could have scored in this index: 1.0 for cosine; for BM25 the question's idf mass, with
+    the words that occur nowhere counted in, times the gain of a saturated term. Higher is better.
+    """
+
+    chunk: int
+    score: float
+    attainable: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one stage said of a passage: its rank from 1 (None: did not find it) and its score there."""
+
+    rank: int | None
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk with its text, which this asker may read. `rank` counts from 1; `score` is the fused one in [0, 1].
+
+    `stages` maps a stage's name to what it said. `matched` are the question's terms in it.
+    `duplicates` are the sources, visible to the asker, whose passage says the same.
+    """
+
+    rank: int
+    score: float
+    chunk: int
+    document: int
+    source: str
+    title: str
+    page: int | None
+    location: str | None
+    heading: tuple[str, ...]
+    span: Span
+    text: str
+    context: str
+    labels: tuple[str, ...]
+    stages: Mapping[str, Stage]
+    matched: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Passages, best first, and how they were found. `seconds` is by stage; `degraded` names what was left out."""
+
+    query: str
+    passages: tuple[Passage, ...]
+    seconds: Mapping[str, float]
+    models: Mapping[str, str]
+    degraded: tuple[str, ...] = ()
+
+
+Support = Literal["supported", "weak", "absent"]
+Verdict = Literal["answered", "partial", "no_evidence", "ungrounded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A `[number]` of an answer: the passage it points to, the exact quote, and whether that bears the sentence.
+
+    `span` is the quote's place in the document's cleaned text. `sentence` is the answer's sentence that was checked.
+    """
+
+    number: int
+    chunk: int
+    document: int
+    source: str
+    title: str
+    page: int | None
+    location: str | None
+    heading: tuple[str, ...]
+    span: Span
+    quote: str
+    support: Support
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer and everything needed to check it."""
+
+    question: str
+    text: str
+    verdict: Verdict
+    citations: tuple[Citation, ...]
+    passages: tuple[Passage, ...]
+    seconds: Mapping[str, float]
+    models: Mapping[str, str]
+    degraded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a removal took away. `answers`, `questions`: stored answers and evaluation questions that cite it."""
+
+    documents: tuple[tuple[int, str], ...]
+    chunks: int
+    vectors: int
+    revision: int
+    answers: int = 0
+    questions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A line of the change log: since `revision` the document is there (`put`), gone (`drop`) or labelled anew."""
+
+    revision: int
+    action: Literal["put", "drop", "label"]
+    document: int
+
+
+def as_dict(record: object) -> dict[str, object]:
+    """A record as plain lists, dicts and values."""
+    return dataclasses.asdict(record)  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,1 @@
+"""Questions to passages: understand, search every index, fuse, explain."""

@@ -1,0 +1,374 @@
+"""Settings: built-in defaults < file < knowledge base < environment < command line. Read once, at a door.
+
+`Settings` is a frozen tree of dataclasses; each field's metadata holds what it means, which is also
+what `qianxun init` writes as comments and what `docs/settings.md` is checked against. This module
+reads and checks values; it makes no object and opens nothing but settings files.
+"""
+
+import dataclasses
+import difflib
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from qianxun.errors import InputError, SettingsError
+
+FILE_NAME = "qianxun.toml"
+KB_FILE_NAME = "kb.toml"
+ENVIRONMENT_PREFIX = "QIANXUN_"
+
+
+def _is(default: Any, about: str, *, at_least: float | None = None, at_most: float | None = None) -> Any:
+    metadata = {"about": about, "at_least": at_least, "at_most": at_most}
+    if isinstance(default, list):
+        return field(default_factory=lambda: tuple(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingSettings:
+    """How files are read."""
+
+    workers: int = _is(0, "parsing processes; 0 is one per processor", at_least=0, at_most=256)
+    max_seconds: float = _is(300.0, "time one file may take to parse before it is set aside", at_least=0.1)
+    max_memory_mb: int = _is(2048, "memory one parsing process may use", at_least=128)
+    max_file_mb: int = _is(2048, "largest file that is read", at_least=1)
+    ignore: tuple[str, ...] = _is(
+        [".*", "~$*", "*.tmp", "__pycache__", "node_modules"], "file and folder names that `add` skips in folders"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SplittingSettings:
+    """How text is cut into chunks."""
+
+    max_tokens: int = _is(
+        400, "largest chunk, in tokens (a CJK character is one, an English word about 1.3)", at_least=32, at_most=8192
+    )
+    overlap_sentences: int = _is(
+        0, "sentences repeated from the previous chunk when one paragraph must be cut", at_least=0, at_most=5
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """What turns text into vectors."""
+
+    name: str = _is("builtin", "encoder: `builtin`, or the name of an installed plugin")
+    batch: int = _is(512, "texts encoded at a time", at_least=1, at_most=65536)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """The derived indexes."""
+
+    dense: str = _is("faiss", "dense index: `faiss`, `exact`, or the name of an installed plugin")
+    lexical: str = _is("tantivy", "lexical index: `tantivy`, `exact-lexical`, or the name of an installed plugin")
+    exact_up_to: int = _is(20_000, "chunks up to which dense search is exact", at_least=0)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """Finding passages."""
+
+    k: int = _is(10, "passages returned", at_least=1, at_most=1000)
+    candidates: int = _is(100, "chunks each index is asked for before fusion", at_least=10, at_most=5000)
+    mode: Literal["hybrid", "lexical", "dense"] = _is("hybrid", "which indexes are asked")
+    dense_weight: float = _is(
+        0.5, "share of the dense score in the fused one; the rest is lexical", at_least=0.0, at_most=1.0
+    )
+    group_duplicates: bool = _is(True, "show passages that say the same once, naming every source")
+    max_question_chars: int = _is(4096, "longer questions are cut to this, and the result says so", at_least=16)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSettings:
+    """Answering questions."""
+
+    passages: int = _is(8, "passages an answer may quote", at_least=1, at_most=100)
+    max_sentences: int = _is(3, "sentences an extractive answer quotes at most", at_least=1, at_most=20)
+    min_support: float = _is(
+        0.5, "evidence below which `ask` finds none (0 never, 1 always)", at_least=0.0, at_most=1.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AccessSettings:
+    """Who may see what."""
+
+    default_labels: tuple[str, ...] = _is(
+        ["public"], "labels of documents added without any; empty: such documents are for administrators only"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set."""
+
+    home: str = _is("", "folder of knowledge bases and the service's data; empty: the platform's data folder")
+    kb: str = _is("default", "knowledge base used when a command names none: a name under `home`, or a folder")
+    documents: str = _is("", "folder that `qianxun add` reads when no path is given")
+    language: str = _is("", "language of messages: `en` or `zh`; empty: the locale's")
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    splitting: SplittingSettings = field(default_factory=SplittingSettings)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    index: IndexSettings = field(default_factory=IndexSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    answer: AnswerSettings = field(default_factory=AnswerSettings)
+    access: AccessSettings = field(default_factory=AccessSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key, as documentation and `init` show it."""
+
+    key: str
+    default: Any
+    about: str
+    kind: str
+
+
+def every_setting(section: type = Settings, prefix: str = "") -> Iterator[Setting]:
+    """Each key in the order of the file, sections last."""
+    hints = typing.get_type_hints(section)
+    for item in dataclasses.fields(section):
+        if not dataclasses.is_dataclass(hints[item.name]):
+            yield Setting(prefix + item.name, _default(item), item.metadata["about"], _kind_in_words(hints[item.name]))
+    for item in dataclasses.fields(section):
+        if dataclasses.is_dataclass(hints[item.name]):
+            yield from every_setting(typing.cast(type, hints[item.name]), f"{prefix}{item.name}.")
+
+
+def load_settings(
+    *,
+    config: Path | None = None,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Settings:
+    """The settings for this process.
+
+    `config` is a file given by hand, else the working directory's, else the home's. `overrides` are
+    `key=value` texts of the command line. Raises SettingsError naming the key, the value and the file.
+    """
+    values = os.environ if environ is None else environ
+    settings = Settings()
+    path = find_config(config, values, cwd)
+    if path is not None:
+        settings = merged(settings, read_toml(path), str(path))
+    variables = _variables(values)
+    if variables:
+        settings = merged(settings, variables, "environment")
+    return with_overrides(settings, overrides)
+
+
+def with_overrides(settings: Settings, overrides: Sequence[str]) -> Settings:
+    """The settings with `key=value` texts applied."""
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise SettingsError("--set {text!r} is not KEY=VALUE.", remedy="Example: --set search.k=5", text=text)
+        settings = merged(settings, _nested(key.strip(), value.strip()), "--set")
+    return settings
+
+
+def for_knowledge_base(settings: Settings, directory: Path, overrides: Sequence[str] = ()) -> Settings:
+    """The settings with the knowledge base's own `kb.toml` over them; the environment and `--set` win again."""
+    path = directory / KB_FILE_NAME
+    if not path.is_file():
+        return settings
+    settings = merged(settings, read_toml(path), str(path))
+    variables = _variables(os.environ)
+    if variables:
+        settings = merged(settings, variables, "environment")
+    return with_overrides(settings, overrides)
+
+
+def find_config(config: Path | None, environ: Mapping[str, str], cwd: Path | None = None) -> Path | None:
+    """The settings file in force, or None."""
+    if config is not None:
+        if not config.is_file():
+            raise InputError("No settings file at {path}.", remedy="Make one with `qianxun init`.", path=config)
+        return config
+    for path in ((cwd or Path.cwd()) / FILE_NAME, home_directory(Settings(), environ) / FILE_NAME):
+        if path.is_file():
+            return path
+    return None
+
+
+def home_directory(settings: Settings, environ: Mapping[str, str] | None = None) -> Path:
+    """Where knowledge bases live: the setting, `QIANXUN_HOME`, or the platform's data folder."""
+    if settings.home:
+        return Path(settings.home).expanduser()
+    chosen = (os.environ if environ is None else environ).get(ENVIRONMENT_PREFIX + "HOME")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("qianxun", appauthor=False))
+
+
+def knowledge_base_directory(settings: Settings, name: str | None = None) -> Path:
+    """The folder of a knowledge base: a path if it looks like one or exists as a folder, else a name under home."""
+    chosen = name or settings.kb
+    path = Path(chosen).expanduser()
+    if path.is_absolute() or os.sep in chosen or chosen.startswith(".") or (path / "knowledge.db").is_file():
+        return path.absolute()
+    return home_directory(settings) / "kb" / chosen
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A settings file as nested dictionaries."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            "{path} is not valid TOML: {error}.", remedy="Mend that line.", path=path, error=str(error).rstrip(".")
+        ) from error
+
+
+def merged(settings: Any, values: Mapping[str, Any], origin: str, prefix: str = "") -> Any:
+    """The settings with nested values over them, each checked against its declared type and range."""
+    hints = typing.get_type_hints(type(settings))
+    declared = {item.name: item for item in dataclasses.fields(settings)}
+    changes: dict[str, Any] = {}
+    for name, value in values.items():
+        key = prefix + name
+        if name not in declared:
+            raise _unknown(key, origin)
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint):
+            if not isinstance(value, Mapping):
+                raise SettingsError(
+                    "{origin}: {key} is a section, not a value.", remedy="Set a key inside it.", origin=origin, key=key
+                )
+            changes[name] = merged(getattr(settings, name), value, origin, key + ".")
+        else:
+            changes[name] = _checked(value, hint, declared[name], key, origin)
+    return dataclasses.replace(settings, **changes)
+
+
+def _unknown(key: str, origin: str) -> SettingsError:
+    known = [setting.key for setting in every_setting()]
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    return SettingsError(
+        "{origin}: unknown setting {key!r}.", remedy="Did you mean {near!r}?", origin=origin, key=key, near=near[0]
+    )
+
+
+def _checked(value: Any, hint: Any, item: "dataclasses.Field[Any]", key: str, origin: str) -> Any:
+    try:
+        cast = _cast(value, hint)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(
+            "{origin}: {key} = {value!r} is not {kind}.",
+            remedy="Example: {key} = {default}",
+            origin=origin,
+            key=key,
+            value=value,
+            kind=_kind_in_words(hint),
+            default=to_toml(_default(item)),
+        ) from error
+    low, high = item.metadata.get("at_least"), item.metadata.get("at_most")
+    if (low is not None and cast < low) or (high is not None and cast > high):
+        raise SettingsError(
+            "{origin}: {key} = {value} is out of range.",
+            remedy="It must be {range}.",
+            origin=origin,
+            key=key,
+            value=value,
+            range=f"{low} … {high}" if high is not None else f"≥ {low}",
+        )
+    return cast
+
+
+def _cast(value: Any, hint: Any) -> Any:
+    if typing.get_origin(hint) is Literal:
+        if value not in typing.get_args(hint):
+            raise ValueError(value)
+        return value
+    if typing.get_origin(hint) is tuple:
+        parts = [p.strip() for p in value.split(",") if p.strip()] if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple) or not all(isinstance(p, str) for p in parts):
+            raise TypeError(value)
+        return tuple(parts)
+    if hint is bool:
+        if isinstance(value, str):
+            return (
+                {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[value.lower()]
+                if value.lower() in ("true", "yes", "1", "false", "no", "0")
+                else _refuse(value)
+            )
+        return value if isinstance(value, bool) else _refuse(value)
+    if isinstance(value, bool):
+        return _refuse(value)
+    if hint in (int, float):
+        if not isinstance(value, int | float | str):
+            return _refuse(value)
+        number = float(value)
+        if number != number or (hint is int and number != int(number)):
+            return _refuse(value)
+        return hint(number)
+    return value if isinstance(value, str) else _refuse(value)
+
+
+def _refuse(value: Any) -> typing.NoReturn:
+    raise ValueError(value)
+
+
+def _kind_in_words(hint: Any) -> str:
+    if typing.get_origin(hint) is Literal:
+        return " | ".join(map(str, typing.get_args(hint)))
+    if typing.get_origin(hint) is tuple:
+        return "a list of texts"
+    if isinstance(hint, types.UnionType):
+        return str(hint)
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[hint]
+
+
+def _default(item: "dataclasses.Field[Any]") -> Any:
+    if item.default is not dataclasses.MISSING:
+        return item.default
+    assert item.default_factory is not dataclasses.MISSING
+    return item.default_factory()
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
+    """`QIANXUN_SEARCH__K=5` as {"search": {"k": "5"}}: two underscores separate section and key.
+
+    A variable that names no section and no key of ours (`QIANXUN_HOME` does) is an error as in a file.
+    """
+    values: dict[str, Any] = {}
+    for name, value in environ.items():
+        if name.startswith(ENVIRONMENT_PREFIX) and name != ENVIRONMENT_PREFIX + "HOME":
+            section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+            if key:
+                values.setdefault(section, {})[key] = value
+            else:
+                values[section] = value
+    return values
+
+
+def _nested(key: str, value: str) -> dict[str, Any]:
+    nested: Any = value
+    for part in reversed(key.split(".")):
+        nested = {part: nested}
+    return typing.cast(dict[str, Any], nested)
+
+
+def to_toml(value: Any) -> str:
+    """A setting's value as TOML text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(to_toml(v) for v in value) + "]"
+    if isinstance(value, str):
+        import json
+
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)

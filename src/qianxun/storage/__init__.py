@@ -1,0 +1,1 @@
+"""The truth in SQLite, the vectors kept beside it, and how derived indexes catch up."""

@@ -1,0 +1,95 @@
+"""Text for matching: folding, terms, sentences, numbers. Chinese and English first.
+
+Everything here is for *matching*. Shown text stays as its author wrote it; offsets always count
+Python characters of the text that was given in. This module knows nothing of documents, indexes or
+models.
+
+`fold` makes 繁體 and 简体, ＦＵＬＬ and half width, upper and lower case the same. `words` and
+`characters` cut folded text into what the lexical index stores: Han, kana and Hangul runs become
+overlapping character pairs (and, separately, single characters), which needs no dictionary, loads in
+no time and measured better than dictionary segmentation on the Chinese development sets; other
+scripts become stemmed words.
+"""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Callable
+
+# Han with extension A and compatibility forms, kana, Hangul syllables: scripts written without spaces
+# (or, for Korean, with particles glued on), where character pairs match better than words.
+CJK = "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U000323af"
+_RUN = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+")
+_CJK_CHARACTER = re.compile(rf"[{CJK}]")
+
+# English function words carry no meaning in a bag of words; the list is the one of the BM25 baselines
+# that the project compares itself with.
+STOP_WORDS = frozenset(
+    "a an and are as at be by for from has have in is it its of on or that the this to was were what "
+    "when where which who whom how why will with do does did".split()
+)
+
+
+@functools.cache
+def _to_simplified() -> Callable[[str], str]:
+    from opencc import OpenCC
+
+    convert: Callable[[str], str] = OpenCC("t2s").convert
+    return convert
+
+
+@functools.cache
+def _stem() -> Callable[[str], str]:
+    from Stemmer import Stemmer
+
+    stem: Callable[[str], str] = Stemmer("english").stemWord
+    return stem
+
+
+def has_cjk(text: str) -> bool:
+    """True if any character belongs to a script that is matched by character pairs."""
+    return _CJK_CHARACTER.search(text) is not None
+
+
+def cjk_share(text: str) -> float:
+    """The share of CJK characters among the characters that are not white space, in [0, 1]."""
+    n = sum(1 for c in text if not c.isspace())
+    return len(_CJK_CHARACTER.findall(text)) / n if n else 0.0
+
+
+def fold(text: str) -> str:
+    """The text as it is compared: NFKC, lower case, simplified characters. Lengths may change."""
+    folded = unicodedata.normalize("NFKC", text).lower()
+    return folded if folded.isascii() else _to_simplified()(folded)
+
+
+def runs(folded: str) -> list[str]:
+    """The unbroken runs of CJK characters, and the words of other scripts, in order."""
+    return _RUN.findall(folded)
+
+
+def words(folded: str) -> list[str]:
+    """Lexical terms of folded text, in order: CJK character pairs, stemmed words of other scripts.
+
+    A CJK run of one character is that character. English function words are left out, unless nothing
+    else is there ("to be or not to be" must still match itself).
+    """
+    stem = _stem()
+    found: list[str] = []
+    skipped: list[str] = []
+    for run in _RUN.findall(folded):
+        if _CJK_CHARACTER.match(run):
+            if len(run) == 1:
+                found.append(run)
+            else:
+                found += [run[i : i + 2] for i in range(len(run) - 1)]
+        elif run in STOP_WORDS:
+            skipped.append(run)
+        else:
+            found.append(stem(run))
+    return found or skipped
+
+
+def characters(folded: str) -> list[str]:
+    """The single CJK characters of folded text, in order."""
+    return _CJK_CHARACTER.findall(folded)
