@@ -1,1 +1,67 @@
 """qianxun (千寻): ask your own documents; get answers whose citations are checked."""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from qianxun.filters import And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range
+    from qianxun.ingestion import AddReport, TextItem
+    from qianxun.knowledge_base import KnowledgeBase, open
+    from qianxun.records import Answer, Asker, Citation, Document, Passage, SearchResult
+    from qianxun.settings import Settings, load_settings
+
+# Public name → the module that holds it, imported at first use so that `import qianxun` costs nothing.
+_HOME = {
+    "AddReport": "qianxun.ingestion",
+    "And": "qianxun.filters",
+    "Answer": "qianxun.records",
+    "AnyLabel": "qianxun.filters",
+    "Asker": "qianxun.records",
+    "Citation": "qianxun.records",
+    "Document": "qianxun.records",
+    "Equals": "qianxun.filters",
+    "Filter": "qianxun.filters",
+    "KnowledgeBase": "qianxun.knowledge_base",
+    "Not": "qianxun.filters",
+    "Or": "qianxun.filters",
+    "Passage": "qianxun.records",
+    "Prefix": "qianxun.filters",
+    "Range": "qianxun.filters",
+    "SearchResult": "qianxun.records",
+    "Settings": "qianxun.settings",
+    "TextItem": "qianxun.ingestion",
+    "load_settings": "qianxun.settings",
+    "open": "qianxun.knowledge_base",
+}
+__all__ = [
+    "AddReport",
+    "And",
+    "Answer",
+    "AnyLabel",
+    "Asker",
+    "Citation",
+    "Document",
+    "Equals",
+    "Filter",
+    "KnowledgeBase",
+    "Not",
+    "Or",
+    "Passage",
+    "Prefix",
+    "Range",
+    "SearchResult",
+    "Settings",
+    "TextItem",
+    "__version__",
+    "load_settings",
+    "open",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'qianxun' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -104,6 +104,10 @@ class Index(Protocol):
         """At most k hits, best first; ties by ascending chunk id. Only what `where` lets through."""
         ...
 
+    def idf(self, words: Sequence[str]) -> dict[str, float]:
+        """Folded words → inverse document frequency, > 0, for words it knows and does not; {} where there are none."""
+        ...
+
     def close(self) -> None:
         """Lets go of files."""
         ...

@@ -1,0 +1,59 @@
+# Two commands are all there is to know: `make demo` and `make test`.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null && echo $$p && break; done)
+VENV ?= .venv
+TEST_VENV ?= .venv-test
+BIN := $(VENV)/bin
+TEST_BIN := $(TEST_VENV)/bin
+PIP_FLAGS := --quiet --disable-pip-version-check
+WHAT ?=
+
+.PHONY: demo install test lint unit test-kill test-load test-quality bench docs clean help
+
+help: ## what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+
+demo: $(VENV)/.installed ## install, build a knowledge base from the sample documents, ask three questions
+	@$(BIN)/qianxun demo
+
+install: $(VENV)/.installed ## make .venv with qianxun in it
+
+$(VENV)/.installed: pyproject.toml $(shell find src/qianxun -type f -not -name '*.pyc' 2>/dev/null | sed 's/ /\\ /g')
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qianxun needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12" % sys.version_info[:2])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing qianxun into $(VENV) …"
+	@$(BIN)/python -m pip install $(PIP_FLAGS) .
+	@touch $@
+
+$(TEST_VENV)/.installed: pyproject.toml
+	@test -x $(TEST_BIN)/python || $(PYTHON) -m venv $(TEST_VENV)
+	@echo "Installing qianxun and what its tests need into $(TEST_VENV) …"
+	@$(TEST_BIN)/python -m pip install $(PIP_FLAGS) -e '.[test]'
+	@touch $@
+
+test: lint unit ## everything that must hold before a commit; WHAT=tests/test_x.py for a part
+
+lint: $(TEST_VENV)/.installed
+	@$(TEST_BIN)/ruff check .
+	@$(TEST_BIN)/ruff format --check .
+	@$(TEST_BIN)/mypy
+
+unit: $(TEST_VENV)/.installed
+	@$(TEST_BIN)/python -m pytest -m "not kill and not load and not quality" $(WHAT)
+
+test-kill: $(TEST_VENV)/.installed ## kill -9 at random moments during add, remove and compact, then compare
+	@$(TEST_BIN)/python -m pytest -m kill $(WHAT)
+
+test-load: $(TEST_VENV)/.installed ## large inputs: a 200 MB file in bounded memory
+	@$(TEST_BIN)/python -m pytest -m load $(WHAT)
+
+test-quality: $(TEST_VENV)/.installed ## retrieval quality on every development set, against its gates
+	@$(TEST_BIN)/python -m bench.retrieval
+
+bench: $(TEST_VENV)/.installed ## every speed row again
+	@$(TEST_BIN)/python -m bench.run
+
+docs: $(TEST_VENV)/.installed ## the generated pages: commands and settings
+	@$(TEST_BIN)/python tools/make_docs.py
+
+clean: ## environments and caches
+	rm -rf $(VENV) $(TEST_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,340 @@
+"""Files into a knowledge base: only what is new or changed, resumable at any moment.
+
+A file is read and cut in worker processes, written to the truth in transactions, and becomes visible
+when it is complete; then the derived stores catch up. Whatever is interrupted is either not begun,
+invisible, or done: the same command goes on from there.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from qianxun.documents import reading
+from qianxun.documents.clean import clean_block
+from qianxun.documents.dedupe import near_hash, text_hash
+from qianxun.documents.split import indexed_text, split
+from qianxun.errors import InputError
+from qianxun.ingestion.find import FoundFile, Unenterable, absolute, find_files
+from qianxun.records import Block, Document, Status
+from qianxun.settings import Settings
+from qianxun.storage.reindex import Keeping, Progress, Report, catch_up, silent
+
+logger = logging.getLogger(__name__)
+
+# The derived stores catch up when this many chunks wait, or this much time has passed: a long run is
+# searchable as it goes, and a short one commits once.
+CATCH_UP_CHUNKS = 16_384
+CATCH_UP_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class AddReport:
+    """What an `add` did. Sources with reasons for what was not indexed; counts for the rest."""
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    skipped: int = 0
+    chunks: int = 0
+    vectors: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    attention: list[tuple[str, str]] = field(default_factory=list)
+    empty: list[tuple[str, str]] = field(default_factory=list)
+    seconds: float = 0.0
+    waited_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextItem:
+    """A document given as text instead of a file."""
+
+    source: str
+    title: str
+    text: str
+
+
+@dataclass(slots=True)
+class _Writing:
+    """A document on its way into the truth."""
+
+    id: int
+    chars: int = 0
+    chunks: int = 0
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one `add`."""
+
+    keeping: Keeping
+    labels: tuple[str, ...]
+    default_labels: tuple[str, ...]
+    report: AddReport
+    progress: Report
+    started: float = field(default_factory=time.monotonic)
+    known: dict[str, Document] = field(default_factory=dict)
+    digests: dict[str, tuple[str, str]] = field(default_factory=dict)
+    writing: dict[str, _Writing] = field(default_factory=dict)
+    waiting_chunks: int = 0
+    caught_up: float = field(default_factory=time.monotonic)
+
+
+def add_files(
+    keeping: Keeping,
+    paths: Sequence[str | Path],
+    *,
+    settings: Settings,
+    labels: Sequence[str] | None = None,
+    sync: bool = False,
+    retry: bool = False,
+    wait: bool = True,
+    progress: Report = silent,
+) -> AddReport:
+    """Brings the knowledge base in step with these files and folders.
+
+    `labels` are given to every document added and replace those of unchanged ones; None keeps what is
+    there and gives new documents the default labels. `sync` also removes documents whose files are gone
+    from the given folders. `retry` reads again what failed before. Raises NotFound before anything is
+    done if a path is not there; a file that cannot be read is in the report and stops nothing.
+    """
+    roots = [absolute(path) for path in paths]
+    home = keeping.store.path.parent
+    with keeping.ingest.held(wait=wait) as waited_for:
+        run = _Run(
+            keeping,
+            labels=tuple(labels or ()),
+            default_labels=settings.access.default_labels,
+            report=AddReport(waited_for=waited_for),
+            progress=progress,
+        )
+        found = list(find_files(roots, ignore=settings.reading.ignore, without=home))
+        with keeping.write.held():
+            keeping.store.abandon()
+        run.known = keeping.store.by_source([str(f.path) for f in found])
+        jobs = _jobs(run, found, retry)
+        done = 0
+        for message in reading.read_all(jobs, settings.reading, settings.splitting):
+            _take(run, message)
+            done += isinstance(message.events[-1], reading.Ended)
+            elapsed = time.monotonic() - run.started
+            progress(Progress("reading", done + run.report.unchanged, len(found), message.job.source, elapsed))
+            _catch_up_if_due(run)
+        if sync:
+            _remove_vanished(run, roots, {str(f.path) for f in found if isinstance(f, FoundFile)})
+        catch_up(keeping, progress)
+    return _finished(run)
+
+
+def add_texts(
+    keeping: Keeping,
+    items: Iterable[TextItem],
+    *,
+    settings: Settings,
+    labels: Sequence[str] | None = None,
+    wait: bool = True,
+    progress: Report = silent,
+) -> AddReport:
+    """Adds documents given as text, through the same cutting, store and indexes as files.
+
+    The title, if any, becomes the document's heading.
+    """
+    with keeping.ingest.held(wait=wait) as waited_for:
+        run = _Run(
+            keeping,
+            labels=tuple(labels or ()),
+            default_labels=settings.access.default_labels,
+            report=AddReport(waited_for=waited_for),
+            progress=progress,
+        )
+        with keeping.write.held():
+            keeping.store.abandon()
+        for number, batch in enumerate(_batches(items, 256)):
+            with keeping.write.held():
+                run.known = keeping.store.by_source([item.source for item in batch])
+                with keeping.store.transaction():
+                    for item in batch:
+                        _add_text(run, item, settings)
+            elapsed = time.monotonic() - run.started
+            progress(Progress("reading", number * 256 + len(batch), None, batch[-1].source, elapsed))
+            _catch_up_if_due(run)
+        catch_up(keeping, progress)
+    return _finished(run)
+
+
+def _add_text(run: _Run, item: TextItem, settings: Settings) -> None:
+    if not item.source:
+        raise InputError("A text needs a source name.", remedy="Give each item a source.")
+    digest = text_hash(f"{item.title}\n{item.text}").hex()
+    known = run.known.get(item.source)
+    if known is not None and known.digest == digest:
+        _keep(run, known)
+        return
+    job = reading.ReadJob(item.source, Path(item.source))
+    run.digests[item.source] = (digest, "")
+    heading = [Block("heading", item.title, level=1)] if item.title.strip() else []
+    paragraphs = [Block("paragraph", text) for text in item.text.split("\n\n")]
+    blocks = [b for b in map(clean_block, [*heading, *paragraphs]) if b is not None and b.text]
+    _apply(run, job, reading.Opened(item.title or item.source, "text", None))
+    for part in split(blocks, settings.splitting):
+        texts = [indexed_text(part.contexts[i], part.text_of(i)) for i in range(len(part.chunks))]
+        hashes = tuple(map(text_hash, texts))
+        near = tuple(near_hash(part.text_of(i)) for i in range(len(part.chunks)))
+        _apply(run, job, reading.PartRead(part, hashes, near))
+    n_chunks = run.writing[item.source].chunks
+    _apply(run, job, reading.Ended(Status.READY if n_chunks else Status.EMPTY, ""))
+
+
+def _jobs(run: _Run, found: Sequence[FoundFile | Unenterable], retry: bool) -> Iterator[reading.ReadJob]:
+    """The files that must be read, in order; everything else is counted."""
+    for file in found:
+        if isinstance(file, Unenterable):
+            reason = f"{file.path}: {file.reason}"
+            run.report.failed.append((str(file.path), reason))
+            continue
+        if not file.named and not reading.is_supported(file.path):
+            run.report.skipped += 1
+            continue
+        source = str(file.path)
+        try:
+            digest = reading.file_digest(file.path)
+            seconds = file.path.stat().st_mtime
+        except OSError:
+            # The worker says why it cannot be read, in the same words as for any other file.
+            run.digests[source] = ("", "")
+            yield reading.ReadJob(source, file.path)
+            continue
+        known = run.known.get(source)
+        if known is not None and known.digest == digest and not (retry and known.status is not Status.READY):
+            _keep(run, known)
+            continue
+        modified = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        run.digests[source] = (digest, modified)
+        yield reading.ReadJob(source, file.path)
+
+
+def _keep(run: _Run, known: Document) -> None:
+    """Counts an unchanged document, and labels it anew if other labels were asked for."""
+    if run.labels and set(run.labels) != set(known.labels):
+        with run.keeping.write.held():
+            run.keeping.store.label([known.id], add=run.labels, remove=set(known.labels) - set(run.labels))
+    _note_status(run, known.source, known.status, known.reason)
+    run.report.unchanged += 1
+
+
+def _take(run: _Run, message: reading.ReadEvents) -> None:
+    """Writes what a worker read: all of a small document, or a piece of a large one, in one transaction."""
+    with run.keeping.write.held(), run.keeping.store.transaction():
+        for event in message.events:
+            _apply(run, message.job, event)
+
+
+def _apply(run: _Run, job: reading.ReadJob, event: reading.Event) -> None:
+    store, source = run.keeping.store, job.source
+    match event:
+        case reading.Opened(title, format, pages):
+            digest, modified = run.digests[source]
+            store.note(source, "reading")
+            id_ = store.begin(source, title=title, format=format, pages=pages, digest=digest, modified=modified)
+            run.writing[source] = _Writing(id_)
+        case reading.PartRead(part, hashes, near):
+            writing = run.writing[source]
+            store.add_part(writing.id, part, hashes, near, writing.chunks)
+            writing.chars += len(part.text)
+            writing.chunks += len(part.chunks)
+        case reading.Ended(status, reason):
+            _end(run, job, status, reason)
+
+
+def _end(run: _Run, job: reading.ReadJob, status: Status, reason: str) -> None:
+    store, source = run.keeping.store, job.source
+    digest, modified = run.digests.pop(source)
+    known = run.known.get(source)
+    writing = run.writing.pop(source, None)
+    _note_status(run, source, status, reason)
+    if status in (Status.FAILED, Status.ATTENTION):
+        if writing is not None:
+            store.abandon([writing.id])
+            writing = None
+        if known is not None and known.status is Status.READY:
+            # What was readable before stays searchable; the journal says that it is not the file's present state.
+            store.note(source, "failed", reason)
+            return
+    if writing is None:
+        title, format = job.path.stem, job.path.suffix.lstrip(".").lower()
+        id_ = store.begin(source, title=title, format=format, pages=None, digest=digest, modified=modified)
+        writing = _Writing(id_)
+    given = run.labels or (() if known is not None else run.default_labels)
+    store.publish(writing.id, status=status, reason=reason, labels=given, chars=writing.chars, chunks=writing.chunks)
+    if status is Status.READY:
+        if known is None or known.status is not Status.READY:
+            run.report.added += 1
+        else:
+            run.report.replaced += 1
+        run.report.chunks += writing.chunks
+        run.waiting_chunks += writing.chunks
+
+
+def _note_status(run: _Run, source: str, status: Status, reason: str) -> None:
+    lists = {
+        Status.FAILED: run.report.failed,
+        Status.ATTENTION: run.report.attention,
+        Status.EMPTY: run.report.empty,
+    }
+    if status in lists:
+        lists[status].append((source, reason))
+
+
+def _catch_up_if_due(run: _Run) -> None:
+    waited = time.monotonic() - run.caught_up
+    if run.waiting_chunks >= CATCH_UP_CHUNKS or (run.waiting_chunks and waited >= CATCH_UP_SECONDS):
+        catch_up(run.keeping, run.progress)
+        run.waiting_chunks = 0
+        run.caught_up = time.monotonic()
+
+
+def _remove_vanished(run: _Run, roots: Sequence[Path], present: set[str]) -> None:
+    """Removes documents below the given folders whose files are gone. A folder that is itself gone raised before."""
+    from qianxun.filters import Or, Prefix
+    from qianxun.records import Asker
+
+    folders = [root for root in roots if root.is_dir()]
+    below = Or(tuple(Prefix("source", f"{str(folder).rstrip('/')}/") for folder in folders))
+    gone = [
+        document.id
+        for document in run.keeping.store.documents(Asker.admin(), below)
+        if document.source not in present and not Path(document.source).exists()
+    ]
+    if gone:
+        with run.keeping.write.held():
+            run.keeping.store.drop(gone)
+    run.report.removed = len(gone)
+
+
+def _finished(run: _Run) -> AddReport:
+    run.report.vectors = run.keeping.vectors_made
+    run.report.seconds = time.monotonic() - run.started
+    logger.info(
+        "added %d, replaced %d, unchanged %d, removed %d, failed %d in %.1f s",
+        run.report.added,
+        run.report.replaced,
+        run.report.unchanged,
+        run.report.removed,
+        len(run.report.failed),
+        run.report.seconds,
+    )
+    return run.report
+
+
+def _batches(items: Iterable[TextItem], size: int) -> Iterator[list[TextItem]]:
+    batch: list[TextItem] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,163 @@
+"""Upkeep: finish what was interrupted, verify every derived store against the truth, mend, compact."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from qianxun.errors import Busy
+from qianxun.protocols import Index
+from qianxun.records import CHUNK_BITS, document_of
+from qianxun.storage.reindex import Keeping, Progress, Report, catch_up, rebuild_index, silent
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that contradicts the truth. `kind` is `orphan`, `gap`, `behind`, `unfinished`, `damaged` or `text`."""
+
+    kind: str
+    where: str
+    name: str
+    detail: str
+
+
+@dataclass(slots=True)
+class CheckReport:
+    """What was compared, and every contradiction by name."""
+
+    problems: list[Problem] = field(default_factory=list)
+    checked: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def recover(keeping: Keeping, progress: Report = silent) -> bool:
+    """Finishes what an interrupted process left behind; False if a running one is at it."""
+    try:
+        with keeping.ingest.held(wait=False):
+            with keeping.write.held():
+                keeping.store.abandon()
+            catch_up(keeping, progress)
+        return True
+    except Busy:
+        return False
+
+
+def check(keeping: Keeping, *, progress: Report = silent) -> CheckReport:
+    """Compares truth, vectors and every index in both directions. Interrupted work is finished first.
+
+    Raises Busy while an `add` is running: a comparison with moving things proves nothing.
+    """
+    started = time.monotonic()
+    report = CheckReport()
+    with keeping.ingest.held(wait=False):
+        with keeping.write.held():
+            keeping.store.abandon()
+        catch_up(keeping, progress)
+        with keeping.write.held():
+            report.problems += _truth(keeping, report, progress)
+            report.problems += _vectors(keeping, report)
+            for index in keeping.indexes:
+                report.problems += _index(keeping, index, report)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _truth(keeping: Keeping, report: CheckReport, progress: Report) -> Iterator[Problem]:
+    store = keeping.store
+    for kind, document, detail in store.inconsistencies():
+        kind = kind if kind in ("damaged", "unfinished") else "orphan"
+        yield Problem(kind, store.path.name, _name(keeping, document), detail)
+    live = store.live_documents()
+    started, chunks = time.monotonic(), 0
+    for done, document in enumerate(live, start=1):
+        text = store.text(document)
+        for chunk in store.chunks(document):
+            chunks += 1
+            if not chunk.text or text[chunk.span.start : chunk.span.end] != chunk.text:
+                yield Problem("text", store.path.name, _name(keeping, document), f"chunk {chunk.id} is no slice of it")
+        progress(Progress("checking", done, len(live), "", time.monotonic() - started))
+    report.checked.update(documents=len(live), chunks=chunks)
+
+
+def _vectors(keeping: Keeping, report: CheckReport) -> Iterator[Problem]:
+    wanted, kept = keeping.store.hashes(), keeping.vectors.hashes()
+    report.checked["vectors"] = len(kept)
+    where = f"vectors/{keeping.vectors.path.name}"
+    for hash_ in sorted(kept - wanted):
+        yield Problem("orphan", where, hash_.hex(), "vector of no chunk")
+    for hash_ in sorted(wanted - kept):
+        yield Problem("gap", where, hash_.hex(), "chunk without a vector")
+    for hash_ in keeping.vectors.wrong_size():
+        yield Problem("damaged", where, hash_.hex(), "vector of the wrong size")
+
+
+def _index(keeping: Keeping, index: Index, report: CheckReport) -> Iterator[Problem]:
+    import numpy as np
+
+    if index.revision != keeping.store.revision:
+        detail = f"at revision {index.revision} of {keeping.store.revision}"
+        yield Problem("behind", index.name, index.name, detail)
+    live = keeping.store.live_documents()
+    ranges = [np.arange(n, dtype=np.int64) + (document << CHUNK_BITS) for document, n in live.items()]
+    wanted = np.concatenate(ranges) if ranges else np.zeros(0, dtype=np.int64)
+    kept = index.ids()
+    report.checked[index.name] = len(kept)
+    for chunk in np.setdiff1d(kept, wanted).tolist():
+        yield Problem("orphan", index.name, _name(keeping, document_of(chunk)), f"chunk {chunk} is not in the truth")
+    for chunk in np.setdiff1d(wanted, kept).tolist():
+        yield Problem("gap", index.name, _name(keeping, document_of(chunk)), f"chunk {chunk} is not in the index")
+    if len(kept) != len(np.unique(kept)):
+        yield Problem("orphan", index.name, index.name, "some chunks are in it more than once")
+
+
+def _name(keeping: Keeping, document: int) -> str:
+    found = keeping.store.labels_of([document])
+    return found[document].source if document in found else f"document {document}"
+
+
+def rebuild(keeping: Keeping, *, progress: Report = silent, wait: bool = True) -> dict[str, int]:
+    """Makes every index anew from the truth, and every vector that is missing or damaged."""
+    with _everything(keeping, wait):
+        keeping.store.abandon()
+        wanted = keeping.store.hashes()
+        surplus = sorted(keeping.vectors.hashes() - wanted) + keeping.vectors.wrong_size()
+        before = keeping.vectors_made
+        orphans = keeping.vectors.remove(surplus)
+        keeping.store.forget_done(keeping.store.forgotten(1 << 30))
+        for position in range(len(keeping.indexes)):
+            rebuild_index(keeping, position, progress)
+        _prune(keeping)
+    counts = keeping.store.counts()
+    return {"chunks": counts["chunks"], "vectors_made": keeping.vectors_made - before, "vectors_removed": orphans}
+
+
+def compact(keeping: Keeping, *, progress: Report = silent, wait: bool = True) -> None:
+    """Rewrites every file so that nothing removed is left in any byte, and frees the room."""
+    started = time.monotonic()
+    with _everything(keeping, wait):
+        keeping.store.abandon()
+        catch_up(keeping, progress)
+        steps = 2 + len(keeping.indexes)
+        for position, index in enumerate(list(keeping.indexes)):
+            progress(Progress("compacting", position, steps, index.name, time.monotonic() - started))
+            rebuild_index(keeping, position)
+        progress(Progress("compacting", steps - 2, steps, "vectors", time.monotonic() - started))
+        keeping.vectors.compact()
+        _prune(keeping)
+        progress(Progress("compacting", steps - 1, steps, "text", time.monotonic() - started))
+        keeping.store.compact()
+        progress(Progress("compacting", steps, steps, "", time.monotonic() - started))
+
+
+def _prune(keeping: Keeping) -> None:
+    keeping.store.prune_changes(min(index.revision for index in keeping.indexes))
+
+
+@contextmanager
+def _everything(keeping: Keeping, wait: bool) -> Iterator[None]:
+    with keeping.ingest.held(wait=wait), keeping.write.held():
+        yield

@@ -1,0 +1,386 @@
+"""The Python door: a knowledge base as one object.
+
+    import qianxun
+
+    with qianxun.open("kb") as kb:
+        kb.add(["documents/"])
+        for passage in kb.search("报销标准").passages:
+            print(passage.rank, passage.source, passage.text)
+        print(kb.ask("How much is the on-call stipend?").text)
+
+Python is the administrator unless an `asker` says otherwise. Parts are made at first use: listing
+documents loads no encoder. One object may be used by several threads; many processes may read while
+one writes.
+"""
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from qianxun import assemble
+from qianxun.errors import Damaged, InputError, NotFound, StaleIndex
+from qianxun.filters import Filter
+from qianxun.records import (
+    MAX_CHUNKS_PER_DOCUMENT,
+    Answer,
+    Asker,
+    Document,
+    Passage,
+    Receipt,
+    SearchResult,
+    document_of,
+)
+from qianxun.settings import KB_FILE_NAME, Settings, for_knowledge_base, load_settings, to_toml
+from qianxun.storage.store import Store, StoredChunk
+
+# The writing flows, the search flow and their libraries are imported by the methods that need them:
+# `import qianxun` and listing documents stay fast.
+
+logger = logging.getLogger(__name__)
+
+
+def open(
+    path: str | Path,
+    *,
+    settings: Settings | None = None,
+    overrides: Sequence[str] = (),
+    create: bool = True,
+    wait: bool = True,
+) -> "KnowledgeBase":
+    """The knowledge base in a folder, made if it is not there and `create` is True.
+
+    `settings` are read as usual when not given; the knowledge base's own `kb.toml` goes over them, and
+    the environment and `overrides` (`key=value` texts) over both. `wait` False makes writing raise Busy
+    instead of waiting for another writer. Raises NotFound, NewerVersion, Damaged, SettingsError.
+    """
+    directory = Path(path).expanduser().absolute()
+    given = settings if settings is not None else load_settings(overrides=overrides)
+    store = Store(directory, create=create)
+    kb_file = directory / KB_FILE_NAME
+    if not kb_file.exists() and store.revision == 0:
+        with contextlib.suppress(PermissionError):
+            kb_file.write_text(_own_settings(given), encoding="utf-8")
+    return KnowledgeBase(directory, store, for_knowledge_base(given, directory, overrides), wait=wait)
+
+
+class KnowledgeBase:
+    """Documents, and everything that can be asked of them."""
+
+    def __init__(self, directory: Path, store: Store, settings: Settings, *, wait: bool = True) -> None:
+        self.directory = directory
+        self.settings = settings
+        self.wait = wait
+        self._store = store
+        self._made: dict[str, Any] = {}
+        self._guard = threading.RLock()
+
+    def __enter__(self) -> "KnowledgeBase":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of files and threads."""
+        with self._guard:
+            self._let_go()
+            self._store.close()
+
+    # -- writing -------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        paths: Sequence[str | Path] | str | Path,
+        *,
+        labels: Sequence[str] | None = None,
+        sync: bool = False,
+        retry: bool = False,
+        progress: Any = None,
+    ) -> Any:
+        """Brings the knowledge base in step with files and folders; returns an AddReport.
+
+        See `qianxun.ingestion.add_files` for what each argument does.
+        """
+        from qianxun import ingestion
+
+        return ingestion.add_files(
+            self._keeping,
+            [paths] if isinstance(paths, str | Path) else list(paths),
+            settings=self.settings,
+            labels=labels,
+            sync=sync,
+            retry=retry,
+            wait=self.wait,
+            progress=progress or _silent,
+        )
+
+    def add_texts(self, items: Iterable[Any], *, labels: Sequence[str] | None = None, progress: Any = None) -> Any:
+        """Adds `qianxun.TextItem(source, title, text)`s; returns an AddReport."""
+        from qianxun import ingestion
+
+        return ingestion.add_texts(
+            self._keeping, items, settings=self.settings, labels=labels, wait=self.wait, progress=progress or _silent
+        )
+
+    def matching(self, what: Sequence[str | int | Path]) -> list[Document]:
+        """The documents that ids, paths, folders or globs mean. Raises NotFound."""
+        from qianxun.ingestion.remove import select
+
+        return select(self._store, what, Asker.admin())
+
+    def remove(self, what: Sequence[str | int | Path], *, progress: Any = None) -> Receipt:
+        """Removes documents by id, path, folder or glob, and says what went. Raises NotFound."""
+        from qianxun import ingestion
+
+        return ingestion.remove_documents(self._keeping, self.matching(what), progress=progress or _silent)
+
+    def label(
+        self, what: Sequence[str | int | Path], *, add: Sequence[str] = (), remove: Sequence[str] = ()
+    ) -> list[Document]:
+        """Adds and removes labels, in force from the next query on; returns the documents as they are now."""
+        from qianxun.storage.reindex import catch_up
+
+        if any(not label.strip() or "," in label for label in (*add, *remove)):
+            raise InputError(
+                "A label must be a word without commas; seen: {labels!r}.",
+                remedy="Example: --add hr",
+                labels=[*add, *remove],
+            )
+        chosen = [document.id for document in self.matching(what)]
+        keeping = self._keeping
+        with keeping.write.held(wait=self.wait):
+            self._store.label(chosen, add=add, remove=remove)
+        catch_up(keeping)
+        return [self._store.document(id_, Asker.admin()) for id_ in chosen]
+
+    # -- asking --------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        query: str,
+        *,
+        k: int | None = None,
+        mode: str | None = None,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        where: Filter | None = None,
+    ) -> SearchResult:
+        """At most k passages, best first. `mode` is hybrid, lexical or dense. Raises InputError, StaleIndex."""
+        return self._searcher.search(query, asker=asker, k=k, mode=mode, where=where)  # type: ignore[no-any-return]
+
+    def ask(
+        self,
+        question: str,
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        where: Filter | None = None,
+    ) -> Answer:
+        """An answer whose citations are checked. Not to be called from within a running event loop."""
+        from qianxun.answering.answer import answer
+
+        searcher = self._searcher
+        found = searcher.search(question, asker=asker, k=max(self.settings.answer.passages, 1), where=where)
+        return asyncio.run(
+            answer(
+                question.strip(),
+                found,
+                generator=None,
+                encoder=searcher.encoder,
+                term_weights=searcher.term_weights(question),
+                settings=self.settings.answer,
+                n_documents=self._store.count(asker, where),
+            )
+        )
+
+    # -- looking -------------------------------------------------------------------------------------
+
+    def documents(
+        self,
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        where: Filter | None = None,
+    ) -> list[Document]:
+        """The documents that the asker may see, by source."""
+        return self._store.documents(asker, where)
+
+    def document(self, id: int, *, asker: Asker = Asker.admin()) -> Document:  # noqa: B008 (frozen)
+        """One document. Raises NotFound."""
+        return self._store.document(id, asker)
+
+    def text(self, id: int, *, asker: Asker = Asker.admin()) -> str:  # noqa: B008 (frozen)
+        """The cleaned text of a document. Raises NotFound."""
+        return self._store.text(self._store.document(id, asker).id)
+
+    def chunks(self, id: int, *, asker: Asker = Asker.admin()) -> list[Passage]:  # noqa: B008 (frozen)
+        """What a document was cut into, in reading order; or the one chunk with this id. Raises NotFound."""
+        if id >= MAX_CHUNKS_PER_DOCUMENT:
+            document = self._store.document(document_of(id), asker)
+            found = self._store.passages([id], None)
+            if id not in found:
+                raise NotFound("There is no chunk {id}.", remedy="`qianxun search` shows the ids.", id=id)
+            return [_as_passage(1, document, found[id][1])]
+        document = self._store.document(id, asker)
+        return [_as_passage(rank, document, c) for rank, c in enumerate(self._store.chunks(document.id), start=1)]
+
+    def info(self) -> dict[str, Any]:
+        """What is in the knowledge base and what serves it; opens indexes but no document."""
+        counts = self._store.counts()
+        chunks = counts.pop("chunks")
+        model = assemble.encoder(self.settings)
+        indexes: dict[str, Any] = {}
+        for name in (self.settings.index.dense, self.settings.index.lexical):
+            try:
+                index = assemble.index(self.directory, name, model, self.settings, read_only=True)
+            except StaleIndex as error:
+                indexes[name] = {"problem": str(error)}
+                continue
+            with contextlib.closing(index):
+                indexes[name] = {
+                    "revision": index.revision,
+                    "chunks": len(index.ids()),
+                    "reason": getattr(index, "reason", ""),
+                    "bytes": _bytes_below(assemble.index_directory(self.directory, name)),
+                }
+        return {
+            "directory": str(self.directory),
+            "documents": counts,
+            "chunks": chunks,
+            "revision": self._store.revision,
+            "encoder": {"name": model.name, "fingerprint": model.fingerprint, "dim": model.dim},
+            "generator": None,
+            "indexes": indexes,
+            "unfinished": [entry.source for entry in self._store.journal()],
+            "bytes": _bytes_below(self.directory),
+            "free_bytes": shutil.disk_usage(self.directory).free,
+        }
+
+    # -- upkeep --------------------------------------------------------------------------------------
+
+    def check(self, *, progress: Any = None) -> Any:
+        """Verifies every derived store against the truth, in both directions; returns a CheckReport.
+
+        Interrupted work is finished first. Raises Busy while an `add` is running.
+        """
+        from qianxun import ingestion
+
+        return ingestion.check(self._keeping, progress=progress or _silent)
+
+    def rebuild(self, *, progress: Any = None) -> dict[str, Any]:
+        """Mends everything derived: damaged, missing or stale files are made again from the truth."""
+        from qianxun import ingestion
+
+        with self._guard:
+            reset = self._reset_unusable()
+            done = ingestion.rebuild(self._keeping, progress=progress or _silent, wait=self.wait)
+        return {**done, "reset": reset}
+
+    def compact(self, *, progress: Any = None) -> dict[str, Any]:
+        """Rewrites every file so that nothing removed is left in any byte, and frees the room."""
+        from qianxun import ingestion
+
+        before = _bytes_below(self.directory)
+        keeping = self._keeping
+        ingestion.compact(keeping, progress=progress or _silent, wait=self.wait)
+        # Vectors of other encoders serve nobody any more and may hold removed text's.
+        for path in assemble.vectors_directory(self.directory).glob("*.db*"):
+            if not path.name.startswith(keeping.vectors.path.name):
+                path.unlink(missing_ok=True)
+        return {"bytes_before": before, "bytes_after": _bytes_below(self.directory)}
+
+    # -- parts ---------------------------------------------------------------------------------------
+
+    @property
+    def _keeping(self) -> Any:
+        with self._guard:
+            if "keeping" not in self._made:
+                self._made["keeping"] = assemble.keeping(self.directory, self._store, self.settings)
+            return self._made["keeping"]
+
+    @property
+    def _searcher(self) -> Any:
+        with self._guard:
+            if "searcher" not in self._made:
+                self._made["searcher"] = assemble.searcher(self.directory, self._store, self.settings)
+            return self._made["searcher"]
+
+    def _let_go(self) -> None:
+        keeping, searcher = self._made.pop("keeping", None), self._made.pop("searcher", None)
+        for index in [*(keeping.indexes if keeping else ()), *(searcher.indexes if searcher else ())]:
+            index.close()
+        if keeping is not None:
+            keeping.vectors.close()
+
+    def _reset_unusable(self) -> list[str]:
+        """Puts aside derived files that cannot even be opened; `rebuild` makes them again."""
+        self._let_go()
+        reset: list[str] = []
+        model = assemble.encoder(self.settings)
+        for name in (self.settings.index.dense, self.settings.index.lexical):
+            try:
+                with contextlib.closing(assemble.index(self.directory, name, model, self.settings)) as index:
+                    index.ids()
+            except StaleIndex as error:
+                logger.warning("%s", error)
+                shutil.rmtree(assemble.index_directory(self.directory, name), ignore_errors=True)
+                reset.append(name)
+        try:
+            with contextlib.closing(assemble.vectors(self.directory, model)) as vectors:
+                vectors.verify()
+        except Damaged as error:
+            logger.warning("%s", error)
+            for path in assemble.vectors_directory(self.directory).glob(f"{model.fingerprint}.db*"):
+                path.unlink()
+            reset.append("vectors")
+        return reset
+
+
+def _own_settings(settings: Settings) -> str:
+    """What a new knowledge base remembers of the settings that made it, because its data depend on them."""
+    lines = ["# Settings that belong to this knowledge base's data. They go over qianxun.toml.", ""]
+    for section, keys in (("encoder", ("name",)), ("splitting", ("max_tokens", "overlap_sentences"))):
+        lines.append(f"[{section}]")
+        lines += [f"{key} = {to_toml(getattr(getattr(settings, section), key))}" for key in keys]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _as_passage(rank: int, document: Document, chunk: StoredChunk) -> Passage:
+    return Passage(
+        rank=rank,
+        score=0.0,
+        chunk=chunk.id,
+        document=document.id,
+        source=document.source,
+        title=document.title,
+        page=chunk.page,
+        location=chunk.location,
+        heading=chunk.heading,
+        span=chunk.span,
+        text=chunk.text,
+        context=chunk.context,
+        labels=document.labels,
+        stages={},
+    )
+
+
+def _bytes_below(directory: Path) -> int:
+    return sum(size for size in _sizes(directory))
+
+
+def _sizes(directory: Path) -> Iterator[int]:
+    for path in directory.rglob("*"):
+        # A file may go while we look.
+        with contextlib.suppress(OSError):
+            if path.is_file():
+                yield path.stat().st_size
+
+
+def _silent(progress: object) -> None:
+    """Reports to nobody."""

@@ -1,0 +1,182 @@
+"""A question to passages: understand → encode → each index → fuse → the store's gate → passages.
+
+Every flow that shows text goes through here, with an asker. Indexes give ids; text comes only from
+the store, which applies the asker's filter again, so a stale index can lose recall for a moment but
+never show what is deleted or forbidden.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from qianxun.documents.dedupe import say_the_same
+from qianxun.errors import InputError
+from qianxun.filters import Filter, visible_to
+from qianxun.protocols import Encoder, Index, Where
+from qianxun.records import Asker, Document, Hit, Passage, Query, SearchResult
+from qianxun.retrieval.fuse import Fused, fuse
+from qianxun.retrieval.understand import cut_question, matched_terms, understand
+from qianxun.settings import SearchSettings
+from qianxun.storage.store import Store, StoredChunk
+
+logger = logging.getLogger(__name__)
+
+LEGS: Mapping[str, tuple[str, ...]] = {"hybrid": ("dense", "lexical"), "dense": ("dense",), "lexical": ("lexical",)}
+
+
+@dataclass(slots=True)
+class Clock:
+    """Seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """Everything a search needs. `encoder` is only asked when a dense index is."""
+
+    store: Store
+    indexes: Sequence[Index]
+    encoder: Encoder
+    settings: SearchSettings
+    models: Mapping[str, str]
+    threads: Executor | None = None
+
+    def search(
+        self,
+        question: str,
+        *,
+        asker: Asker,
+        k: int | None = None,
+        mode: str | None = None,
+        where: Filter | None = None,
+    ) -> SearchResult:
+        """At most k passages that the asker may read, best first.
+
+        Raises InputError for an empty question, a k below 1 or an unknown mode.
+        """
+        k = self.settings.k if k is None else k
+        if k < 1:
+            raise InputError("k is {k}, but at least one passage must be asked for.", remedy="Use -k 1 or more.", k=k)
+        legs = _legs(mode or self.settings.mode)
+        clock, degraded = Clock(), list[str]()
+        text, cut = cut_question(question, self.settings.max_question_chars)
+        if cut:
+            degraded.append(f"question: cut to its first {self.settings.max_question_chars} characters")
+        allowed = visible_to(asker, where)
+        with clock.stage("encode"):
+            query = understand(text, self.encoder if "dense" in legs else None)
+        with clock.stage("filter"):
+            pushed = Where(allowed, self.store.matching(allowed)) if allowed is not None else None
+        hits = self._ask_indexes(query, legs, max(self.settings.candidates, k), pushed, clock)
+        with clock.stage("fuse"):
+            fused = fuse(hits, dense_weight=self.settings.dense_weight)
+        with clock.stage("read"):
+            passages = self._passages(query, fused, k, allowed)
+        logger.info("search: %d passages, %s", len(passages), _in_milliseconds(clock.seconds))
+        return SearchResult(text, tuple(passages), clock.seconds, self.models, tuple(degraded))
+
+    def term_weights(self, question: str) -> dict[str, float]:
+        """The question's words → their inverse document frequency in the lexical index."""
+        query = understand(question, None)
+        weights: dict[str, float] = {}
+        for index in self.indexes:
+            weights.update(index.idf(query.words))
+        return weights
+
+    def _ask_indexes(
+        self, query: Query, legs: Sequence[str], k: int, where: Where | None, clock: Clock
+    ) -> dict[str, list[Hit]]:
+        def ask(index: Index) -> list[Hit]:
+            with clock.stage(index.kind):
+                return index.search(query, k, where)
+
+        asked = [index for index in self.indexes if index.kind in legs]
+        if self.threads is not None and len(asked) > 1:
+            return dict(zip([i.kind for i in asked], self.threads.map(ask, asked), strict=True))
+        return {index.kind: ask(index) for index in asked}
+
+    def _passages(self, query: Query, fused: Sequence[Fused], k: int, allowed: Filter | None) -> list[Passage]:
+        """The best k that exist and are allowed; passages that say the same count once."""
+        group = self.settings.group_duplicates
+        kept: list[tuple[Fused, Document, StoredChunk]] = []
+        sources: list[list[str]] = []
+        at = 0
+        while at < len(fused) and (len(kept) < k or at == 0):
+            batch = fused[at : at + k + (k // 2 if group else 0) + 2]
+            at += len(batch)
+            found = self.store.passages([f.chunk for f in batch], allowed)
+            for item in batch:
+                if item.chunk not in found:
+                    continue
+                document, chunk = found[item.chunk]
+                twin = _twin(chunk, kept) if group else None
+                if twin is not None:
+                    if document.source not in (kept[twin][1].source, *sources[twin]):
+                        sources[twin].append(document.source)
+                elif len(kept) < k:
+                    kept.append((item, document, chunk))
+                    sources.append([])
+        # Equal scores are ordered by what does not depend on the order of ingestion.
+        order = sorted(range(len(kept)), key=lambda i: (-kept[i][0].score, kept[i][1].source, kept[i][2].span))
+        return [
+            _passage(rank, *kept[i], matched_terms(query, kept[i][2].context + "\n" + kept[i][2].text), sources[i])
+            for rank, i in enumerate(order, start=1)
+        ]
+
+
+def _legs(mode: str) -> tuple[str, ...]:
+    if mode not in LEGS:
+        raise InputError("There is no search mode {mode!r}.", remedy="Choose hybrid, lexical or dense.", mode=mode)
+    return LEGS[mode]
+
+
+def _twin(chunk: StoredChunk, kept: Sequence[tuple[Fused, Document, StoredChunk]]) -> int | None:
+    """The place of a kept passage that says the same, or None."""
+    for place, (_, _, other) in enumerate(kept):
+        if say_the_same(chunk.near, chunk.text, other.near, other.text):
+            return place
+    return None
+
+
+def _passage(
+    rank: int,
+    fused: Fused,
+    document: Document,
+    chunk: StoredChunk,
+    matched: tuple[str, ...],
+    duplicates: Sequence[str],
+) -> Passage:
+    return Passage(
+        rank=rank,
+        score=round(fused.score, 6),
+        chunk=chunk.id,
+        document=document.id,
+        source=document.source,
+        title=document.title,
+        page=chunk.page,
+        location=chunk.location,
+        heading=chunk.heading,
+        span=chunk.span,
+        text=chunk.text,
+        context=chunk.context,
+        labels=document.labels,
+        stages=fused.stages,
+        matched=matched,
+        duplicates=tuple(duplicates),
+    )
+
+
+def _in_milliseconds(seconds: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {1000 * value:.1f} ms" for name, value in seconds.items())

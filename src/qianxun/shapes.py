@@ -1,0 +1,230 @@
+"""Records as the JSON that programs read. `docs/json.md` documents each shape; readers ignore unknown keys.
+
+The command line and the HTTP server print the same shapes, made here and nowhere else. Keys and the
+values of closed sets are English; nothing here is in the reader's language. A key, once
+published, keeps its meaning.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from qianxun import __version__
+from qianxun.records import Answer, Citation, Document, Passage, Receipt, SearchResult
+
+if TYPE_CHECKING:
+    from qianxun.ingestion import AddReport, CheckReport
+
+Shape: TypeAlias = dict[str, Any]
+HEADING_SEPARATOR = " › "
+
+
+def version() -> str:
+    """The version of this package."""
+    return __version__
+
+
+def search_shape(result: SearchResult) -> Shape:
+    """`{"query", "hits": […], "seconds", "timings", "models", "degraded", "version"}`."""
+    return {
+        "query": result.query,
+        "hits": [passage_shape(passage) for passage in result.passages],
+        "seconds": total_seconds(result.seconds),
+        "timings": timings_shape(result.seconds),
+        "models": dict(result.models),
+        "degraded": list(result.degraded),
+        "version": version(),
+    }
+
+
+def passage_shape(passage: Passage) -> Shape:
+    """A hit of `search`, a passage of `ask`, a chunk of `show`."""
+    return {
+        "rank": passage.rank,
+        "score": _rounded(passage.score),
+        "chunk": passage.chunk,
+        "document": passage.document,
+        "source": passage.source,
+        "title": passage.title,
+        "page": passage.page,
+        "location": location_of(passage.page, passage.location),
+        "heading": HEADING_SEPARATOR.join(passage.heading),
+        "start": passage.span.start,
+        "end": passage.span.end,
+        "text": passage.text,
+        "stages": {
+            name: {"rank": stage.rank, "score": _rounded(stage.score)} for name, stage in passage.stages.items()
+        },
+        "labels": list(passage.labels),
+        "matched": list(passage.matched),
+        "duplicates": list(passage.duplicates),
+    }
+
+
+def answer_shape(answer: Answer) -> Shape:
+    """`{"question", "answer", "verdict", "citations": […], "passages": […], "seconds", "stages", …}`."""
+    return {
+        "question": answer.question,
+        "answer": answer.text,
+        "verdict": answer.verdict,
+        "citations": [citation_shape(citation) for citation in answer.citations],
+        "passages": [passage_shape(passage) for passage in answer.passages],
+        "seconds": total_seconds(answer.seconds),
+        "stages": timings_shape(answer.seconds),
+        "models": dict(answer.models),
+        "degraded": list(answer.degraded),
+        "notes": list(answer.notes),
+        "version": version(),
+    }
+
+
+def citation_shape(citation: Citation) -> Shape:
+    """One `[number]` of an answer."""
+    return {
+        "number": citation.number,
+        "source": citation.source,
+        "title": citation.title,
+        "page": citation.page,
+        "location": location_of(citation.page, citation.location),
+        "heading": HEADING_SEPARATOR.join(citation.heading),
+        "start": citation.span.start,
+        "end": citation.span.end,
+        "quote": citation.quote,
+        "support": citation.support,
+        "sentence": citation.sentence,
+        "chunk": citation.chunk,
+        "document": citation.document,
+    }
+
+
+def document_shape(document: Document) -> Shape:
+    """One document of `list`, `show`, `label`."""
+    return {
+        "id": document.id,
+        "source": document.source,
+        "title": document.title,
+        "status": document.status.value,
+        "reason": document.reason,
+        "labels": list(document.labels),
+        "chunks": document.chunks,
+        "pages": document.pages,
+        "format": document.format,
+        "chars": document.chars,
+        "modified": document.modified,
+        "added": document.added,
+    }
+
+
+def documents_shape(documents: Iterable[Document]) -> Shape:
+    """`{"documents": […], "version"}`."""
+    return {"documents": [document_shape(document) for document in documents], "version": version()}
+
+
+def shown_shape(
+    document: Document,
+    *,
+    text: str | None = None,
+    chunks: Sequence[Passage] | None = None,
+    chunk: Passage | None = None,
+) -> Shape:
+    """What `show` prints: the document, and what was asked for of `text`, `chunks`, one `chunk`."""
+    shape: Shape = {"document": document_shape(document)}
+    if text is not None:
+        shape["text"] = text
+    if chunks is not None:
+        shape["chunks"] = [passage_shape(passage) for passage in chunks]
+    if chunk is not None:
+        shape["chunk"] = passage_shape(chunk)
+    return shape | {"version": version()}
+
+
+def receipt_shape(receipt: Receipt) -> Shape:
+    """What `remove` took away."""
+    return {
+        "removed": [{"id": id, "source": source} for id, source in receipt.documents],
+        "chunks": receipt.chunks,
+        "vectors": receipt.vectors,
+        "revision": receipt.revision,
+        "answers": receipt.answers,
+        "questions": receipt.questions,
+        "version": version(),
+    }
+
+
+def add_shape(report: "AddReport") -> Shape:
+    """What `add` did. `failed`, `attention` and `empty` name the files and why."""
+    return {
+        "added": report.added,
+        "replaced": report.replaced,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "failed": _reasons(report.failed),
+        "attention": _reasons(report.attention),
+        "empty": _reasons(report.empty),
+        "chunks": report.chunks,
+        "seconds": _rounded(report.seconds),
+        "waited_for": report.waited_for,
+        "version": version(),
+    }
+
+
+def check_shape(report: "CheckReport") -> Shape:
+    """What `check` compared, and every orphan and gap by name."""
+    return {
+        "ok": report.ok,
+        "problems": [
+            {"kind": problem.kind, "where": problem.where, "name": problem.name, "detail": problem.detail}
+            for problem in report.problems
+        ],
+        "checked": dict(report.checked),
+        "version": version(),
+    }
+
+
+def info_shape(info: Mapping[str, Any]) -> Shape:
+    """What is in a knowledge base, as `KnowledgeBase.info` tells it."""
+    return {"version": version()} | {key: _plain(value) for key, value in info.items()}
+
+
+def work_shape(done: Mapping[str, Any]) -> Shape:
+    """What `rebuild` or `compact` did."""
+    return {"version": version()} | {key: _plain(value) for key, value in done.items()}
+
+
+def evaluation_shape(reports: Sequence[Mapping[str, Any]]) -> Shape:
+    """One data set: its report. Several: `{"reports": […], "version"}`."""
+    return dict(reports[0]) if len(reports) == 1 else {"reports": [dict(r) for r in reports], "version": version()}
+
+
+def location_of(page: int | None, location: str | None) -> str | None:
+    """Where in the source: a slide, `Sheet1!A2:C9`, an archive's member, else the page; None when there is no such place."""
+    return location or (None if page is None else f"page {page}")
+
+
+def total_seconds(timings: Mapping[str, float]) -> float:
+    """The whole time: what the flow measured as `total`, else the sum of the stages."""
+    return round(timings.get("total", sum(timings.values())), 6)
+
+
+def timings_shape(timings: Mapping[str, float]) -> dict[str, float]:
+    """Seconds by stage."""
+    return {stage: round(seconds, 6) for stage, seconds in timings.items() if stage != "total"}
+
+
+def _rounded(number: float | None) -> float | None:
+    # Through float(): a numpy float32 is no JSON.
+    return None if number is None else round(float(number), 6)
+
+
+def _reasons(files: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"source": source, "reason": reason} for source, reason in files]
+
+
+def _plain(value: Any) -> Any:
+    """Paths and other odd values as text, tuples as lists, so that everything is JSON."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)

@@ -1,0 +1,123 @@
+"""Who may write now: operating-system locks that die with their process, and the name of the holder.
+
+A knowledge base has two. `ingest` is held for one run of `add`, so that two runs over the same files
+do not do the same work twice. `write` is held for one batch (a transaction of the truth, or one
+commit of an index), never for a process's life: removing and labelling wait for a batch at most.
+Readers take neither. A lock file is never deleted: the lock is on the open file, and a file that
+another process deletes and makes anew would be two locks.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import filelock
+
+from qianxun.errors import Busy
+from qianxun.messages import say
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.05
+# A batch ends within moments; only a longer wait is worth telling a person about.
+QUIET_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that holds a lock, as it named itself."""
+
+    process: int
+    command: str
+    since: str
+
+    def in_words(self) -> str:
+        return say(
+            "`{command}` (process {process}, since {since})",
+            command=self.command,
+            process=self.process,
+            since=self.since,
+        )
+
+
+class Lock:
+    """A named lock of a knowledge base, shared by processes. Entered again by its own thread of work, it nests."""
+
+    def __init__(self, directory: Path, name: str, *, quiet_seconds: float = 0.0) -> None:
+        self.name = name
+        self.quiet_seconds = quiet_seconds
+        self._holder_path = directory / f"{name}.holder"
+        # is_singleton is off: two objects of one process are two writers and must exclude each other.
+        self._lock = filelock.FileLock(directory / f"{name}.lock", thread_local=False, is_singleton=False)
+        # The operating system's lock excludes other objects; this one excludes our own threads.
+        self._threads = threading.RLock()
+
+    def holder(self) -> Holder | None:
+        """Who holds the lock, as far as can be read; None when it does not say."""
+        try:
+            return Holder(**json.loads(self._holder_path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    @contextmanager
+    def held(self, *, wait: bool = True) -> Iterator[str]:
+        """Holds the lock for the block; yields who had to be waited for ("" when nobody).
+
+        Raises Busy, naming the holder, when `wait` is False and another process holds it.
+        """
+        with self._threads:
+            waited_for = self._acquire(wait)
+            try:
+                yield waited_for
+            finally:
+                self._lock.release()
+
+    def _acquire(self, wait: bool) -> str:
+        started = time.monotonic()
+        named = ""
+        while True:
+            try:
+                self._lock.acquire(blocking=False)
+                break
+            except filelock.Timeout:
+                seconds = time.monotonic() - started
+                if not wait and seconds >= self.quiet_seconds:
+                    raise Busy(
+                        "The knowledge base is being written by {holder}.",
+                        remedy="Try again later, or leave out --no-wait.",
+                        holder=self._holder_in_words(),
+                    ) from None
+                if not named and seconds >= self.quiet_seconds:
+                    named = self._holder_in_words()
+                    logger.warning(say("Waiting for {holder} …", holder=named))
+                time.sleep(POLL_SECONDS)
+        # Nested holding keeps the first name; only the outermost acquisition writes it.
+        if self._lock.lock_counter == 1:
+            self._sign()
+        return named
+
+    def _holder_in_words(self) -> str:
+        holder = self.holder()
+        return holder.in_words() if holder else say("another process")
+
+    def _sign(self) -> None:
+        since = datetime.now().astimezone().strftime("%H:%M:%S")
+        mine = {"process": os.getpid(), "command": _own_command(), "since": since}
+        # A name is a courtesy: a disk without room must not keep `remove` from freeing some.
+        with suppress(OSError):
+            self._holder_path.write_text(json.dumps(mine), encoding="utf-8")
+
+
+def _own_command() -> str:
+    """The command's first two words: never its paths or questions, which are nobody else's business."""
+    name = Path(sys.argv[0]).name or "python"
+    words = [word for word in sys.argv[1:] if word.isascii() and word.isalpha()]
+    return " ".join([name, *words[:1]])

@@ -1,0 +1,610 @@
+"""The truth of a knowledge base: documents, their cleaned text, chunks, labels, the change log.
+
+Everything else can be rebuilt from here. All text that anybody is shown comes from here, after the
+asker's filter was applied here. Knows no index and no model; vectors are in `vectors.py`.
+
+Reading needs no lock (SQLite in WAL mode: readers never wait for the writer). Writing methods expect
+that the caller holds the knowledge base's `write` lock; each is one transaction.
+"""
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from qianxun.errors import Damaged, DiskFull, NotFound, StorageError
+from qianxun.filters import And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range, matches, visible_to
+from qianxun.records import (
+    CHUNK_BITS,
+    MAX_CHUNKS_PER_DOCUMENT,
+    Asker,
+    Change,
+    Chunk,
+    Document,
+    Part,
+    Span,
+    Status,
+    chunk_id,
+    document_of,
+)
+from qianxun.storage.migrations import migrate, refuse_newer, version_of
+
+FILE_NAME = "knowledge.db"
+HEADING_JOINT = " › "
+# SQLite's default allows 32,766 variables; a modest batch keeps statements cacheable.
+VARIABLES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """A chunk with its texts. `heading` is outermost first; `header` is a table's repeated first rows."""
+
+    id: int
+    span: Span
+    text: str
+    heading: tuple[str, ...]
+    header: str
+    page: int | None
+    location: str | None
+    hash: bytes
+    near: int
+
+    @property
+    def context(self) -> str:
+        """What is repeated before the text for meaning, as encoders and indexes see it."""
+        path = HEADING_JOINT.join(self.heading)
+        return f"{path}\n{self.header}" if path and self.header else path or self.header
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """A source that was begun and not finished, or that failed."""
+
+    source: str
+    stage: str
+    attempt: int
+    reason: str
+    since: str
+
+
+class Store:
+    """The documents of one knowledge base, in `<directory>/knowledge.db`."""
+
+    def __init__(self, directory: Path, *, create: bool = True) -> None:
+        self.path = directory / FILE_NAME
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+        self._matching: dict[tuple[int, Filter], Any] = {}
+        if not self.path.exists():
+            if not create:
+                raise NotFound(
+                    "There is no knowledge base at {directory}.",
+                    remedy="Make one with `qianxun add PATH`, or name another with --kb.",
+                    directory=directory,
+                )
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _translated(self.path):
+            db = self._db
+            refuse_newer(db, self.path)
+            if version_of(db) == 0 or os.access(self.path, os.W_OK):
+                migrate(db, self.path)
+
+    # -- connections ---------------------------------------------------------------------------------
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        db: sqlite3.Connection | None = getattr(self._local, "db", None)
+        if db is None:
+            db = sqlite3.connect(self.path, timeout=60.0, isolation_level=None, check_same_thread=False)
+            db.execute("PRAGMA journal_mode = WAL")
+            # A power cut may lose the last moments, never damage: the journal makes them a re-run.
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA foreign_keys = ON")
+            # What is deleted is overwritten with zeros, not left in free pages.
+            db.execute("PRAGMA secure_delete = ON")
+            db.execute("PRAGMA cache_size = -16384")
+            self._local.db = db
+            with self._guard:
+                self._connections.append(db)
+        return db
+
+    def close(self) -> None:
+        """Lets go of every thread's connection."""
+        with self._guard:
+            for db in self._connections:
+                db.close()
+            self._connections.clear()
+        self._local = threading.local()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it, or after an error or a crash nothing. Nests into the outer one."""
+        db = self._db
+        if db.in_transaction:
+            yield db
+            return
+        with _translated(self.path):
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    # -- writing a document --------------------------------------------------------------------------
+
+    def begin(self, source: str, *, title: str, format: str, pages: int | None, digest: str, modified: str) -> int:
+        """A new document that nobody sees yet; returns its id."""
+        with self.transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO documents (source, title, format, status, pages, digest, modified, added) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (source, title, format, Status.READY, pages, digest, modified, now()),
+            )
+            assert cursor.lastrowid is not None
+            return cursor.lastrowid
+
+    def add_part(self, document: int, part: Part, hashes: Sequence[bytes], near: Sequence[int], first: int) -> None:
+        """Adds a stretch of text and its chunks to a document that was begun; `first` chunks came before.
+
+        `hashes` are of context and text, `near` are signed 64-bit near-duplicate codes, one a chunk.
+        """
+        if first + len(part.chunks) > MAX_CHUNKS_PER_DOCUMENT:
+            raise StorageError(
+                "A document may have {limit} chunks at most.",
+                remedy="Split the file.",
+                limit=MAX_CHUNKS_PER_DOCUMENT,
+            )
+        with self.transaction() as db:
+            db.execute("INSERT INTO texts VALUES (?, ?, ?)", (document, part.start, part.text))
+            db.executemany(
+                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        chunk_id(document, first + i),
+                        chunk.span.start,
+                        chunk.span.end,
+                        *_context_as_json(chunk, part.contexts[i]),
+                        chunk.page,
+                        chunk.location,
+                        hashes[i],
+                        near[i],
+                    )
+                    for i, chunk in enumerate(part.chunks)
+                ],
+            )
+
+    def publish(
+        self, document: int, *, status: Status, reason: str, labels: Iterable[str], chars: int, chunks: int
+    ) -> int | None:
+        """Makes a document visible and its predecessor of the same source gone, at once.
+
+        The predecessor's labels are kept when `labels` is empty. Returns the predecessor's id.
+        """
+        with self.transaction() as db:
+            (source,) = db.execute("SELECT source FROM documents WHERE id = ?", (document,)).fetchone()
+            before = db.execute("SELECT id FROM documents WHERE source = ? AND live = 1", (source,)).fetchone()
+            given = sorted(set(labels))
+            if before is not None:
+                if not given:
+                    given = [
+                        label for (label,) in db.execute("SELECT label FROM document_labels WHERE document = ?", before)
+                    ]
+                self._drop(db, [before[0]])
+            db.executemany("INSERT INTO document_labels VALUES (?, ?)", [(document, label) for label in given])
+            db.execute(
+                "UPDATE documents SET live = 1, status = ?, reason = ?, chars = ?, chunks = ? WHERE id = ?",
+                (status, reason, chars, chunks, document),
+            )
+            db.execute("DELETE FROM journal WHERE source = ?", (source,))
+            # A document without chunks is in no index, but readers learn of it by the revision too.
+            db.execute("INSERT INTO changes (action, document) VALUES ('put', ?)", (document,))
+            return before and int(before[0])
+
+    def abandon(self, documents: Sequence[int] | None = None) -> int:
+        """Takes out documents that were begun and never published (all of them by default); returns how many."""
+        with self.transaction() as db:
+            if documents is None:
+                documents = [row[0] for row in db.execute("SELECT id FROM documents WHERE live = 0")]
+            self._erase(db, documents)
+            return len(documents)
+
+    # -- removing and labelling ----------------------------------------------------------------------
+
+    def drop(self, documents: Sequence[int]) -> int:
+        """Takes out documents with all their text; returns the number of chunks that went."""
+        with self.transaction() as db:
+            return self._drop(db, documents)
+
+    def _drop(self, db: sqlite3.Connection, documents: Sequence[int]) -> int:
+        n_chunks = self._erase(db, documents)
+        db.executemany("INSERT INTO changes (action, document) VALUES ('drop', ?)", [(d,) for d in documents])
+        return n_chunks
+
+    def _erase(self, db: sqlite3.Connection, documents: Sequence[int]) -> int:
+        n_chunks = 0
+        for document in documents:
+            limits = (document << CHUNK_BITS, (document + 1) << CHUNK_BITS)
+            hashes = [h for (h,) in db.execute("SELECT hash FROM chunks WHERE id >= ? AND id < ?", limits)]
+            n_chunks += db.execute("DELETE FROM chunks WHERE id >= ? AND id < ?", limits).rowcount
+            db.executemany(
+                "INSERT OR IGNORE INTO forgotten SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE hash = ?1)",
+                [(h,) for h in set(hashes)],
+            )
+            db.execute("DELETE FROM texts WHERE document = ?", (document,))
+            source = db.execute("SELECT source FROM documents WHERE id = ?", (document,)).fetchone()
+            if source is not None:
+                db.execute("DELETE FROM journal WHERE source = ?", source)
+            db.execute("DELETE FROM documents WHERE id = ?", (document,))
+        return n_chunks
+
+    def label(self, documents: Sequence[int], *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
+        """Adds and removes labels; the next query sees it."""
+        with self.transaction() as db:
+            for document in documents:
+                db.executemany("INSERT OR IGNORE INTO document_labels VALUES (?, ?)", [(document, x) for x in add])
+                db.executemany(
+                    "DELETE FROM document_labels WHERE document = ? AND label = ?", [(document, x) for x in remove]
+                )
+                db.execute("INSERT INTO changes (action, document) VALUES ('label', ?)", (document,))
+
+    # -- documents -----------------------------------------------------------------------------------
+
+    def documents(self, asker: Asker, where: Filter | None = None) -> list[Document]:
+        """Documents that the asker may see, by source."""
+        condition, values = _sql(_visible(asker, where))
+        return self._documents(f"WHERE d.live = 1 AND {condition} ORDER BY d.source", values)
+
+    def document(self, document: int, asker: Asker) -> Document:
+        """One document. Raises NotFound if there is none, or the asker may not see it: the two read the same."""
+        condition, values = _sql(_visible(asker, None))
+        found = self._documents(f"WHERE d.live = 1 AND d.id = ? AND {condition}", [document, *values])
+        if not found:
+            raise NotFound("There is no document {id}.", remedy="`qianxun list` shows the ids.", id=document)
+        return found[0]
+
+    def count(self, asker: Asker, where: Filter | None = None) -> int:
+        """How many documents the asker may see."""
+        condition, values = _sql(_visible(asker, where))
+        row = self._db.execute(f"SELECT count(*) FROM documents d WHERE d.live = 1 AND {condition}", values)
+        return int(row.fetchone()[0])
+
+    def by_source(self, sources: Sequence[str]) -> dict[str, Document]:
+        """The documents of these sources, for the ingest flow."""
+        found: dict[str, Document] = {}
+        for batch in _batches(sources):
+            marks = ",".join("?" * len(batch))
+            for document in self._documents(f"WHERE d.live = 1 AND d.source IN ({marks})", batch):
+                found[document.source] = document
+        return found
+
+    def _documents(self, rest: str, values: Sequence[object]) -> list[Document]:
+        with _translated(self.path):
+            rows = self._db.execute(
+                "SELECT d.id, d.source, d.title, d.format, d.status, d.reason, "
+                "(SELECT json_group_array(label) FROM "
+                "(SELECT label FROM document_labels WHERE document = d.id ORDER BY label)), "
+                "d.chunks, d.pages, d.chars, d.digest, d.modified, d.added FROM documents d " + rest,
+                values,
+            ).fetchall()
+        return [Document(*row[:4], Status(row[4]), row[5], tuple(json.loads(row[6])), *row[7:]) for row in rows]
+
+    def matching(self, where: Filter) -> Any:
+        """The sorted ids of the documents that a filter lets through, (n,) int64. Remembered by revision."""
+        import numpy as np
+
+        key = (self.revision, where)
+        found = self._matching.get(key)
+        if found is None:
+            condition, values = _sql(where)
+            rows = self._db.execute(
+                f"SELECT d.id FROM documents d WHERE d.live = 1 AND {condition} ORDER BY d.id", values
+            ).fetchall()
+            found = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+            if len(self._matching) > 64 or any(revision != key[0] for revision, _ in self._matching):
+                self._matching = {}
+            self._matching[key] = found
+        return found
+
+    # -- text ----------------------------------------------------------------------------------------
+
+    def text(self, document: int) -> str:
+        """The whole cleaned text of a document."""
+        rows = self._db.execute("SELECT text FROM texts WHERE document = ? ORDER BY start", (document,))
+        return "".join(row[0] for row in rows)
+
+    def chunks(self, document: int, first: int = 0, count: int = MAX_CHUNKS_PER_DOCUMENT) -> Iterator[StoredChunk]:
+        """A document's chunks in reading order, without reading the document into memory at once."""
+        low = chunk_id(document, first)
+        high = min(low + count, chunk_id(document + 1, 0))
+        part_start, part_text = 0, ""
+        rows = self._db.execute(
+            'SELECT id, start, "end", headings, header, page, location, hash, near, '
+            "(SELECT max(t.start) FROM texts t WHERE t.document = ? AND t.start <= c.start) "
+            "FROM chunks c WHERE id >= ? AND id < ? ORDER BY id",
+            (document, low, high),
+        ).fetchall()
+        for *row, start in rows:
+            if start != part_start or not part_text:
+                part_start = start
+                found = self._db.execute(
+                    "SELECT text FROM texts WHERE document = ? AND start = ?", (document, start)
+                ).fetchone()
+                part_text = found[0] if found else ""
+            yield _stored_chunk(row, part_text[row[1] - part_start : row[2] - part_start])
+
+    def passages(self, ids: Sequence[int], where: Filter | None) -> dict[int, tuple[Document, StoredChunk]]:
+        """The chunks with these ids that still exist and that the filter lets through, with their documents.
+
+        This is the last gate: whatever an index believes, nothing deleted or forbidden passes here.
+        """
+        found: dict[int, tuple[Document, StoredChunk]] = {}
+        for batch in _batches(ids):
+            marks = ",".join("?" * len(batch))
+            owners = list({document_of(c) for c in batch})
+            visible = {
+                d.id: d
+                for d in self._documents(f"WHERE d.live = 1 AND d.id IN ({','.join('?' * len(owners))})", owners)
+                if where is None or matches(where, d)
+            }
+            with _translated(self.path):
+                rows = self._db.execute(
+                    'SELECT c.id, c.start, c."end", c.headings, c.header, c.page, c.location, c.hash, c.near, '
+                    '(SELECT substr(t.text, c.start - t.start + 1, c."end" - c.start) FROM texts t '
+                    f"WHERE t.document = c.id >> {CHUNK_BITS} AND t.start <= c.start ORDER BY t.start DESC LIMIT 1) "
+                    f"FROM chunks c WHERE c.id IN ({marks})",
+                    batch,
+                ).fetchall()
+            for *row, text in rows:
+                document = visible.get(document_of(row[0]))
+                if document is not None:
+                    found[row[0]] = (document, _stored_chunk(row, text))
+        return found
+
+    # -- the change log ------------------------------------------------------------------------------
+
+    @property
+    def revision(self) -> int:
+        """The number of the newest change; 0 when nothing ever happened."""
+        with _translated(self.path):
+            row = self._db.execute("SELECT max(revision) FROM changes").fetchone()
+            if row[0] is None:
+                row = self._db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'changes'").fetchone()
+        return row[0] or 0
+
+    def changes(self, since: int, limit: int) -> list[Change]:
+        """At most `limit` changes after a revision, oldest first."""
+        rows = self._db.execute(
+            "SELECT revision, action, document FROM changes WHERE revision > ? ORDER BY revision LIMIT ?",
+            (since, limit),
+        )
+        return [Change(*row) for row in rows]
+
+    @property
+    def log_start(self) -> int:
+        """Changes up to this revision were pruned: an index older than this must be built anew."""
+        return int(self.meta("log_start") or 0)
+
+    def prune_changes(self, upto: int) -> None:
+        """Forgets changes up to a revision that every index has reached."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM changes WHERE revision <= ?", (upto,))
+            self.set_meta("log_start", str(max(upto, self.log_start)))
+
+    def live_documents(self) -> dict[int, int]:
+        """Every visible document's id → its number of chunks as recorded."""
+        return dict(self._db.execute("SELECT id, chunks FROM documents WHERE live = 1 ORDER BY id"))
+
+    def labels_of(self, documents: Sequence[int]) -> dict[int, Document]:
+        """The documents with these ids that are visible, by id."""
+        found: dict[int, Document] = {}
+        for batch in _batches(documents):
+            for document in self._documents(f"WHERE d.live = 1 AND d.id IN ({','.join('?' * len(batch))})", batch):
+                found[document.id] = document
+        return found
+
+    # -- vectors to make and to forget ---------------------------------------------------------------
+
+    def hashes(self) -> set[bytes]:
+        """The hash of every chunk's context and text."""
+        return {row[0] for row in self._db.execute("SELECT DISTINCT hash FROM chunks")}
+
+    def forgotten(self, limit: int) -> list[bytes]:
+        """Hashes whose last chunk went and whose vector may still be there."""
+        rows = self._db.execute("SELECT hash FROM forgotten LIMIT ?", (limit,))
+        return [row[0] for row in rows]
+
+    def unused(self, hashes: Sequence[bytes]) -> list[bytes]:
+        """Those of the hashes that no chunk has (again)."""
+        used: set[bytes] = set()
+        for batch in _batches(hashes):
+            marks = ",".join("?" * len(batch))
+            used |= {row[0] for row in self._db.execute(f"SELECT hash FROM chunks WHERE hash IN ({marks})", batch)}
+        return [h for h in hashes if h not in used]
+
+    def forget_done(self, hashes: Sequence[bytes]) -> None:
+        """Notes that these vectors are gone."""
+        with self.transaction() as db:
+            db.executemany("DELETE FROM forgotten WHERE hash = ?", [(h,) for h in hashes])
+
+    # -- journal and meta ----------------------------------------------------------------------------
+
+    def note(self, source: str, stage: str, reason: str = "") -> int:
+        """Writes down what is being done with a source; returns which attempt this is."""
+        with self.transaction() as db:
+            db.execute(
+                "INSERT INTO journal VALUES (?, ?, 1, ?, ?) ON CONFLICT (source) DO UPDATE SET "
+                "stage = excluded.stage, attempt = attempt + 1, reason = excluded.reason, since = excluded.since",
+                (source, stage, reason, now()),
+            )
+            (attempt,) = db.execute("SELECT attempt FROM journal WHERE source = ?", (source,)).fetchone()
+            return int(attempt)
+
+    def journal(self) -> list[JournalEntry]:
+        """What was begun and not finished."""
+        rows = self._db.execute("SELECT source, stage, attempt, reason, since FROM journal ORDER BY source")
+        return [JournalEntry(*row) for row in rows]
+
+    def meta(self, key: str) -> str | None:
+        """A fact about the knowledge base."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row and str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Remembers a fact about the knowledge base."""
+        with self.transaction() as db:
+            db.execute(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+            )
+
+    def counts(self) -> dict[str, int]:
+        """Documents by status, and chunks."""
+        counts = {status.value: 0 for status in Status}
+        counts.update(self._db.execute("SELECT status, count(*) FROM documents WHERE live = 1 GROUP BY status"))
+        counts["chunks"] = self._db.execute("SELECT count(*) FROM chunks").fetchone()[0]
+        return counts
+
+    # -- upkeep --------------------------------------------------------------------------------------
+
+    def inconsistencies(self) -> Iterator[tuple[str, int, str]]:
+        """Contradictions within the truth itself, as (kind, document, detail)."""
+        with _translated(self.path):
+            for (line,) in self._db.execute("PRAGMA integrity_check(10)").fetchall():
+                if line != "ok":
+                    yield "damaged", 0, str(line)
+        loading = {row[0] for row in self._db.execute("SELECT id FROM documents WHERE live = 0")}
+        for document in sorted(loading):
+            yield "unfinished", document, "begun and never finished"
+        counted: dict[int, int] = dict(
+            self._db.execute(f"SELECT id >> {CHUNK_BITS}, count(*) FROM chunks GROUP BY 1").fetchall()
+        )
+        recorded = self.live_documents()
+        for document, n in recorded.items():
+            if counted.get(document, 0) != n:
+                yield "chunks", document, f"{counted.get(document, 0)} chunks stored, {n} recorded"
+        for document in counted.keys() - recorded.keys() - loading:
+            yield "chunks", document, "chunks of no document"
+        for table in ("texts", "document_labels"):
+            rows = self._db.execute(
+                f"SELECT DISTINCT document FROM {table} WHERE document NOT IN (SELECT id FROM documents)"
+            )
+            for (document,) in rows:
+                yield table, document, "belongs to no document"
+
+    def compact(self) -> None:
+        """Rewrites the file so that nothing deleted is left in it, and empties the write-ahead log."""
+        with _translated(self.path):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def now() -> str:
+    """The time in UTC as ISO 8601, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _stored_chunk(row: Sequence[Any], text: str) -> StoredChunk:
+    id_, start, end, headings, header, page, location, hash_, near = row
+    return StoredChunk(
+        id=id_,
+        span=Span(start, end),
+        text=text or "",
+        heading=tuple(item[2] for item in json.loads(headings)),
+        header=json.loads(header)[2] if header else "",
+        page=page,
+        location=location,
+        hash=hash_,
+        near=near,
+    )
+
+
+def _context_as_json(chunk: Chunk, context: str) -> tuple[str, str | None]:
+    """The context's spans with their texts, cut from the joined context by the spans' lengths."""
+    headings, at = [], 0
+    for span in chunk.headings:
+        headings.append([span.start, span.end, context[at : at + span.end - span.start]])
+        at += span.end - span.start + len(HEADING_JOINT)
+    header = None
+    if chunk.header is not None:
+        length = chunk.header.end - chunk.header.start
+        header = json.dumps([chunk.header.start, chunk.header.end, context[len(context) - length :]])
+    return json.dumps(headings), header
+
+
+def _visible(asker: Asker, where: Filter | None) -> Filter:
+    return visible_to(asker, where) or And(())
+
+
+def _sql(where: Filter) -> tuple[str, list[object]]:
+    """A filter as an SQL condition on `documents d`, held against `filters.matches` by a test."""
+    match where:
+        case AnyLabel(labels):
+            marks = ",".join("?" * len(labels))
+            condition = f"EXISTS (SELECT 1 FROM document_labels l WHERE l.document = d.id AND l.label IN ({marks}))"
+            return condition, sorted(labels)
+        case Equals(name, value):
+            return f"d.{name} = ?", [value]
+        case Prefix(name, value):
+            # Not LIKE: it folds ASCII case and gives % and _ a meaning.
+            return f"substr(d.{name}, 1, ?) = ?", [len(value), value]
+        case Range(name, low, high):
+            conditions, values = ["1"], list[object]()
+            if low is not None:
+                conditions.append(f"d.{name} >= ?")
+                values.append(low)
+            if high is not None:
+                conditions.append(f"d.{name} < ?")
+                values.append(high)
+            return f"({' AND '.join(conditions)})", values
+        case And(parts) | Or(parts):
+            empty, joint = ("1", " AND ") if isinstance(where, And) else ("0", " OR ")
+            both = [_sql(part) for part in parts]
+            return f"({joint.join(c for c, _ in both) or empty})", [v for _, values in both for v in values]
+        case Not(part):
+            condition, values = _sql(part)
+            return f"NOT ({condition})", values
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for first in range(0, len(items), VARIABLES):
+        yield items[first : first + VARIABLES]
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        words = str(error)
+        if "disk is full" in words or "disk I/O error" in words:
+            raise DiskFull(
+                "No room is left at {path} ({error}).",
+                remedy="Free some disk and run the same command again: it resumes.",
+                path=path,
+                error=words,
+            ) from error
+        if isinstance(error, sqlite3.DatabaseError) and ("malformed" in words or "not a database" in words):
+            raise Damaged(
+                "The knowledge base file {path} is damaged ({error}).",
+                remedy="Restore it from a backup, or add the documents to a new one with --kb.",
+                path=path,
+                error=words,
+            ) from error
+        raise StorageError(
+            "The knowledge base file {path} cannot be used ({error}).",
+            remedy="Check that the folder is writable and on a local disk.",
+            path=path,
+            error=words,
+        ) from error

@@ -1,0 +1,198 @@
+"""The truth: transactions, visibility, the last gate, the change log, deletion."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qianxun.errors import Damaged, NewerVersion, NotFound
+from qianxun.filters import And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range, matches
+from qianxun.records import Asker, Chunk, Part, Span, Status, chunk_id
+from qianxun.storage.store import Store
+
+ADMIN = Asker.admin()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "kb")
+    yield opened
+    opened.close()
+
+
+def put(
+    store: Store,
+    source: str,
+    texts: list[str],
+    *,
+    labels: tuple[str, ...] = ("public",),
+    title: str = "",
+    modified: str = "",
+) -> int:
+    """A document whose chunks are these texts, each under the heading 标题."""
+    document = store.begin(source, title=title or source, format="txt", pages=None, digest=source, modified=modified)
+    whole, chunks = "标题\n\n", []
+    for n, text in enumerate(texts):
+        chunks.append(Chunk(n, Span(len(whole), len(whole) + len(text)), headings=(Span(0, 2),)))
+        whole += text + "\n\n"
+    part = Part(0, whole, tuple(chunks), ("标题",) * len(chunks))
+    store.add_part(document, part, [t.encode()[:16] for t in texts], [0] * len(texts), 0)
+    store.publish(document, status=Status.READY, reason="", labels=labels, chars=len(whole), chunks=len(texts))
+    return document
+
+
+def test_chunk_text_is_a_slice_of_the_document(store: Store) -> None:
+    document = put(store, "a.txt", ["第一段，全角。", "Second paragraph 混排。"])
+    text = store.text(document)
+    found = list(store.chunks(document))
+    assert [c.text for c in found] == ["第一段，全角。", "Second paragraph 混排。"]
+    for chunk in found:
+        assert text[chunk.span.start : chunk.span.end] == chunk.text
+        assert chunk.heading == ("标题",)
+        assert chunk.context == "标题"
+    passages = store.passages([c.id for c in found], None)
+    assert [passages[c.id][1] for c in found] == found
+
+
+def test_document_is_invisible_until_published(store: Store) -> None:
+    document = store.begin("a.txt", title="a", format="txt", pages=None, digest="", modified="")
+    store.add_part(document, Part(0, "机密", (Chunk(0, Span(0, 2)),), ("",)), [b"h"], [0], 0)
+    assert store.documents(ADMIN) == []
+    assert store.passages([chunk_id(document, 0)], None) == {}
+    with pytest.raises(NotFound):
+        store.document(document, ADMIN)
+    assert store.abandon() == 1
+    assert store.hashes() == set()
+
+
+def test_publishing_again_replaces_at_once_and_keeps_labels(store: Store) -> None:
+    old = put(store, "a.txt", ["旧的内容"], labels=("hr",))
+    new = put(store, "a.txt", ["新的内容"], labels=())
+    assert new > old
+    (document,) = store.documents(ADMIN)
+    assert (document.id, document.labels) == (new, ("hr",))
+    assert store.passages([chunk_id(old, 0), chunk_id(new, 0)], None).keys() == {chunk_id(new, 0)}
+    assert [(c.action, c.document) for c in store.changes(0, 10)] == [("put", old), ("drop", old), ("put", new)]
+
+
+def test_ids_are_never_used_twice(store: Store) -> None:
+    first = put(store, "a.txt", ["一"])
+    store.drop([first])
+    assert put(store, "a.txt", ["一"]) > first
+
+
+def test_the_last_gate_lets_nothing_forbidden_through(store: Store) -> None:
+    secret, public = put(store, "薪酬.txt", ["工资"], labels=("hr",)), put(store, "b.txt", ["公开"])
+    ids = [chunk_id(secret, 0), chunk_id(public, 0)]
+    assert store.passages(ids, AnyLabel(frozenset({"public"}))).keys() == {ids[1]}
+    assert store.passages(ids, AnyLabel(frozenset({"hr", "public"}))).keys() == set(ids)
+    assert store.passages(ids, AnyLabel(frozenset())) == {}
+    assert [d.id for d in store.documents(Asker.of("public"))] == [public]
+    with pytest.raises(NotFound):
+        store.document(secret, Asker.of("public"))
+    store.label([secret], add=["public"])
+    assert store.document(secret, Asker.of("public")).labels == ("hr", "public")
+
+
+def test_dropping_notes_vectors_that_nobody_uses_any_more(store: Store) -> None:
+    one, two = put(store, "a.txt", ["共同", "只有甲"]), put(store, "b.txt", ["共同", "只有乙"])
+    assert store.drop([one]) == 2
+    assert store.forgotten(10) == ["只有甲".encode()]
+    store.drop([two])
+    assert set(store.forgotten(10)) == {"共同".encode(), "只有甲".encode(), "只有乙".encode()}
+    put(store, "c.txt", ["只有甲"])
+    assert "只有甲".encode() not in store.unused(store.forgotten(10))
+
+
+def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
+    with pytest.raises(RuntimeError), store.transaction():
+        put(store, "a.txt", ["一"])
+        raise RuntimeError
+    assert store.documents(ADMIN) == []
+    assert store.revision == 0
+
+
+def test_deleted_text_is_in_no_byte_after_compact(store: Store, tmp_path: Path) -> None:
+    phrase = "紫色河马在午夜弹奏手风琴 purple-hippopotamus-accordion"
+    document = put(store, "a.txt", ["前文。" * 2000, phrase])
+    put(store, "b.txt", ["留下的内容"] * 50)
+    store.drop([document])
+    store.compact()
+    for path in (tmp_path / "kb").rglob("*"):
+        assert phrase.encode() not in path.read_bytes(), path
+        assert b"purple-hippo" not in path.read_bytes(), path
+
+
+def test_a_knowledge_base_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    with sqlite3.connect(tmp_path / "knowledge.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(NewerVersion, match=r"format 99.*newer qianxun.*pip install --upgrade"):
+        Store(tmp_path)
+
+
+def test_a_file_that_is_no_database_is_damaged_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "knowledge.db").write_bytes(b"something else entirely" * 100)
+    with pytest.raises(Damaged, match=r"knowledge\.db"):
+        Store(tmp_path)
+    assert (tmp_path / "knowledge.db").read_bytes().startswith(b"something else")
+
+
+def test_nothing_is_made_when_only_looking(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no knowledge base"):
+        Store(tmp_path / "none", create=False)
+    assert not (tmp_path / "none").exists()
+
+
+def test_inconsistencies_are_found(store: Store) -> None:
+    document = put(store, "a.txt", ["一", "二"])
+    assert list(store.inconsistencies()) == []
+    with store.transaction() as db:
+        db.execute("DELETE FROM chunks WHERE id = ?", (chunk_id(document, 1),))
+    assert [(kind, d) for kind, d, _ in store.inconsistencies()] == [("chunks", document)]
+
+
+# -- filters: SQL means what the reference evaluator says ---------------------------------------------
+
+LABELS = ["hr", "public", "财务", "a,b", ""]
+VALUES = ["", "a", "A", "人事/手册.md", "人事/", "100%", "a_b", "2025-01-01", "2025-03-01T00:00:00Z", "ｆｕｌｌ"]
+FIELDS = ["source", "title", "format", "modified"]
+leaves = st.one_of(
+    st.builds(AnyLabel, st.frozensets(st.sampled_from(LABELS), max_size=3)),
+    st.builds(Equals, st.sampled_from(FIELDS), st.sampled_from(VALUES)),
+    st.builds(Prefix, st.sampled_from(FIELDS), st.sampled_from(VALUES)),
+    st.builds(Range, st.sampled_from(FIELDS), st.none() | st.sampled_from(VALUES), st.none() | st.sampled_from(VALUES)),
+)
+trees = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.builds(And, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(Or, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(Not, inner),
+    ),
+    max_leaves=6,
+)
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    opened = Store(tmp_path_factory.mktemp("varied"))
+    for n, source in enumerate(VALUES):
+        put(
+            opened, source + str(n), [f"文{n}"], labels=tuple(LABELS[n % 5 :][:2]), title=VALUES[-n], modified=VALUES[n]
+        )
+    yield opened
+    opened.close()
+
+
+@given(where=trees)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_sql_agrees_with_the_reference_evaluator(varied: Store, where: Filter) -> None:
+    everything = varied.documents(ADMIN)
+    expected = [d.id for d in everything if matches(where, d)]
+    assert sorted(expected) == varied.matching(where).tolist()
+    assert expected == [d.id for d in varied.documents(ADMIN, where)]
