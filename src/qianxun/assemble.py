@@ -23,7 +23,10 @@ from qianxun.storage.vectors import VectorStore
 logger = logging.getLogger(__name__)
 
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
-    "encoders": {"builtin": "qianxun.models.builtin:BuiltinEncoder"},
+    "encoders": {
+        "builtin": "qianxun.models.builtin:BuiltinEncoder",
+        "hash": "qianxun.models.hashing:HashEncoder",
+    },
     "indexes": {
         "exact": "qianxun.indexes.exact:open_index",
         "exact-lexical": "qianxun.indexes.exact_lexical:open_index",

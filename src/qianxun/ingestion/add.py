@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from qianxun.documents import reading
-from qianxun.documents.clean import clean_block
 from qianxun.documents.dedupe import near_hash, text_hash
 from qianxun.documents.split import indexed_text, split
 from qianxun.errors import InputError
@@ -177,9 +176,8 @@ def _add_text(run: _Run, item: TextItem, settings: Settings) -> None:
     run.digests[item.source] = (digest, "")
     heading = [Block("heading", item.title, level=1)] if item.title.strip() else []
     paragraphs = [Block("paragraph", text) for text in item.text.split("\n\n")]
-    blocks = [b for b in map(clean_block, [*heading, *paragraphs]) if b is not None and b.text]
     _apply(run, job, reading.Opened(item.title or item.source, "text", None))
-    for part in split(blocks, settings.splitting):
+    for part in split([*heading, *paragraphs], settings.splitting):
         texts = [indexed_text(part.contexts[i], part.text_of(i)) for i in range(len(part.chunks))]
         hashes = tuple(map(text_hash, texts))
         near = tuple(near_hash(part.text_of(i)) for i in range(len(part.chunks)))
@@ -190,12 +188,13 @@ def _add_text(run: _Run, item: TextItem, settings: Settings) -> None:
 
 def _jobs(run: _Run, found: Sequence[FoundFile | Unenterable], retry: bool) -> Iterator[reading.ReadJob]:
     """The files that must be read, in order; everything else is counted."""
+    readable = reading.supported_suffixes()
     for file in found:
         if isinstance(file, Unenterable):
             reason = f"{file.path}: {file.reason}"
             run.report.failed.append((str(file.path), reason))
             continue
-        if not file.named and not reading.is_supported(file.path):
+        if not file.named and file.path.suffix.lower() not in readable:
             run.report.skipped += 1
             continue
         source = str(file.path)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from qianxun.documents.split import indexed_text
 from qianxun.protocols import Encoder, Index
 from qianxun.records import Change, Document, IndexRow
 from qianxun.storage.locks import Lock
@@ -55,11 +56,6 @@ class Keeping:
     vectors_made: int = field(default=0)
 
 
-def indexed_text(chunk: StoredChunk) -> str:
-    """What encoders and indexes see of a chunk: context, then text."""
-    return f"{chunk.context}\n{chunk.text}" if chunk.context else chunk.text
-
-
 def catch_up(keeping: Keeping, report: Report = silent) -> None:
     """Brings vectors and every index up to the newest revision, and forgets vectors nobody uses.
 
@@ -95,7 +91,7 @@ def _encode_missing(keeping: Keeping, report: Report) -> None:
         return
     since, started = min(dense), time.monotonic()
     documents = [c.document for c in _changes(keeping.store, since) if c.action == "put"]
-    sizes = {d: n for d, n in keeping.store.live_documents().items()} if documents else {}
+    sizes = keeping.store.live_documents() if documents else {}
     total = sum(sizes.get(d, 0) for d in documents)
     done = 0
     waiting: dict[bytes, str] = {}
@@ -104,7 +100,7 @@ def _encode_missing(keeping: Keeping, report: Report) -> None:
             continue
         for chunks in _slices(keeping.store.chunks(document), BATCH_CHUNKS):
             missing = set(keeping.vectors.missing([c.hash for c in chunks]))
-            waiting.update((c.hash, indexed_text(c)) for c in chunks if c.hash in missing)
+            waiting.update((c.hash, indexed_text(c.context, c.text)) for c in chunks if c.hash in missing)
             while len(waiting) >= keeping.encode_batch:
                 _encode_some(keeping, waiting)
             done += len(chunks)
@@ -176,7 +172,7 @@ def _rows(keeping: Keeping, index: Index, document: Document, chunks: Sequence[S
     return [
         IndexRow(
             chunk=chunk.id,
-            text=indexed_text(chunk),
+            text=indexed_text(chunk.context, chunk.text),
             labels=document.labels,
             source=document.source,
             title=document.title,
@@ -191,7 +187,7 @@ def _rows(keeping: Keeping, index: Index, document: Document, chunks: Sequence[S
 def _encode_for(keeping: Keeping, chunks: Sequence[StoredChunk]) -> None:
     """Makes what is still missing: another process may have written documents since we encoded."""
     missing = set(keeping.vectors.missing([c.hash for c in chunks]))
-    waiting = {c.hash: indexed_text(c) for c in chunks if c.hash in missing}
+    waiting = {c.hash: indexed_text(c.context, c.text) for c in chunks if c.hash in missing}
     while waiting:
         _encode_some(keeping, waiting)
 
