@@ -23,10 +23,10 @@ LAYERS = {
     ),
     2: ("documents", "retrieval.understand", "retrieval.fuse", "answering"),
     3: ("storage",),
-    4: ("documents.formats", "documents.reading", "indexes", "models"),
+    4: ("documents.formats", "documents.reading", "documents.worker", "indexes", "models"),
     5: ("ingestion", "retrieval.search", "answering.answer", "evaluation"),
     6: ("assemble",),
-    7: ("knowledge_base", "shapes", "cli"),
+    7: ("__main__", "knowledge_base", "shapes", "cli"),
 }
 # Imports that go up on purpose, with the reason.
 ALLOWED = {

@@ -15,7 +15,7 @@ from qianxun.errors import SettingsError
 from qianxun.protocols import Encoder, Index
 from qianxun.retrieval.search import Searcher
 from qianxun.settings import Settings
-from qianxun.storage.locks import Lock
+from qianxun.storage.locks import QUIET_SECONDS, Lock
 from qianxun.storage.reindex import Keeping
 from qianxun.storage.store import Store
 from qianxun.storage.vectors import VectorStore
@@ -108,7 +108,7 @@ def keeping(directory: Path, store: Store, settings: Settings) -> Keeping:
         indexes=indexes(directory, model, settings),
         # A run of `add` is named at once; a batch is over before anybody would read a name.
         ingest=Lock(directory, "ingest"),
-        write=Lock(directory, "write", quiet_seconds=1.0),
+        write=Lock(directory, "write", quiet_seconds=QUIET_SECONDS),
         encode_batch=settings.encoder.batch,
     )
 

@@ -59,7 +59,8 @@ def _rebuild(kind: type[QianxunError], template: str, remedy: str, values: dict[
 
 
 def _joined(message: str, remedy: str) -> str:
-    return " ".join(f"{message} {remedy}".split())
+    one_line = " ".join(f"{message} {remedy}".split())
+    return one_line.replace("。 ", "。")
 
 
 class SettingsError(QianxunError):

@@ -13,7 +13,6 @@ documents loads no encoder. One object may be used by several threads; many proc
 one writes.
 """
 
-import asyncio
 import contextlib
 import logging
 import shutil
@@ -183,6 +182,8 @@ class KnowledgeBase:
         where: Filter | None = None,
     ) -> Answer:
         """An answer whose citations are checked. Not to be called from within a running event loop."""
+        import asyncio
+
         from qianxun.answering.answer import answer
 
         searcher = self._searcher
@@ -325,7 +326,7 @@ class KnowledgeBase:
         for name in (self.settings.index.dense, self.settings.index.lexical):
             try:
                 with contextlib.closing(assemble.index(self.directory, name, model, self.settings)) as index:
-                    index.ids()
+                    index.verify()
             except StaleIndex as error:
                 logger.warning("%s", error)
                 shutil.rmtree(assemble.index_directory(self.directory, name), ignore_errors=True)

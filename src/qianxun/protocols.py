@@ -108,6 +108,10 @@ class Index(Protocol):
         """Folded words → inverse document frequency, > 0, for words it knows and does not; {} where there are none."""
         ...
 
+    def verify(self) -> None:
+        """Reads every committed file to the last byte. Raises StaleIndex naming the first damaged one."""
+        ...
+
     def close(self) -> None:
         """Lets go of files."""
         ...

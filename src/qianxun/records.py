@@ -216,7 +216,7 @@ class Stage:
 class Passage:
     """A chunk with its text, which this asker may read. `rank` counts from 1; `score` is the fused one in [0, 1].
 
-    `stages` maps a stage's name to what it said. `matched` are the question's terms in it.
+    `stages` maps a stage's name to what it said. `matched` are the question's terms in it (first 20 passages only).
     `duplicates` are the sources, visible to the asker, whose passage says the same.
     """
 

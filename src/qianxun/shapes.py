@@ -160,7 +160,9 @@ def add_shape(report: "AddReport") -> Shape:
         "failed": _reasons(report.failed),
         "attention": _reasons(report.attention),
         "empty": _reasons(report.empty),
+        "skipped": report.skipped,
         "chunks": report.chunks,
+        "vectors": report.vectors,
         "seconds": _rounded(report.seconds),
         "waited_for": report.waited_for,
         "version": version(),
@@ -176,6 +178,7 @@ def check_shape(report: "CheckReport") -> Shape:
             for problem in report.problems
         ],
         "checked": dict(report.checked),
+        "seconds": _rounded(report.seconds),
         "version": version(),
     }
 
@@ -196,7 +199,7 @@ def evaluation_shape(reports: Sequence[Mapping[str, Any]]) -> Shape:
 
 
 def location_of(page: int | None, location: str | None) -> str | None:
-    """Where in the source: a slide, `Sheet1!A2:C9`, an archive's member, else the page; None when there is no such place."""
+    """Where in the source: a slide, `Sheet1!A2:C9`, an archive's member, else the page; None where there is neither."""
     return location or (None if page is None else f"page {page}")
 
 

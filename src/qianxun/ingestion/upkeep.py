@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from qianxun.errors import Busy
+from qianxun.errors import Busy, StaleIndex
 from qianxun.protocols import Index
 from qianxun.records import CHUNK_BITS, document_of
 from qianxun.storage.reindex import Keeping, Progress, Report, catch_up, rebuild_index, silent
@@ -101,6 +101,10 @@ def _index(keeping: Keeping, index: Index, report: CheckReport) -> Iterator[Prob
     if index.revision != keeping.store.revision:
         detail = f"at revision {index.revision} of {keeping.store.revision}"
         yield Problem("behind", index.name, index.name, detail)
+    try:
+        index.verify()
+    except StaleIndex as error:
+        yield Problem("damaged", index.name, index.name, str(error))
     live = keeping.store.live_documents()
     ranges = [np.arange(n, dtype=np.int64) + (document << CHUNK_BITS) for document, n in live.items()]
     wanted = np.concatenate(ranges) if ranges else np.zeros(0, dtype=np.int64)

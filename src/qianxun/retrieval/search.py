@@ -24,6 +24,8 @@ from qianxun.storage.store import Store, StoredChunk
 
 logger = logging.getLogger(__name__)
 
+# Terms are marked in what a person looks at; folding hundreds of passages would cost more than finding them.
+MARKED = 20
 LEGS: Mapping[str, tuple[str, ...]] = {"hybrid": ("dense", "lexical"), "dense": ("dense",), "lexical": ("lexical",)}
 
 
@@ -131,7 +133,7 @@ class Searcher:
         # Equal scores are ordered by what does not depend on the order of ingestion.
         order = sorted(range(len(kept)), key=lambda i: (-kept[i][0].score, kept[i][1].source, kept[i][2].span))
         return [
-            _passage(rank, *kept[i], matched_terms(query, kept[i][2].context + "\n" + kept[i][2].text), sources[i])
+            _passage(rank, *kept[i], _marked(query, rank, kept[i][2]), sources[i])
             for rank, i in enumerate(order, start=1)
         ]
 
@@ -140,6 +142,10 @@ def _legs(mode: str) -> tuple[str, ...]:
     if mode not in LEGS:
         raise InputError("There is no search mode {mode!r}.", remedy="Choose hybrid, lexical or dense.", mode=mode)
     return LEGS[mode]
+
+
+def _marked(query: Query, rank: int, chunk: StoredChunk) -> tuple[str, ...]:
+    return matched_terms(query, f"{chunk.context}\n{chunk.text}") if rank <= MARKED else ()
 
 
 def _twin(chunk: StoredChunk, kept: Sequence[tuple[Fused, Document, StoredChunk]]) -> int | None:

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.05
 # A batch ends within moments; only a longer wait is worth telling a person about.
 QUIET_SECONDS = 1.0
+SIGNATURE_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,15 @@ class Lock:
     def _sign(self) -> None:
         since = datetime.now().astimezone().strftime("%H:%M:%S")
         mine = {"process": os.getpid(), "command": _own_command(), "since": since}
-        # A name is a courtesy: a disk without room must not keep `remove` from freeing some.
+        line = json.dumps(mine).ljust(SIGNATURE_BYTES).encode()
+        # A name is a courtesy: a disk without room must not keep `remove` from freeing some. Written over in
+        # place: truncating a file makes some file systems flush it, milliseconds for every batch.
         with suppress(OSError):
-            self._holder_path.write_text(json.dumps(mine), encoding="utf-8")
+            descriptor = os.open(self._holder_path, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.write(descriptor, line)
+            finally:
+                os.close(descriptor)
 
 
 def _own_command() -> str:

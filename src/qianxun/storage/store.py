@@ -274,9 +274,9 @@ class Store:
         return found[0]
 
     def count(self, asker: Asker, where: Filter | None = None) -> int:
-        """How many documents the asker may see."""
+        """How many searchable documents the asker may see."""
         condition, values = _sql(_visible(asker, where))
-        row = self._db.execute(f"SELECT count(*) FROM documents d WHERE d.live = 1 AND {condition}", values)
+        row = self._db.execute(f"SELECT count(*) FROM documents d WHERE d.live = 1 AND d.chunks > 0 AND {condition}", values)
         return int(row.fetchone()[0])
 
     def by_source(self, sources: Sequence[str]) -> dict[str, Document]:

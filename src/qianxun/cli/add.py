@@ -1,0 +1,99 @@
+"""`qianxun add`: files and folders into the knowledge base; the same command resumes after a stop."""
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from qianxun.cli.reasons import named_reason
+from qianxun.cli.session import Session, lines_of_stdin
+from qianxun.cli.words import shown_seconds
+from qianxun.errors import InputError, NotFound, UnreadableDocument
+from qianxun.messages import say
+from qianxun.shapes import add_shape
+
+SOME_FAILED = UnreadableDocument.exit_code
+
+
+def description() -> str:
+    """What help says at the top."""
+    return say(
+        "Reads files and folders into the knowledge base. Unchanged files are skipped, changed ones replaced. "
+        "After Ctrl-C or a crash the same command resumes. One bad file never stops the others."
+    )
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `add`."""
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        help=say("files and folders (default: the setting `documents`); - reads a list from standard input"),
+    )
+    parser.add_argument(
+        "--label",
+        dest="labels",
+        metavar="LABEL",
+        action="append",
+        help=say("who may see them; may be repeated (default: access.default_labels)"),
+    )
+    parser.add_argument("--sync", action="store_true", help=say("also remove what has vanished from these folders"))
+    parser.add_argument("--no-wait", action="store_true", help=say("if another process is writing, end with code 75"))
+    parser.add_argument("--retry", action="store_true", help=say("read again what failed before, though unchanged"))
+
+
+def run(session: Session, args: argparse.Namespace) -> int:
+    """Adds and prints what was done. Exit code 3 when some files could not be read; the others are kept."""
+    paths = _paths(session, args.paths)
+    with session.open(create=True, wait=not args.no_wait) as base, session.progress() as progress:
+        report = base.add(paths, labels=_labels(args.labels), sync=args.sync, progress=progress, retry=args.retry)
+    if session.as_json:
+        session.print_json(add_shape(report))
+    else:
+        session.out.line(
+            say(
+                "Added {added}, replaced {replaced}, unchanged {unchanged}, removed {removed}, failed {failed}; "
+                "{chunks} new chunks in {time}.",
+                added=report.added,
+                replaced=report.replaced,
+                unchanged=report.unchanged,
+                removed=report.removed,
+                failed=len(report.failed),
+                chunks=report.chunks,
+                time=shown_seconds(report.seconds),
+            )
+        )
+    session.out.stream.flush()
+    _name(session, report.failed)
+    _name(session, report.attention)
+    _name(session, report.empty)
+    return SOME_FAILED if report.failed else 0
+
+
+def _paths(session: Session, given: list[str]) -> list[str]:
+    paths = [line for path in given for line in (lines_of_stdin() if path == "-" else [path])]
+    if given and not paths:
+        raise InputError("Standard input names no path.", remedy="Give one path a line.")
+    if not paths and session.settings.documents:
+        paths = [session.settings.documents]
+    if not paths:
+        raise InputError(
+            "Nothing to add: no path was given.",
+            remedy="Type `qianxun add FOLDER`, or set `documents` in qianxun.toml (`qianxun init`).",
+        )
+    for path in paths:  # before a knowledge base is made for a misspelt path
+        if not os.path.lexists(os.path.expanduser(path)):  # noqa: PTH111
+            raise NotFound("There is no file or folder at {path}.", remedy="Check the spelling of the path.", path=path)
+    return paths
+
+
+def _labels(given: list[str] | None) -> list[str] | None:
+    """`--label hr,board --label legal` as three labels; None leaves it to the settings."""
+    if given is None:
+        return None
+    return [label.strip() for text in given for label in text.split(",") if label.strip()]
+
+
+def _name(session: Session, files: Sequence[tuple[str, str]]) -> None:
+    for source, reason in files:
+        session.note(named_reason(source, reason))

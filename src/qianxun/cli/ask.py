@@ -1,0 +1,99 @@
+"""`qianxun ask`: an answer, then the sources it quotes, each with its support mark."""
+
+import argparse
+
+from qianxun.cli.passages import models_in_words, place, show_degraded, show_hit, show_timings
+from qianxun.cli.screen import Screen
+from qianxun.cli.search import text_of
+from qianxun.cli.session import Session, asker_of, below
+from qianxun.cli.words import shown_seconds
+from qianxun.messages import say
+from qianxun.records import Answer, Support, Verdict
+from qianxun.shapes import HEADING_SEPARATOR, answer_shape, total_seconds
+
+MARKS: dict[Support, tuple[str, str]] = {"supported": ("✓", "green"), "weak": ("~", "yellow"), "absent": ("✗", "red")}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `ask`."""
+    parser.add_argument(
+        "question", metavar="QUESTION", nargs="+", help=say("the question; - reads it from standard input")
+    )
+    parser.add_argument("--as", dest="labels", metavar="LABELS", help=say("see only what carries one of these labels"))
+    parser.add_argument("--source", metavar="PREFIX", help=say("only sources that begin with this, such as a folder"))
+    parser.add_argument(
+        "--explain", action="store_true", help=say("show the passages that were read, and the time of each stage")
+    )
+
+
+def run(session: Session, args: argparse.Namespace) -> int:
+    """Asks and prints the answer. No evidence is an answer too: exit code 0, and the verdict says so."""
+    question = text_of(args.question)
+    with session.open() as base:
+        answer = base.ask(question, asker=asker_of(args.labels), where=below(args.source))
+    if session.as_json:
+        session.print_json(answer_shape(answer))
+    else:
+        show(session.out, answer, explain=args.explain)
+    return 0
+
+
+def show(screen: Screen, answer: Answer, *, explain: bool = False) -> None:
+    """The answer for people."""
+    screen.paragraph(answer.text, style="bold" if answer.verdict != "no_evidence" else "")
+    verdict = verdict_in_words(answer.verdict)
+    if verdict:
+        screen.line((verdict, "yellow"))
+    if answer.citations:
+        screen.blank()
+        screen.line((say("Sources"), "bold"))
+    for citation in answer.citations:
+        mark, style = MARKS[citation.support]
+        where = place(citation.source, citation.page, citation.location)
+        screen.line(
+            f"[{citation.number}] ",
+            (f"{mark} {support_in_words(citation.support)}", style),
+            "  ",
+            (citation.title, "bold"),
+        )
+        heading = f"  {HEADING_SEPARATOR.join(citation.heading)}" if citation.heading else ""
+        screen.line("    ", (where, "cyan"), (heading, "dim"))
+        screen.paragraph(say("“{quote}”", quote=" ".join(citation.quote.split())), indent=4)
+    if explain:
+        screen.blank()
+        for passage in answer.passages:
+            show_hit(screen, passage)
+        screen.blank()
+        show_timings(screen, answer.seconds)
+    screen.blank()
+    for note in answer.notes:
+        screen.paragraph(note, style="dim")
+    show_degraded(screen, answer.degraded)
+    facts = say(
+        "{n} passages read in {time}; {models}",
+        n=len(answer.passages),
+        time=shown_seconds(total_seconds(answer.seconds)),
+        models=models_in_words(answer.models),
+    )
+    screen.line((facts, "dim"))
+
+
+def support_in_words(support: Support) -> str:
+    """Whether the quote bears the sentence."""
+    words: dict[Support, str] = {
+        "supported": say("supported"),
+        "weak": say("weakly supported"),
+        "absent": say("not supported"),
+    }
+    return words[support]
+
+
+def verdict_in_words(verdict: Verdict) -> str:
+    """What to think of the answer; empty when it simply answers."""
+    words: dict[Verdict, str] = {
+        "answered": "",
+        "partial": say("The sources bear only a part of this answer."),
+        "no_evidence": "",
+        "ungrounded": say("The sources do not bear this answer."),
+    }
+    return words[verdict]

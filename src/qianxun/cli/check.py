@@ -1,0 +1,35 @@
+"""`qianxun check`: every derived store against the truth, in both directions."""
+
+import argparse
+
+from qianxun.cli.session import Session
+from qianxun.errors import StaleIndex
+from qianxun.messages import say
+from qianxun.shapes import check_shape
+
+PROBLEMS = StaleIndex.exit_code
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """No arguments of its own."""
+
+
+def run(session: Session, args: argparse.Namespace) -> int:
+    """Prints what was compared and every problem by name. Exit code 5 when there is any."""
+    with session.open() as base, session.progress() as progress:
+        report = base.check(progress=progress)
+    if session.as_json:
+        session.print_json(check_shape(report))
+        return 0 if report.ok else PROBLEMS
+    if report.problems:
+        session.out.table(
+            [say("problem"), say("where"), say("name"), say("detail")],
+            [[(p.kind, "red"), p.where, p.name, p.detail] for p in report.problems],
+        )
+    checked = ", ".join(f"{name} {n:,}" for name, n in report.checked.items())
+    if report.ok:
+        session.out.line((say("All is well. Compared: {checked}.", checked=checked), "green"))
+        return 0
+    session.out.line(say("Compared: {checked}.", checked=checked))
+    session.note(say("{n} problems. `qianxun rebuild` mends the indexes.", n=len(report.problems)))
+    return PROBLEMS

@@ -1,0 +1,77 @@
+"""`qianxun list`: the documents, one a line."""
+
+import argparse
+
+from qianxun.cli.reasons import reason_in_words
+from qianxun.cli.screen import Piece
+from qianxun.cli.session import Session, asker_of, below
+from qianxun.cli.words import shown_source
+from qianxun.messages import say
+from qianxun.records import Status
+from qianxun.shapes import documents_shape
+
+STYLES = {Status.READY: "", Status.EMPTY: "dim", Status.ATTENTION: "yellow", Status.FAILED: "red"}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `list`."""
+    parser.add_argument(
+        "--status",
+        metavar="STATUS",
+        choices=[name for status in Status for name in dict.fromkeys((status.value, status.name.lower()))],
+        help=say("only those that are ready, empty, attention (a person should look) or failed"),
+    )
+    parser.add_argument("--as", dest="labels", metavar="LABELS", help=say("see only what carries one of these labels"))
+    parser.add_argument("--source", metavar="PREFIX", help=say("only sources that begin with this, such as a folder"))
+
+
+def run(session: Session, args: argparse.Namespace) -> int:
+    """Prints the documents."""
+    with session.open() as base:
+        documents = base.documents(asker=asker_of(args.labels), where=below(args.source))
+    if args.status:
+        documents = [d for d in documents if args.status in (d.status.value, d.status.name.lower())]
+    if session.as_json:
+        session.print_json(documents_shape(documents))
+        return 0
+    if not documents and session.out.styled:
+        session.out.line(say("No documents."))
+        return 0
+    rows: list[list[Piece]] = [
+        [
+            str(d.id),
+            (status_in_words(d.status), STYLES[d.status]),
+            str(d.chunks),
+            "" if d.pages is None else str(d.pages),
+            ", ".join(d.labels),
+            (d.title, "bold"),
+            (shown_source(d.source), "cyan"),
+            reason_in_words(d.reason),
+        ]
+        for d in documents
+    ]
+    headers = [
+        say("id"),
+        say("status"),
+        say("chunks"),
+        say("pages"),
+        say("labels"),
+        say("title"),
+        say("source"),
+        say("reason"),
+    ]
+    if session.out.styled and not any(d.reason for d in documents):
+        headers, rows = headers[:-1], [row[:-1] for row in rows]
+    session.out.table(headers, rows, right=[0, 2, 3])
+    return 0
+
+
+def status_in_words(status: Status) -> str:
+    """A status in the reader's language."""
+    words = {
+        Status.READY: say("ready"),
+        Status.EMPTY: say("empty"),
+        Status.ATTENTION: say("needs attention"),
+        Status.FAILED: say("failed"),
+    }
+    return words[status]

@@ -1,0 +1,62 @@
+"""How passages and their places are shown to people; shared by `search`, `ask`, `show` and `demo`."""
+
+from collections.abc import Mapping, Sequence
+
+from qianxun.cli.screen import Piece, Screen
+from qianxun.cli.words import cut, shown_seconds, shown_source, snippet
+from qianxun.messages import say
+from qianxun.records import Passage
+from qianxun.shapes import HEADING_SEPARATOR, total_seconds
+
+SNIPPET_CELLS = 240
+
+
+def place(source: str, page: int | None, location: str | None) -> str:
+    """A source and the place in it: `report.pdf, page 3`."""
+    where = say("page {page}", page=page) if page is not None else location
+    return f"{shown_source(source)}{say(', ')}{where}" if where else shown_source(source)
+
+
+def show_hit(screen: Screen, passage: Passage) -> None:
+    """Rank, score, title, place, heading and the stretch with the matched terms."""
+    title: list[Piece] = [f"{passage.rank:>2}  ", (f"{passage.score:.2f}", "green"), "  ", (passage.title, "bold")]
+    screen.line(*title)
+    below: list[Piece] = ["    ", (place(passage.source, passage.page, passage.location), "cyan")]
+    if passage.heading:
+        below.append((f"  {HEADING_SEPARATOR.join(passage.heading)}", "dim"))
+    screen.line(*below)
+    shown, marks = snippet(passage.text, passage.matched, SNIPPET_CELLS)
+    screen.paragraph(shown, indent=4, marks=marks)
+    if passage.duplicates:
+        others = ", ".join(shown_source(source) for source in passage.duplicates)
+        screen.line("    ", (say("the same in: {sources}", sources=others), "dim"))
+
+
+def show_stages(screen: Screen, passage: Passage) -> None:
+    """What each stage said of a passage, and the terms that matched."""
+    for name, stage in passage.stages.items():
+        rank = say("not found") if stage.rank is None else say("rank {rank}", rank=stage.rank)
+        score = "" if stage.score is None else say("score {score}", score=f"{stage.score:.4f}")
+        screen.line("    ", (f"{name}: {rank}" + (f"{say(', ')}{score}" if score else ""), "magenta"))
+    if passage.matched:
+        screen.line("    ", (say("matched: {terms}", terms=" ".join(passage.matched)), "magenta"))
+
+
+def show_timings(screen: Screen, timings: Mapping[str, float]) -> None:
+    """Time per stage."""
+    rows: list[Sequence[Piece]] = [
+        (stage, shown_seconds(seconds)) for stage, seconds in timings.items() if stage != "total"
+    ]
+    rows.append((say("total"), shown_seconds(total_seconds(timings))))
+    screen.table([say("stage"), say("time")], rows, right=[1])
+
+
+def show_degraded(screen: Screen, degraded: Sequence[str]) -> None:
+    """What was left out, named."""
+    if degraded:
+        screen.line((say("Left out: {stages}.", stages=", ".join(degraded)), "yellow"))
+
+
+def models_in_words(models: Mapping[str, str]) -> str:
+    """Which model did what: `encoder builtin, …`."""
+    return ", ".join(f"{role} {cut(name, 60)}" for role, name in models.items())

@@ -1,0 +1,63 @@
+"""Stored reasons in the reader's language.
+
+The store keeps why a document failed as an English sentence, because whoever reads it later may read
+another language. The sentence was made from templates whose translations are known; here the
+templates are found again.
+"""
+
+import importlib
+import re
+from collections.abc import Mapping
+
+from qianxun.cli.words import shown_source
+from qianxun.messages import language, say
+
+# A template with fewer fixed letters than this ("{file}: {reason}") would match anything.
+_FIXED_LETTERS = 8
+_FIELD = re.compile(r"\{(\w+)[^{}]*\}")
+
+
+def named_reason(source: str, reason: str) -> str:
+    """Why a file was not read, on one line that names it once: most reasons do so themselves."""
+    flat, shown = reason_in_words(" ".join(reason.split())), shown_source(source)
+    if source in flat:
+        return flat.replace(source, shown)
+    return say("{file}: {reason}", file=shown, reason=flat)
+
+
+def reason_in_words(reason: str) -> str:
+    """An English message, with or without its remedy, in the reader's language; as it is when it is not known."""
+    if language() == "en" or not reason:
+        return reason
+    catalogue: Mapping[str, str] = importlib.import_module(f"qianxun.languages.{language()}").MESSAGES
+    found = [end.end() for end in re.finditer(r"\.(?= )", reason)]
+    for end in (len(reason), *reversed(found)):
+        message = _translated(reason[:end], catalogue)
+        remedy = _translated(reason[end:].strip(), catalogue) if end < len(reason) else ""
+        if message is not None and remedy is not None:
+            return message + remedy
+    return reason
+
+
+def _translated(sentence: str, catalogue: Mapping[str, str]) -> str | None:
+    best: tuple[int, str] | None = None
+    for template, translation in catalogue.items():
+        letters = sum(c.isalpha() for c in _FIELD.sub("", template))
+        if letters < _FIXED_LETTERS or (best is not None and letters <= best[0]):
+            continue
+        values = _values(sentence, template)
+        if values is not None:
+            best = letters, _FIELD.sub(lambda field, known=values: known[field[1]], translation)  # type: ignore[misc]
+    return None if best is None else best[1]
+
+
+def _values(sentence: str, template: str) -> dict[str, str] | None:
+    pattern, place = "", 0
+    seen: set[str] = set()
+    for field in _FIELD.finditer(template):
+        pattern += re.escape(template[place : field.start()])
+        pattern += f"(?P={field[1]})" if field[1] in seen else f"(?P<{field[1]}>.+?)"
+        seen.add(field[1])
+        place = field.end()
+    found = re.fullmatch(pattern + re.escape(template[place:]), sentence, re.DOTALL)
+    return None if found is None else found.groupdict()

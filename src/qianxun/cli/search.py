@@ -1,0 +1,73 @@
+"""`qianxun search`: passages by meaning and by words."""
+
+import argparse
+import sys
+
+from qianxun.cli.arguments import positive
+from qianxun.cli.passages import models_in_words, show_degraded, show_hit, show_stages, show_timings
+from qianxun.cli.session import Session, asker_of, below
+from qianxun.cli.words import shown_seconds
+from qianxun.errors import InputError
+from qianxun.messages import say
+from qianxun.records import SearchResult
+from qianxun.shapes import search_shape, total_seconds
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `search`."""
+    parser.add_argument(
+        "query", metavar="QUERY", nargs="+", help=say("what to look for; - reads it from standard input")
+    )
+    parser.add_argument("-k", type=positive, metavar="N", help=say("how many passages (default: search.k)"))
+    parser.add_argument(
+        "--mode",
+        choices=("hybrid", "lexical", "dense"),
+        help=say("by words, by meaning, or both (default: search.mode)"),
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help=say("show what each stage said, the matched terms and the times")
+    )
+    parser.add_argument("--as", dest="labels", metavar="LABELS", help=say("see only what carries one of these labels"))
+    parser.add_argument("--source", metavar="PREFIX", help=say("only sources that begin with this, such as a folder"))
+
+
+def run(session: Session, args: argparse.Namespace) -> int:
+    """Searches and prints the passages. No passage is no error."""
+    query = text_of(args.query)
+    with session.open() as base:
+        result = base.search(query, k=args.k, mode=args.mode, asker=asker_of(args.labels), where=below(args.source))
+    if session.as_json:
+        session.print_json(search_shape(result))
+    else:
+        show(session, result, explain=args.explain)
+    return 0
+
+
+def text_of(words: list[str]) -> str:
+    """The question as one text; `-` alone is standard input. Raises InputError when it is empty."""
+    text = sys.stdin.read() if words == ["-"] else " ".join(words)
+    if not text.strip():
+        raise InputError("The question is empty.", remedy="Type what you are looking for.")
+    return text.strip()
+
+
+def show(session: Session, result: SearchResult, *, explain: bool = False) -> None:
+    """The result for people."""
+    screen = session.out
+    for passage in result.passages:
+        show_hit(screen, passage)
+        if explain:
+            show_stages(screen, passage)
+        screen.blank()
+    if not result.passages:
+        screen.line(say("Nothing found."))
+    if explain:
+        show_timings(screen, result.seconds)
+    show_degraded(screen, result.degraded)
+    facts = say(
+        "{n} passages in {time}; {models}",
+        n=len(result.passages),
+        time=shown_seconds(total_seconds(result.seconds)),
+        models=models_in_words(result.models),
+    )
+    screen.line((facts, "dim"))

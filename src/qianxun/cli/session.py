@@ -1,0 +1,130 @@
+"""One run of the command line: its settings, its streams, its knowledge base.
+
+Commands get a `Session` and their parsed arguments, and return an exit code. They print through the
+session, so that JSON stays alone on standard output.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qianxun import settings as settings_of
+from qianxun.cli.progress import ProgressDisplay
+from qianxun.cli.screen import Screen
+from qianxun.errors import InputError, QianxunError
+from qianxun.filters import Filter, Or, Prefix
+from qianxun.messages import say
+from qianxun.records import Asker
+from qianxun.settings import Settings
+
+if TYPE_CHECKING:
+    from qianxun.knowledge_base import KnowledgeBase
+
+
+class Session:
+    """What a command needs of the world."""
+
+    def __init__(self, settings: Settings, *, kb: str | None, overrides: Sequence[str], as_json: bool) -> None:
+        self.settings = settings
+        self.kb = kb
+        self.overrides = tuple(overrides)
+        self.as_json = as_json
+        self.out = Screen(sys.stdout)
+        self.err = Screen(sys.stderr)
+
+    @property
+    def directory(self) -> Path:
+        """The folder of the knowledge base that the command is about."""
+        return settings_of.knowledge_base_directory(self.settings, self.kb)
+
+    def open(self, *, create: bool = False, wait: bool = True) -> "KnowledgeBase":
+        """The knowledge base, to be closed by the caller (it is a context manager)."""
+        from qianxun import knowledge_base
+
+        return knowledge_base.open(
+            self.directory, settings=self.settings, overrides=self.overrides, create=create, wait=wait
+        )
+
+    def progress(self) -> ProgressDisplay:
+        """A context manager to hand to long work as its `progress`."""
+        return ProgressDisplay(self.err)
+
+    def print_json(self, document: Any) -> None:
+        """The one JSON document of this run."""
+        json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
+        sys.stdout.write("\n")
+
+    def note(self, text: str) -> None:
+        """A line for people that is not the result: on stderr."""
+        self.err.line(text)
+        sys.stderr.flush()
+
+    def confirm(self, question: str) -> bool:
+        """What a person at the terminal answers. No terminal: InputError that says to use --yes."""
+        if self.as_json or not sys.stdin.isatty():
+            raise InputError("Nobody is there to ask.", remedy="Add --yes to go on without asking.")
+        self.err.stream.write(f"{question} [y/N] ")
+        self.err.stream.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes", "是", "好", "确认")
+
+
+def error_shape(error: QianxunError) -> dict[str, dict[str, str]]:
+    """An error as JSON: {"error": {"kind", "message", "remedy"}}."""
+    remedy = say(error.remedy, **error.values) if error.remedy else ""
+    message = say(error.template, **error.values)
+    return {"error": {"kind": type(error).__name__, "message": message, "remedy": remedy}}
+
+
+def on_one_line(error: QianxunError) -> str:
+    """The message and what to do, with a space between them where the script has one."""
+    words = error_shape(error)["error"]
+    message, remedy = (" ".join(words[part].split()) for part in ("message", "remedy"))
+    return f"{message}{'' if message.endswith('。') else ' '}{remedy}".strip()
+
+
+def asker_of(labels: str | None) -> Asker:
+    """`--as hr,public`; without it the administrator."""
+    if labels is None:
+        return Asker.admin()
+    return Asker.of(*(label.strip() for label in labels.split(",") if label.strip()))
+
+
+def below(prefix: str | None) -> Filter | None:
+    """`--source PREFIX`: sources that begin with it as typed, or as a path from the working directory."""
+    if prefix is None:
+        return None
+    path = os.path.abspath(os.path.expanduser(prefix))  # noqa: PTH100, PTH111 (keeps what is no path)
+    if prefix.endswith(os.sep):
+        path += os.sep
+    return Prefix("source", prefix) if path == prefix else Or((Prefix("source", path), Prefix("source", prefix)))
+
+
+def lines_of_stdin() -> list[str]:
+    """The lines of standard input that hold something."""
+    return [line.strip("\r\n") for line in sys.stdin if line.strip()]
+
+
+def what_of(texts: Sequence[str]) -> list[str | int]:
+    """Ids as numbers, the rest (paths, globs) as text. A file whose name is a number: `./12`."""
+    return [int(text) if text.isdecimal() and text.isascii() else text for text in texts]
+
+
+class ToScreen(logging.Handler):
+    """Shows log records as lines on stderr, so that progress bars stay whole."""
+
+    def __init__(self, screen: Screen, *, names: bool) -> None:
+        super().__init__()
+        self.screen = screen
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s" if names else "%(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line on stderr."""
+        try:
+            self.screen.line(self.format(record))
+            self.screen.stream.flush()
+        except Exception:
+            self.handleError(record)

@@ -1,0 +1,204 @@
+"""Text on a terminal: cell widths, wrapping, snippets and highlights, Chinese and English alike.
+
+A Chinese character takes two cells and a line may break after any of them; `textwrap` and `str.ljust`
+know neither. Knows nothing of commands or of how anything is printed.
+"""
+
+import functools
+import os
+import re
+import unicodedata
+from collections.abc import Collection, Iterator
+
+# Not at the beginning of a line, not at the end of one (the usual rules of Chinese typesetting).
+_CLOSING = frozenset("，。！？；：、）」』】》〉”’…—～％,.!?;:)]}%")
+_OPENING = frozenset("（「『【《〈“‘([{")
+# In a snippet a table's rows run together: neither its rule nor the double bars between rows say anything.
+_TABLE_RULE = re.compile(r"\|(?: (?::?-{3,}:? )?\|)+")
+_SENTENCE_END = re.compile(r"[。！？；.!?;]\s*")
+
+
+def cells(text: str) -> int:
+    """How many terminal cells a text takes: wide characters two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells_of(c) for c in text)
+
+
+def _cells_of(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Cf", "Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def padded(text: str, width: int) -> str:
+    """The text filled with spaces to this many cells; longer texts stay whole."""
+    return text + " " * max(0, width - cells(text))
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most this many cells, ending in … when something was left out."""
+    if cells(text) <= width:
+        return text
+    kept, room = 0, width - 1
+    for character in text:
+        room -= _cells_of(character)
+        if room < 0:
+            break
+        kept += 1
+    return text[:kept] + "…"
+
+
+def wrapped_ranges(text: str, width: int) -> list[tuple[int, int]]:
+    """The lines of a text as (start, end), each at most `width` cells, white space at the breaks dropped."""
+    lines: list[tuple[int, int]] = []
+    start: int | None = None
+    end = used = 0
+    for a, b in _atoms(text):
+        if text[a:b].isspace():
+            if text[a] == "\n":
+                blank = b - a
+                if start is not None:
+                    lines.append((start, end))
+                    blank -= 1
+                lines += [(a, a)] * blank
+                start = None
+            continue
+        gap = cells(text[end:a]) if start is not None else 0
+        size = cells(text[a:b])
+        if start is not None and used + gap + size > width:
+            lines.append((start, end))
+            start = None
+        if start is None:
+            start, used, gap = a, 0, 0
+        while size > width:  # longer than a line: a web address, a row of dashes
+            fits = len(cut(text[a:b], width + 1)) - 1
+            lines.append((a, a + max(1, fits)))
+            a += max(1, fits)
+            start, size = a, cells(text[a:b])
+        used += gap + size
+        end = b
+    if start is not None:
+        lines.append((start, end))
+    return lines
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The lines of a text, each at most `width` cells."""
+    return [text[a:b] for a, b in wrapped_ranges(text, width)]
+
+
+def _atoms(text: str) -> Iterator[tuple[int, int]]:
+    """What must stay on one line: a run of spaces, a word, a wide character with its punctuation."""
+    i = 0
+    while i < len(text):
+        a = i
+        if text[i].isspace():
+            while i < len(text) and text[i].isspace() and (text[i] == "\n") == (text[a] == "\n"):
+                i += 1
+            yield a, i
+            continue
+        while i < len(text) and text[i] in _OPENING:
+            i += 1
+        if i < len(text) and _cells_of(text[i]) == 2:
+            i += 1
+        else:
+            while i < len(text) and not text[i].isspace() and _cells_of(text[i]) != 2:
+                i += 1
+        while i < len(text) and text[i] in _CLOSING:
+            i += 1
+        yield a, max(i, a + 1)
+        i = max(i, a + 1)
+
+
+def highlights(text: str, matched: Collection[str]) -> list[tuple[int, int]]:
+    """Where the matched terms (folded, stemmed, character pairs) stand in the text: sorted, apart, (start, end)."""
+    from qianxun import text as matching  # compiles large patterns, which help and lists do not need
+
+    terms = frozenset(matched)
+    longer = any(len(t) > 1 and matching.has_cjk(t) for t in terms)
+    marks: list[tuple[int, int]] = []
+    for run in _runs().finditer(text):
+        if not matching.has_cjk(run.group()):
+            folded = matching.fold(run.group())
+            if folded in terms or not terms.isdisjoint(matching.words(folded)):
+                marks.append(run.span())
+            continue
+        # Folded one by one, so that places stay places; a pair is then two neighbours.
+        folded = "".join((matching.fold(c) or c)[0] for c in run.group())
+        for i in range(len(folded)):
+            if folded[i : i + 2] in terms and i + 1 < len(folded):
+                marks.append((run.start() + i, run.start() + i + 2))
+            elif folded[i] in terms and (not longer or len(folded) == 1):
+                marks.append((run.start() + i, run.start() + i + 1))
+    return _joined(marks)
+
+
+@functools.cache
+def _runs() -> re.Pattern[str]:
+    from qianxun.text import CJK
+
+    return re.compile(rf"[{CJK}]+|[^\W_{CJK}]+")
+
+
+def _joined(marks: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for a, b in sorted(marks):
+        if joined and a <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(b, joined[-1][1]))
+        else:
+            joined.append((a, b))
+    return joined
+
+
+def snippet(text: str, matched: Collection[str], width: int) -> tuple[str, list[tuple[int, int]]]:
+    """The stretch of at most `width` cells with the most matched text, on one line, and its highlights."""
+    flat = _TABLE_RULE.sub("|", " ".join(text.split()))
+    marks = highlights(flat, matched)
+    if cells(flat) <= width:
+        return flat, marks
+    start = _best_start(flat, marks, width)
+    ends = [m.end() for m in _SENTENCE_END.finditer(flat, max(0, start - 40), start)]
+    start = ends[-1] if ends else start if start > 20 else 0
+    lead = "…" if start else ""
+    shown = lead + cut(flat[start:], width - len(lead))
+    shift = len(lead) - start
+    body_end = len(shown) - (1 if shown.endswith("…") else 0)
+    moved = [(max(a + shift, len(lead)), min(b + shift, body_end)) for a, b in marks if b > start]
+    return shown, [(a, b) for a, b in moved if a < b]
+
+
+def _best_start(flat: str, marks: list[tuple[int, int]], width: int) -> int:
+    reach = width // (2 if cells(flat) > 1.3 * len(flat) else 1)
+    best, most = 0, -1
+    for i, (a, _) in enumerate(marks):
+        found = sum(min(d, a + reach) - c for c, d in marks[i:] if c < a + reach)
+        if found > most:
+            best, most = a, found
+    return max(0, min(best - reach // 8, len(flat) - reach))
+
+
+def shown_source(source: str, cwd: str | None = None) -> str:
+    """A source as people read it: relative when it lies inside the working directory."""
+    base = (cwd or os.getcwd()).rstrip(os.sep) + os.sep  # noqa: PTH109 (no pathlib on the way to a search)
+    return source[len(base) :] if source.startswith(base) and len(source) > len(base) else source
+
+
+def shown_bytes(n: float) -> str:
+    """A size in the unit people expect."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if abs(n) < 1024:
+            return f"{n:.0f} {unit}" if unit == "B" or n >= 100 else f"{n:.1f} {unit}"
+        n /= 1024
+    return f"{n:.1f} TB"
+
+
+def shown_seconds(seconds: float) -> str:
+    """A duration: 12 ms, 3.4 s, 2:05, 1:02:05."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,1 @@
+"""Encoders, rerankers and generators, each behind its protocol."""

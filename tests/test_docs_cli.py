@@ -1,0 +1,231 @@
+"""docs/commands.md and docs/settings.md are current; docs/json.md has every key that is printed, and no other."""
+
+import importlib.util
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qianxun import samples
+from qianxun.cli.demo import QUESTIONS
+from qianxun.cli.main import commands, main
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+EXAMPLES = {name: json.loads(text) for name, text in re.findall(r"```json (\w+)\n(.*?)```", PAGE, re.DOTALL)}
+# Objects whose keys are names of stages, models, indexes, …: their keys are not compared, their values are.
+NAMED = {"stages", "timings", "models", "indexes", "checked", "versions", "extras"}
+
+
+def keys_of(value: Any, path: str = "") -> set[str]:
+    """Every key in a document as a path: `hits[].stages.*.rank`."""
+    if isinstance(value, list):
+        return {key for item in value for key in keys_of(item, f"{path}[]")}
+    if not isinstance(value, dict):
+        return set()
+    found: set[str] = set()
+    for key, item in value.items():
+        name = "*" if path.rpartition(".")[2] in NAMED else key
+        inner = f"{path}.{name}" if path else name
+        found |= {inner} | keys_of(item, inner)
+    return found
+
+
+@pytest.fixture(scope="module")
+def make_docs() -> Any:
+    spec = importlib.util.spec_from_file_location("make_docs", ROOT / "tools" / "make_docs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["commands.md", "settings.md"])
+def test_generated_page_is_current(page: str, make_docs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", make_docs.COLUMNS)
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == make_docs.pages()[ROOT / "docs" / page], (
+        "run: python tools/make_docs.py"
+    )
+
+
+def test_every_command_has_a_section_in_both_pages() -> None:
+    written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    for _, group in commands():
+        for name, _ in group:
+            assert f"\n## {name}\n" in written
+            assert name in EXAMPLES or name == "label"
+
+
+def test_every_exit_code_is_documented() -> None:
+    from qianxun import errors
+    from qianxun.cli import main as module
+
+    written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    codes = {kind.exit_code for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "exit_code")}
+    for code in codes | {0, module.STOPPED, module.BROKEN_PIPE, module.UNEXPECTED}:
+        assert f"\n| {code} | " in written
+
+
+@pytest.fixture(scope="module")
+def knowledge_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three small files added through the command line, one of them broken."""
+    folder = tmp_path_factory.mktemp("json")
+    documents = folder / "documents"
+    documents.mkdir()
+    (documents / "制度.md").write_text(
+        "# 报销制度\n\n## 住宿\n\n去上海出差，每晚住宿限额为 650 元。\n", encoding="utf-8"
+    )
+    (documents / "leave.txt").write_text("Annual leave is ten days a year.\n", encoding="utf-8")
+    (documents / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+    return folder
+
+
+Json = Callable[..., Any]
+
+
+@pytest.fixture
+def run(knowledge_base: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Json:
+    """Runs a command on the knowledge base and gives its exit code and its JSON."""
+    monkeypatch.chdir(knowledge_base)
+    monkeypatch.setattr(sys, "argv", ["qianxun"])
+    if not (knowledge_base / "kb" / "knowledge.db").exists():
+        assert main(["add", "documents", "--kb", "./kb"]) == 3
+        capsys.readouterr()
+
+    def ran(*argv: str) -> Any:
+        code = main([*argv, "--json", "--kb", "./kb"])
+        return code, json.loads(capsys.readouterr().out)
+
+    return ran
+
+
+def agree(shape: Any, name: str, *, may_lack: frozenset[str] = frozenset()) -> None:
+    documented, printed = keys_of(EXAMPLES[name]), keys_of(shape)
+    assert printed - documented == set(), "printed, but not in docs/json.md"
+    assert {key for key in documented - printed if key not in may_lack} == set(), "in docs/json.md, but not printed"
+
+
+def test_add(run: Json) -> None:
+    code, shape = run("add", "documents", "--retry")
+    assert code == 3
+    agree(shape, "add")
+
+
+def test_search(run: Json) -> None:
+    code, shape = run("search", "住宿限额", "-k", "2")
+    assert code == 0
+    agree(shape, "search")
+    first = shape["hits"][0]
+    text = run("show", str(first["document"]), "--text")[1]["text"]
+    assert text[first["start"] : first["end"]] == first["text"]
+    assert first["source"].endswith("制度.md")
+
+
+def test_ask(run: Json) -> None:
+    code, shape = run("ask", "去上海出差每晚住宿限额是多少元？")
+    assert code == 0
+    agree(shape, "ask")
+    cited = shape["citations"][0]
+    text = run("show", str(cited["document"]), "--text")[1]["text"]
+    assert text[cited["start"] : cited["end"]] == cited["quote"]
+    assert "650" in shape["answer"]
+
+
+def test_list_and_label(run: Json) -> None:
+    code, shape = run("list")
+    assert code == 0
+    agree(shape, "list")
+    code, shape = run("label", str(shape["documents"][0]["id"]), "--add", "hr")
+    assert code == 0
+    agree(shape, "list")
+    assert "hr" in shape["documents"][0]["labels"]
+
+
+def test_show(run: Json) -> None:
+    ready = [d for d in run("list")[1]["documents"] if d["status"] == "ready"]
+    _, shape = run("show", str(ready[0]["id"]), "--text", "--chunks")
+    _, chunk = run("show", str(shape["chunks"][0]["chunk"]))
+    assert set(shape) | set(chunk) == set(EXAMPLES["show"])
+    assert keys_of(shape["document"]) == keys_of(EXAMPLES["list"]["documents"][0])
+    assert set(chunk["chunk"]) == set(EXAMPLES["search"]["hits"][0])
+
+
+def test_check_info_rebuild_compact(run: Json) -> None:
+    code, shape = run("check")
+    assert (code, shape["problems"]) == (0, [])
+    problem = frozenset({"problems[].kind", "problems[].where", "problems[].name", "problems[].detail"})
+    agree(shape, "check", may_lack=problem)
+    _, shape = run("info")
+    assert keys_of(shape) - {f"documents.{name}" for name in shape["documents"]} == keys_of(EXAMPLES["info"]) - {
+        "documents.ready",
+        "documents.failed",
+    }
+    agree(run("rebuild")[1], "rebuild")
+    agree(run("compact")[1], "compact")
+
+
+def test_remove_and_errors(run: Json, knowledge_base: Path) -> None:
+    (knowledge_base / "documents" / "more.txt").write_text("A text that will go.\n", encoding="utf-8")
+    run("add", "documents/more.txt")
+    code, shape = run("remove", "documents/more.txt", "--dry-run")
+    assert code == 0
+    assert set(shape) == {"dry_run", "would_remove", "version"}
+    code, shape = run("remove", "documents/more.txt", "--yes")
+    assert code == 0
+    agree(shape, "remove")
+    code, shape = run("remove", "documents/more.txt", "--yes")
+    assert code == 4
+    agree(shape, "error")
+
+
+def test_doctor_init_version(run: Json, tmp_path: Path) -> None:
+    _, shape = run("doctor")
+    more = {key for key in keys_of(shape) if key.startswith(("paths.indexes", "paths.bytes"))}
+    missing = keys_of(EXAMPLES["doctor"]) - keys_of(shape)
+    assert keys_of(shape) - keys_of(EXAMPLES["doctor"]) == more
+    assert missing <= {"problems[].problem", "problems[].remedy"}
+    agree(run("version")[1], "version")
+    code, shape = run("init", "--yes", "--config", str(tmp_path / "new.toml"))
+    assert code == 0
+    agree(shape, "init")
+
+
+def test_eval_retrieval(run: Json, tmp_path: Path) -> None:
+    lines = {
+        "corpus.jsonl": [
+            {"_id": "a", "title": "", "text": "住宿限额"},
+            {"_id": "b", "title": "", "text": "annual leave"},
+        ],
+        "queries.jsonl": [{"_id": "q", "text": "annual leave days"}],
+    }
+    for name, rows in lines.items():
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\tb\t1\n", encoding="utf-8")
+    code, shape = run("eval", "retrieval", str(tmp_path))
+    assert code == 0
+    assert keys_of(shape) - {"seconds.dense", "seconds.hybrid"} == keys_of(EXAMPLES["eval"]) | {"models.*"}
+    assert [row["nDCG@10"] for row in shape["results"]] == [1.0, 1.0, 1.0]
+    code, shape = run("eval", "retrieval", str(tmp_path), str(tmp_path), "--mode", "lexical")
+    assert [len(report["results"]) for report in shape["reports"]] == [1, 1]
+
+
+def test_demo(run: Json, tmp_path: Path) -> None:
+    code, shape = run("demo", "--dir", str(tmp_path / "demo"))
+    assert code == 0
+    assert set(shape) == set(EXAMPLES["demo"])
+    assert shape["add"]["added"] == 30
+    assert [source["source"].endswith("损坏的扫描件.pdf") for source in shape["add"]["failed"]] == [True]
+    rows = (Path(samples.__file__).parent / "questions.jsonl").read_text("utf-8").splitlines()
+    known = [json.loads(row) for row in rows]
+    for answer in shape["answers"]:
+        (expected,) = [row for row in known if row["question"] == answer["question"]]
+        assert answer["verdict"] == "answered"
+        assert expected["answer"] in answer["answer"]
+        assert any(cited["source"].endswith(expected["source"]) for cited in answer["citations"])
+    assert [re.sub("-.*", "", row["id"]) for row in known if row["question"] in QUESTIONS] == ["zh", "en", "x"]
