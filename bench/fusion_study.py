@@ -68,7 +68,6 @@ def dump(path: Path, encoder: BuiltinEncoder, lexical: str) -> Legs:
     vectors = encoder.encode_passages(texts)
     questions = list(judged.questions)
     asked = encoder.encode_queries([judged.questions[id] for id in questions])
-    find = _index(lexical, texts)
     n, width = len(questions), 2 * DEPTH
     legs = Legs(
         name=judged.name,

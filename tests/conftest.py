@@ -25,11 +25,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 @pytest.fixture
 def shared_data() -> Path:
     """The development data beside the checkout; the test is skipped where it is not."""
-    for place in (
-        os.environ.get("QIANXUN_SHARED"),
-        Path(__file__).parents[2] / "shared",
-        Path(__file__).parents[1] / "shared",
-    ):
+    root = Path(__file__).parents[1]
+    for place in (os.environ.get("BENCH_SHARED"), root.parent / "shared", root / "shared"):
         if place and (Path(place) / "data" / "dev").is_dir():
             return Path(place) / "data"
     pytest.skip("the development data (../shared/data) is not here")
@@ -53,7 +50,8 @@ def kb(tmp_path: Path) -> Iterator[KnowledgeBase]:
 
 
 TEXTS = {
-    "人事/年假.md": "# 员工手册\n\n## 年假\n\n工作满一年的员工每年有五天带薪年假，满十年的有十天。\n\n## 病假\n\n病假须提交医院证明。\n",
+    "人事/年假.md": "# 员工手册\n\n## 年假\n\n工作满一年的员工每年有五天带薪年假，满十年的有十天。\n\n"
+    "## 病假\n\n病假须提交医院证明。\n",
     "人事/薪酬.txt": "薪酬等级说明\n\n工程师三级的月薪为２８０００元，由人事部每年四月调整。\n",
     "oncall.md": "# On-call\n\nThe primary engineer answers a page within 15 minutes. Error E-1042 means the coil is open.\n",
     "mixed.txt": "Release 2.3 于 2025年3月18日 发布，修复了 timeout 问题。\n",

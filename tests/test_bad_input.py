@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +16,6 @@ from typing import Any
 import pytest
 
 GOOD = "报销标准：一线城市住宿每晚650元。The limit is 650 yuan."
-NOBODY = 65534
 
 
 class Line:
@@ -23,9 +23,11 @@ class Line:
 
     def __init__(self, kb: Path) -> None:
         self.kb = kb
+        self.before: list[str] = []
 
     def __call__(self, *words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
-        line = [sys.executable, "-m", "qianxun", *words, "--kb", str(self.kb), "--set", "encoder.name=hash"]
+        line = [*self.before, sys.executable, "-m", "qianxun", *words, "--kb", str(self.kb)]
+        line += ["--set", "encoder.name=hash"]
         return subprocess.run(line, capture_output=True, text=True, timeout=300, **options)
 
     def json(self, *words: str) -> Any:
@@ -121,18 +123,11 @@ def test_unreadable_permissions(line: Line, tmp_path: Path) -> None:
     path = tmp_path / "禁读.txt"
     path.write_text("秘密", encoding="utf-8")
     path.chmod(0)
-    options: dict[str, Any] = {}
-    if os.geteuid() == 0:  # root may read everything: become somebody who may not
-        for folder in [tmp_path, *tmp_path.parents]:
-            if str(folder).startswith("/tmp/"):
-                folder.chmod(0o755)
-        for item in [line.kb, *line.kb.rglob("*")]:
-            os.chown(item, NOBODY, NOBODY)
-        options = {"user": NOBODY, "env": {**os.environ, "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}}
-        can_start = subprocess.run([sys.executable, "-c", "import qianxun"], user=NOBODY, capture_output=True)
-        if can_start.returncode:
-            pytest.skip("the interpreter is not readable for another user")
-    one_line_about(line("add", str(path), **options), "禁读.txt", code=3)
+    if os.geteuid() == 0:  # root may read everything, unless it gives that right up
+        if shutil.which("setpriv") is None:
+            pytest.skip("running as root without setpriv: every file is readable")
+        line.before = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"]
+    one_line_about(line("add", str(path)), "禁读.txt", "ermission", code=3)
     still_there(line)
 
 
@@ -249,6 +244,5 @@ ENCRYPTED_PDF = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n"
     b"4 0 obj<</Filter/Standard/V 1/R 2/O<" + b"5a" * 32 + b">/U<" + b"a5" * 32 + b">/P -4>>endobj\n"
-    b"trailer<</Root 1 0 R/Encrypt 4 0 R/ID[<00112233445566778899aabbccddeeff><00112233445566778899aabbccddeeff>]/Size 5>>"
-    b"\n%%EOF\n"
+    b"trailer<</Root 1 0 R/Encrypt 4 0 R/ID[<" + b"0f" * 16 + b"><" + b"0f" * 16 + b">]/Size 5>>\n%%EOF\n"
 )

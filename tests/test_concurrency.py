@@ -81,7 +81,9 @@ def test_labels_and_removals_do_not_wait_for_a_long_add(
     assert kb.check().ok
 
 
-def test_a_second_add_waits_and_names_the_holder(kb: KnowledgeBase, documents: Path, slow_add: "subprocess.Popen[str]") -> None:
+def test_a_second_add_waits_and_names_the_holder(
+    kb: KnowledgeBase, documents: Path, slow_add: "subprocess.Popen[str]"
+) -> None:
     add = [sys.executable, "-m", "qianxun", "add", str(documents), "--kb", str(kb.directory)]
     refused = subprocess.run([*add, "--no-wait"], capture_output=True, text=True, timeout=60)
     assert refused.returncode == 75
@@ -99,7 +101,9 @@ def test_a_second_add_waits_and_names_the_holder(kb: KnowledgeBase, documents: P
     assert waiting.returncode == 0
 
 
-def test_a_killed_add_is_finished_by_the_next_one(kb: KnowledgeBase, documents: Path, slow_add: "subprocess.Popen[str]") -> None:
+def test_a_killed_add_is_finished_by_the_next_one(
+    kb: KnowledgeBase, documents: Path, slow_add: "subprocess.Popen[str]"
+) -> None:
     slow_add.kill()
     slow_add.communicate()
     assert kb.check().ok

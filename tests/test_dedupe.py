@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from qianxun.documents.dedupe import MAX_DISTANCE, near_hash, say_the_same, text_hash
+from qianxun.documents.dedupe import near_hash, say_the_same, text_hash
 
 CONTRACT = (
     "甲方应在收到乙方开具的增值税专用发票之日起六十天内，以银行转账方式向乙方支付全部货款共计人民币 128,500 元。"
@@ -43,6 +43,8 @@ def test_form_does_not_matter(text: str) -> None:
         (CONTRACT, "万分之三", "万分之五"),
         (CONTRACT, "十五个工作日", "五个工作日"),
         (CONTRACT, "均可提交", "均不可提交"),
+        (CONTRACT, "北汀工厂", "南汀工厂"),
+        (POLICY, "2 days", "2.0 days"),
         (POLICY, "2 days", "3 days"),
         (POLICY, "is allowed", "is not allowed"),
         (POLICY, "must be encrypted", "must never be encrypted"),
@@ -57,14 +59,6 @@ def test_texts_that_differ_in_a_fact_are_never_the_same(text: str, old: str, new
     assert not same(text, changed)
 
 
-@pytest.mark.parametrize(
-    "text, old, new", [(CONTRACT, "自行承担", "承担"), (POLICY, "when it is left", "if it is left")]
-)
-def test_texts_that_differ_in_a_word_are_the_same(text: str, old: str, new: str) -> None:
-    assert old in text
-    assert same(text, text.replace(old, new))
-
-
 def test_other_texts_are_not_the_same() -> None:
     assert not same(CONTRACT, POLICY)
     assert not same(CONTRACT, CONTRACT[: len(CONTRACT) // 2])
@@ -76,7 +70,7 @@ def test_small_edits_stay_within_the_distance() -> None:
     far = 0
     for _ in range(100):
         at = pick.randrange(len(CONTRACT) - 1)
-        far += distance(CONTRACT, CONTRACT[:at] + CONTRACT[at + 1 :]) > MAX_DISTANCE
+        far += distance(CONTRACT, CONTRACT[:at] + CONTRACT[at + 1 :]) > 8
     assert far <= 5
 
 

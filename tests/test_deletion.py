@@ -1,4 +1,4 @@
-"""The deletion proof: after `remove` and `compact`, a phrase is in no byte of the knowledge base, its logs or its home."""
+"""The deletion proof: after `remove` and `compact`, a phrase is in no byte of the knowledge base or its logs."""
 
 import logging
 import subprocess

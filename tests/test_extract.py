@@ -206,6 +206,8 @@ def test_the_heading_says_what_a_sentence_is_about():
     transport = passage(1, "每天不超过 80 元。", heading=("市内交通",))
     meals = passage(2, "每天不超过 90 元。", heading=("餐补",))
     assert quoted("餐补每天不超过多少元？", transport, meals) == ["每天不超过 90 元。"]
+    (found,) = candidates("餐补", [meals], term_weights={})
+    assert found.coverage == 0.9
 
 
 def test_quotes_stand_in_the_order_of_the_passages_not_of_their_scores():

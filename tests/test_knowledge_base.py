@@ -184,7 +184,7 @@ def test_another_object_sees_changes_without_reopening(kb: KnowledgeBase, docume
 def test_check_names_gaps_and_orphans_and_rebuild_mends(kb: KnowledgeBase, documents: Path) -> None:
     kb.add([documents])
     keeping = kb._keeping
-    dense, lexical = keeping.indexes
+    dense = keeping.indexes[0]
     victim = kb.documents()[0]
     dense.remove([victim.id])
     dense.commit(dense.revision)
@@ -196,24 +196,28 @@ def test_check_names_gaps_and_orphans_and_rebuild_mends(kb: KnowledgeBase, docum
     assert kb.check().ok
 
 
-def test_a_damaged_index_is_named_and_mended_by_rebuild(kb: KnowledgeBase, documents: Path) -> None:
+def test_each_damaged_index_file_is_named_and_mended_by_rebuild(kb: KnowledgeBase, documents: Path) -> None:
+    """Cut in half or overwritten, a file is refused with the remedy, or harmless: never wrong hits."""
     kb.add([documents])
+    expected = sources(kb.search("E-1042 coil"))
     kb.close()
-    for path in sorted((kb.directory / "indexes").rglob("*")):
-        if not path.is_file() or path.suffix == ".lock" or path.name.startswith("."):
+    files = [p for p in (kb.directory / "indexes").rglob("*") if p.is_file() and p.stat().st_size]
+    n_refused = 0
+    for name in sorted(p.relative_to(kb.directory) for p in files):
+        path = kb.directory / name
+        if not path.exists():  # another generation by now
             continue
-        good = path.read_bytes()
-        path.write_bytes(good[: len(good) // 2])
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with qianxun.open(kb.directory) as damaged:
             try:
-                damaged.search("E-1042 coil")
-                damaged.search("年假")
+                assert sources(damaged.search("E-1042 coil")) == expected
             except StaleIndex as error:
-                assert "qianxun rebuild" in str(error)
+                n_refused += 1
+                assert "qianxun rebuild" in str(error)  # noqa: PT017 (either outcome is right)
             damaged.rebuild()
             assert damaged.check().ok
-            assert sources(damaged.search("E-1042 coil"))[0] == "oncall.md"
-            break
+            assert sources(damaged.search("E-1042 coil")) == expected
+    assert n_refused >= 2
 
 
 def test_an_index_of_another_encoder_is_refused_then_rebuilt(kb: KnowledgeBase, documents: Path) -> None:
@@ -241,7 +245,7 @@ def test_bad_questions_are_refused_in_one_line(kb: KnowledgeBase, documents: Pat
     long = kb.search("年假有几天？" * 20_000)
     assert sources(long)[0] == "年假.md"
     assert "4096" in long.degraded[0]
-    for odd in ("？！……", "🎉", "a" * 5000, "\x00", "[1] OR -x \"", "的"):
+    for odd in ("？！……", "🎉", "a" * 5000, "\x00", '[1] OR -x "', "的"):
         kb.search(odd)
         kb.ask(odd)
 

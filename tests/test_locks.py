@@ -26,7 +26,8 @@ with Lock(Path(sys.stdin.readline().strip()), "ingest").held():
 
 def holder(directory: Path) -> "subprocess.Popen[str]":
     process = subprocess.Popen([sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin and process.stdout
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write(f"{directory}\n")
     process.stdin.flush()
     assert process.stdout.readline() == "held\n"
@@ -70,9 +71,8 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
 
 def test_holding_nests_within_a_thread_and_excludes_other_objects(tmp_path: Path) -> None:
     lock = Lock(tmp_path, "write")
-    with lock.held(), lock.held(wait=False):
-        with pytest.raises(Busy), Lock(tmp_path, "write").held(wait=False):
-            pass
+    with lock.held(), lock.held(wait=False), pytest.raises(Busy), Lock(tmp_path, "write").held(wait=False):
+        pass
     with Lock(tmp_path, "write").held(wait=False):
         pass
 

@@ -119,7 +119,7 @@ def test_an_error_speaks_the_language_set() -> None:
     error = errors.InputError("The question is empty.", remedy="Type what you are looking for.")
     try:
         set_language("zh")
-        assert error.in_words() == "问题是空的。 请输入要查找的内容。"
+        assert error.in_words() == "问题是空的。请输入要查找的内容。"
         assert say("yes") == "是"
         assert str(error) == "The question is empty. Type what you are looking for."
         set_language("xx")

@@ -413,7 +413,8 @@ for message in read_all(jobs, ReadingSettings(workers=2), SplittingSettings()):
 
 
 def driver(odd: Path, *names: str) -> "subprocess.Popen[str]":
-    environment = dict(os.environ, PYTHONPATH=str(odd.parent / "plugins"))
+    paths = [str(odd.parent / "plugins"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(paths))
     return subprocess.Popen(
         [sys.executable, "-c", DRIVER, *names],
         stdout=subprocess.PIPE,
@@ -464,6 +465,17 @@ def test_ctrl_c_shows_no_traceback_of_a_worker(odd: Path) -> None:
     assert errors.count("Traceback") == 1  # the parent's own
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert eventually(lambda: all(map(gone, workers)))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs pgrep")
+def test_a_worker_that_hears_ctrl_c_goes_on(odd: Path, opened_reading: Callable[..., Iterator[ReadEvents]]) -> None:
+    events = opened_reading([job(odd, "slow.odd", "slow")], ReadingSettings(workers=1), SPLITTING)
+    last = next(events).events[-1]
+    for worker in children():
+        os.kill(worker, signal.SIGINT)
+    for message in events:
+        last = message.events[-1]
+    assert last == Ended(Status.READY)
 
 
 def test_any_thread_may_read(tmp_path: Path) -> None:

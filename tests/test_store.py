@@ -108,9 +108,13 @@ def test_dropping_notes_vectors_that_nobody_uses_any_more(store: Store) -> None:
 
 
 def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
-    with pytest.raises(RuntimeError), store.transaction():
-        put(store, "a.txt", ["一"])
-        raise RuntimeError
+    def fail() -> None:
+        with store.transaction():
+            put(store, "a.txt", ["一"])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert store.documents(ADMIN) == []
     assert store.revision == 0
 

@@ -49,7 +49,7 @@ class Settings:
     word_worth: float = 1.5
     piece_worth: float = 0.5
     teacher_word: float = 3.0
-    n_passes: int = 3
+    n_passes: int = 2
     batch: int = 1024
     learning_rate: float = 0.003
     initial_spread: float = 0.02
@@ -454,18 +454,17 @@ def quantised(vectors: np.ndarray) -> np.ndarray:
 def write(folder: Path, kept: np.ndarray, weights: np.ndarray, about: dict[str, object]) -> None:
     """Write the files that `BuiltinEncoder` reads; the fingerprint names the bytes of both arrays."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "features.npy", kept)
-    np.save(folder / "weights.npy", weights)
-    digest = hashlib.sha256((folder / "features.npy").read_bytes())
-    digest.update((folder / "weights.npy").read_bytes())
-    about = {
-        "fingerprint": f"builtin-1-{digest.hexdigest()[:12]}",
-        "dim": weights.shape[1],
-        "n_features": len(kept),
-        **about,
-    }
+    digest = hashlib.sha256()
+    for name, array in (("features.npy", kept), ("weights.npy", weights)):
+        # Renamed into place: a running process has the old file mapped, and to shorten it would kill that process.
+        with (folder / f"{name}.new").open("wb") as opened:
+            np.save(opened, array)
+        digest.update((folder / f"{name}.new").read_bytes())
+        (folder / f"{name}.new").replace(folder / name)
+    fingerprint = f"builtin-1-{digest.hexdigest()[:12]}"
+    about = {"fingerprint": fingerprint, "dim": weights.shape[1], "n_features": len(kept), **about}
     (folder / "model.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    logger.info("wrote %s to %s", about["fingerprint"], folder)
+    logger.info("wrote %s to %s", fingerprint, folder)
 
 
 def main() -> None:

@@ -17,14 +17,16 @@ from qianxun.text import cjk_share
 # their ids; AUROC is of the other half): rgb-rag; XQuAD (zh, en, mixed, both cross-lingual directions), DRCD and
 # CMRC, each question once as it is and once with its relevant passages taken out of the result; and 700
 # questions with the passages of another set's question. Weighted as if 7 in 10 could be answered.
-#   set (n)                AUROC  refused of what cannot be answered  wrongly refused, both at 0.5
-#   XQuAD zh (296)         0.93   0.89                                0.19
-#   XQuAD en (298)         0.91   0.84                                0.12
-#   DRCD (440)             0.90   0.80                                0.14
-#   CMRC (352)             0.94   0.78                                0.06
-#   off topic (700)        -      0.93 (in one language 0.98)         -
-#   XQuAD across (594)     0.59   0.36                                0.25
-#   rgb-rag (437)          0.65   0.05                                0.01
+#   held-out half (n)         AUROC  refused of what cannot be answered  wrongly refused, both at 0.5
+#   XQuAD zh (152)            0.92   0.89                                0.21
+#   XQuAD en (128)            0.91   0.83                                0.14
+#   DRCD (226)                0.90   0.81                                0.12
+#   CMRC (158)                0.94   0.73                                0.06
+#   XQuAD mixed (180)         0.85   0.74                                0.17
+#   question zh, text en (152)  0.59   0.53                              0.39
+#   question en, text zh (128)  0.60   0.28                              0.22
+#   off topic (350)           -      0.93 (all: one language 0.98, across 0.87)
+#   rgb-rag (224)             0.66   0.07                                0.01
 # The unanswerable questions of rgb-rag have passages on the very thing asked that lack only the value:
 # words in common do not tell these apart. Nor do the kind of answer found (AUROC 0.43 to 0.55) and how far the
 # best sentence is ahead of the others (no gain, and wrong where there are few). The weight of a conflict

@@ -32,9 +32,8 @@ _TIGHT = (
     "\u3001-\u3003\u3005-\u3011\u3014-\u301f\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\u2014\u2018\u2019\u201c\u201d\u2026\U00020000-\U000323af"
 )
-_TIGHT_END = re.compile(f"[{_TIGHT}]$")
-_TIGHT_START = re.compile(f"[{_TIGHT}]")
-_OPEN_MARK_END = re.compile("[\u3001\u3002\uff0c\uff1b\uff1a\uff01\uff1f\uff08\u300a\u300c\u300e\u3010\u2014]$")
+_TIGHT_CHARACTER = re.compile(f"[{_TIGHT}]")
+_NO_SPACE_AFTER = "\u3001\u3002\uff0c\uff1b\uff1a\uff01\uff1f\uff08\u300a\u300c\u300e\u3010\u2014"
 _DELIBERATE_START = re.compile(
     r"(?:[-*+•·●○■□◆▪►※☐☑✓–—]\s*\S"  # bullets
     r"|[(（\[]?(?:\d{1,3}|[a-zA-Z]|[一二三四五六七八九十百]{1,4})[)）\].、．]"  # 1. （二） a)
@@ -110,7 +109,8 @@ def joined_lines(text: str) -> str:
 
 def glue(before: str, after: str) -> str:
     """What goes between two lines that belong together: nothing or a space."""
-    if _OPEN_MARK_END.search(before) or (_TIGHT_END.search(before) and _TIGHT_START.match(after)):
+    last = before[-1:]
+    if last in _NO_SPACE_AFTER or (_TIGHT_CHARACTER.match(last) and _TIGHT_CHARACTER.match(after)):
         return ""
     if before.endswith("-") and before[-2:-1].isalpha() and after[:1].islower():
         return ""

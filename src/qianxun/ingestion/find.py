@@ -27,7 +27,7 @@ class Unenterable:
 
 def absolute(path: str | Path) -> Path:
     """The path as sources are named: absolute, `~` and `..` resolved, symbolic links kept."""
-    return Path(os.path.abspath(Path(path).expanduser()))
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 (resolve() follows links)
 
 
 def find_files(paths: Sequence[Path], *, ignore: Sequence[str], without: Path) -> Iterator[FoundFile | Unenterable]:

@@ -34,4 +34,5 @@ class HashEncoder:
                 code = zlib.crc32(word.encode())
                 row[code % DIM] += 1.0 if code & 0x8000_0000 else -1.0
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        return np.divide(rows, norms, out=rows, where=norms > 0)
+        np.divide(rows, norms, out=rows, where=norms > 0)
+        return rows

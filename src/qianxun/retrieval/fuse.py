@@ -1,42 +1,68 @@
-"""Several indexes' hits become one ranking. Pure; the same for every engine.
+"""Two indexes' hits become one ranking. Pure; the same for every engine.
 
-Each leg's score is taken against what the question could have attained in it, never against the best
-hit: a question in another language than the documents attains almost nothing lexically, and then the
-dense leg decides alone, by itself.
+With `c` the cosine of a chunk, `a` its lexical score over what the question could have attained there,
+and `b` the largest `a` that this question reached:
+
+    score = w · max(0, c) + (1 − w) · √b · (a / b)²          w = `search.dense_weight`
+
+`√b` is how far words can be trusted at all: a question in another language than the documents attains
+almost nothing lexically, and then meaning decides alone, by itself. The square lets the best lexical hits
+count and the mediocre ones (which share some common word) not push others out. A chunk that only the
+lexical index found gets the lowest cosine of the dense list: that is the most it can have. Chosen among
+twenty variants by `bench/fusion_study.py`; the figures and the losers are in `bench/LOG.md`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qianxun.records import Hit, Stage
 
+SHARPNESS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """A chunk with its fused score in [0, 1] and what each leg said."""
+    """A chunk with its fused score in [0, 1]."""
 
     chunk: int
     score: float
-    stages: Mapping[str, Stage]
 
 
 def fuse(legs: Mapping[str, Sequence[Hit]], *, dense_weight: float) -> list[Fused]:
     """The union of the legs' hits, best first, ties by chunk id.
 
-    `legs` maps "dense" and "lexical" to hits in rank order. With one leg its order is kept.
+    `legs` maps "dense" and "lexical" to hits in rank order. With one leg, its own order stays.
     """
-    weights = {"dense": dense_weight, "lexical": 1.0 - dense_weight}
-    total = sum(weights[name] for name in legs) or 1.0
-    stages: dict[int, dict[str, Stage]] = {}
-    scores: dict[int, float] = {}
+    shares = {name: {hit.chunk: _attained(hit) for hit in hits} for name, hits in legs.items()}
+    if len(shares) == 1:
+        (scores,) = shares.values()
+    else:
+        scores = _joined(shares["dense"], shares["lexical"], dense_weight)
+    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    return [Fused(chunk, score) for chunk, score in ranked]
+
+
+def _joined(dense: Mapping[int, float], lexical: Mapping[int, float], dense_weight: float) -> dict[int, float]:
+    unseen = min(dense.values(), default=0.0)
+    best = max(lexical.values(), default=0.0)
+    trusted = (1.0 - dense_weight) * math.sqrt(best)
+    scores = {chunk: dense_weight * cosine for chunk, cosine in dense.items()}
+    for chunk, attained in lexical.items():
+        meaning = scores.get(chunk, dense_weight * unseen)
+        scores[chunk] = meaning + (trusted * (attained / best) ** SHARPNESS if best else 0.0)
+    return scores
+
+
+def _attained(hit: Hit) -> float:
+    return max(0.0, min(1.0, hit.score / hit.attainable)) if hit.attainable > 0 else 0.0
+
+
+def stages_of(chunks: Sequence[int], legs: Mapping[str, Sequence[Hit]]) -> dict[int, dict[str, Stage]]:
+    """What each leg said of these chunks: rank and the engine's score, or neither where it did not find it."""
+    wanted = {chunk: dict.fromkeys(legs, Stage(None, None)) for chunk in chunks}
     for name, hits in legs.items():
-        share = weights[name] / total if len(legs) > 1 else 1.0
         for rank, hit in enumerate(hits, start=1):
-            attained = hit.score / hit.attainable if hit.attainable > 0 else 0.0
-            scores[hit.chunk] = scores.get(hit.chunk, 0.0) + share * max(0.0, min(1.0, attained))
-            stages.setdefault(hit.chunk, {})[name] = Stage(rank, hit.score)
-    absent = Stage(None, None)
-    return [
-        Fused(chunk, score, {name: stages[chunk].get(name, absent) for name in legs})
-        for chunk, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-    ]
+            if hit.chunk in wanted:
+                wanted[hit.chunk][name] = Stage(rank, hit.score)
+    return wanted

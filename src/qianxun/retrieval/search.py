@@ -16,8 +16,8 @@ from qianxun.documents.dedupe import say_the_same
 from qianxun.errors import InputError
 from qianxun.filters import Filter, visible_to
 from qianxun.protocols import Encoder, Index, Where
-from qianxun.records import Asker, Document, Hit, Passage, Query, SearchResult
-from qianxun.retrieval.fuse import Fused, fuse
+from qianxun.records import Asker, Document, Hit, Passage, Query, SearchResult, Stage
+from qianxun.retrieval.fuse import Fused, fuse, stages_of
 from qianxun.retrieval.understand import cut_question, matched_terms, understand
 from qianxun.settings import SearchSettings
 from qianxun.storage.store import Store, StoredChunk
@@ -85,7 +85,7 @@ class Searcher:
         with clock.stage("fuse"):
             fused = fuse(hits, dense_weight=self.settings.dense_weight)
         with clock.stage("read"):
-            passages = self._passages(query, fused, k, allowed)
+            passages = self._passages(query, hits, fused, k, allowed)
         logger.info("search: %d passages, %s", len(passages), _in_milliseconds(clock.seconds))
         return SearchResult(text, tuple(passages), clock.seconds, self.models, tuple(degraded))
 
@@ -109,7 +109,14 @@ class Searcher:
             return dict(zip([i.kind for i in asked], self.threads.map(ask, asked), strict=True))
         return {index.kind: ask(index) for index in asked}
 
-    def _passages(self, query: Query, fused: Sequence[Fused], k: int, allowed: Filter | None) -> list[Passage]:
+    def _passages(
+        self,
+        query: Query,
+        hits: Mapping[str, Sequence[Hit]],
+        fused: Sequence[Fused],
+        k: int,
+        allowed: Filter | None,
+    ) -> list[Passage]:
         """The best k that exist and are allowed; passages that say the same count once."""
         group = self.settings.group_duplicates
         kept: list[tuple[Fused, Document, StoredChunk]] = []
@@ -132,8 +139,9 @@ class Searcher:
                     sources.append([])
         # Equal scores are ordered by what does not depend on the order of ingestion.
         order = sorted(range(len(kept)), key=lambda i: (-kept[i][0].score, kept[i][1].source, kept[i][2].span))
+        stages = stages_of([item.chunk for item, _, _ in kept], hits)
         return [
-            _passage(rank, *kept[i], _marked(query, rank, kept[i][2]), sources[i])
+            _passage(rank, *kept[i], stages[kept[i][0].chunk], _marked(query, rank, kept[i][2]), sources[i])
             for rank, i in enumerate(order, start=1)
         ]
 
@@ -161,6 +169,7 @@ def _passage(
     fused: Fused,
     document: Document,
     chunk: StoredChunk,
+    stages: Mapping[str, Stage],
     matched: tuple[str, ...],
     duplicates: Sequence[str],
 ) -> Passage:
@@ -178,7 +187,7 @@ def _passage(
         text=chunk.text,
         context=chunk.context,
         labels=document.labels,
-        stages=fused.stages,
+        stages=stages,
         matched=matched,
         duplicates=tuple(duplicates),
     )

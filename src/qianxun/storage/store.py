@@ -276,7 +276,9 @@ class Store:
     def count(self, asker: Asker, where: Filter | None = None) -> int:
         """How many searchable documents the asker may see."""
         condition, values = _sql(_visible(asker, where))
-        row = self._db.execute(f"SELECT count(*) FROM documents d WHERE d.live = 1 AND d.chunks > 0 AND {condition}", values)
+        row = self._db.execute(
+            f"SELECT count(*) FROM documents d WHERE d.live = 1 AND d.chunks > 0 AND {condition}", values
+        )
         return int(row.fetchone()[0])
 
     def by_source(self, sources: Sequence[str]) -> dict[str, Document]:
@@ -297,7 +299,7 @@ class Store:
                 "d.chunks, d.pages, d.chars, d.digest, d.modified, d.added FROM documents d " + rest,
                 values,
             ).fetchall()
-        return [Document(*row[:4], Status(row[4]), row[5], tuple(json.loads(row[6])), *row[7:]) for row in rows]
+        return [_document(row) for row in rows]
 
     def matching(self, where: Filter) -> Any:
         """The sorted ids of the documents that a filter lets through, (n,) int64. Remembered by revision."""
@@ -514,6 +516,26 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _document(row: Sequence[Any]) -> Document:
+    id_, source, title, format_, status, reason, labels, *rest = row
+    chunks, pages, chars, digest, modified, added = rest
+    return Document(
+        id=id_,
+        source=source,
+        title=title,
+        format=format_,
+        status=Status(status),
+        reason=reason,
+        labels=tuple(json.loads(labels)),
+        chunks=chunks,
+        pages=pages,
+        chars=chars,
+        digest=digest,
+        modified=modified,
+        added=added,
+    )
+
+
 def _stored_chunk(row: Sequence[Any], text: str) -> StoredChunk:
     id_, start, end, headings, header, page, location, hash_, near = row
     return StoredChunk(
@@ -552,7 +574,7 @@ def _sql(where: Filter) -> tuple[str, list[object]]:
         case AnyLabel(labels):
             marks = ",".join("?" * len(labels))
             condition = f"EXISTS (SELECT 1 FROM document_labels l WHERE l.document = d.id AND l.label IN ({marks}))"
-            return condition, sorted(labels)
+            return condition, [*sorted(labels)]
         case Equals(name, value):
             return f"d.{name} = ?", [value]
         case Prefix(name, value):

@@ -1,0 +1,59 @@
+"""Fusion: checkable by hand; never an engine's normalised score."""
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qianxun.records import Hit, Stage
+from qianxun.retrieval.fuse import fuse, stages_of
+
+
+def test_one_leg_keeps_its_order() -> None:
+    hits = [Hit(3, 0.9), Hit(1, 0.5), Hit(2, -0.1)]
+    assert [f.chunk for f in fuse({"dense": hits}, dense_weight=0.4)] == [3, 1, 2]
+    lexical = [Hit(7, 8.0, 20.0), Hit(5, 4.0, 20.0)]
+    assert [(f.chunk, f.score) for f in fuse({"lexical": lexical}, dense_weight=0.4)] == [(7, 0.4), (5, 0.2)]
+
+
+def test_both_legs_by_hand() -> None:
+    dense = [Hit(1, 0.8), Hit(2, 0.5)]
+    lexical = [Hit(2, 5.0, 20.0), Hit(3, 2.5, 20.0)]  # a = 1/4 and 1/8; b = 1/4; √b = 1/2
+    scores = {f.chunk: f.score for f in fuse({"dense": dense, "lexical": lexical}, dense_weight=0.4)}
+    assert math.isclose(scores[1], 0.4 * 0.8)
+    assert math.isclose(scores[2], 0.4 * 0.5 + 0.6 * 0.5 * 1)
+    assert math.isclose(scores[3], 0.4 * 0.5 + 0.6 * 0.5 * 0.25)
+
+
+def test_when_words_cannot_match_meaning_decides() -> None:
+    """A Chinese question over English documents shares one number with the wrong one."""
+    dense = [Hit(1, 0.7), Hit(2, 0.3)]
+    lexical = [Hit(2, 0.3, 30.0)]  # attained: 1 %
+    assert [f.chunk for f in fuse({"dense": dense, "lexical": lexical}, dense_weight=0.4)] == [1, 2]
+
+
+def test_nothing_found_is_nothing() -> None:
+    assert fuse({"dense": [], "lexical": []}, dense_weight=0.4) == []
+    assert [f.score for f in fuse({"dense": [Hit(1, 0.5)], "lexical": []}, dense_weight=0.4)] == [0.2]
+
+
+hits = st.lists(st.tuples(st.integers(0, 30), st.floats(-1, 1)), max_size=20, unique_by=lambda h: h[0]).map(
+    lambda pairs: sorted((Hit(c, s) for c, s in pairs), key=lambda h: (-h.score, h.chunk))
+)
+
+
+@given(hits, hits, st.floats(0, 1))
+def test_every_hit_appears_once_in_order_and_in_range(dense: list[Hit], lexical: list[Hit], weight: float) -> None:
+    lexical = [Hit(h.chunk, abs(h.score) * 9, 10.0) for h in lexical]
+    fused = fuse({"dense": dense, "lexical": lexical}, dense_weight=weight)
+    assert sorted(f.chunk for f in fused) == sorted({h.chunk for h in dense} | {h.chunk for h in lexical})
+    assert fused == sorted(fused, key=lambda f: (-f.score, f.chunk))
+    assert all(0 <= f.score <= 1 for f in fused)
+
+
+def test_stages_tell_rank_and_score_of_each_leg() -> None:
+    legs = {"dense": [Hit(1, 0.8), Hit(2, 0.5)], "lexical": [Hit(2, 5.0, 20.0)]}
+    assert stages_of([2, 1], legs) == {
+        2: {"dense": Stage(2, 0.5), "lexical": Stage(1, 5.0)},
+        1: {"dense": Stage(1, 0.8), "lexical": Stage(None, None)},
+    }
