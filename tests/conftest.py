@@ -53,7 +53,8 @@ TEXTS = {
     "人事/年假.md": "# 员工手册\n\n## 年假\n\n工作满一年的员工每年有五天带薪年假，满十年的有十天。\n\n"
     "## 病假\n\n病假须提交医院证明。\n",
     "人事/薪酬.txt": "薪酬等级说明\n\n工程师三级的月薪为２８０００元，由人事部每年四月调整。\n",
-    "oncall.md": "# On-call\n\nThe primary engineer answers a page within 15 minutes. Error E-1042 means the coil is open.\n",
+    "oncall.md": "# On-call\n\nThe primary engineer answers a page within 15 minutes. "
+    "Error E-1042 means the coil is open.\n",
     "mixed.txt": "Release 2.3 于 2025年3月18日 发布，修复了 timeout 问题。\n",
     "加班.txt": "台北分公司：加班須事先申請，經主管核准後方可報支加班費。\n",
 }

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 # searchable as it goes, and a short one commits once.
 CATCH_UP_CHUNKS = 16_384
 CATCH_UP_SECONDS = 10.0
+# Messages of later files that wait for a slow earlier one before they go first.
+MAX_WAITING_MESSAGES = 512
 
 
 @dataclass(slots=True)
@@ -116,7 +118,7 @@ def add_files(
         run.known = keeping.store.by_source([str(f.path) for f in found])
         jobs = _jobs(run, found, retry)
         done = 0
-        for message in reading.read_all(jobs, settings.reading, settings.splitting):
+        for message in _in_order(jobs, settings):
             _take(run, message)
             done += isinstance(message.events[-1], reading.Ended)
             elapsed = time.monotonic() - run.started
@@ -213,6 +215,39 @@ def _jobs(run: _Run, found: Sequence[FoundFile | Unenterable], retry: bool) -> I
         modified = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         run.digests[source] = (digest, modified)
         yield reading.ReadJob(source, file.path)
+
+
+def _in_order(jobs: Iterable[reading.ReadJob], settings: Settings) -> Iterator[reading.ReadEvents]:
+    """What the workers read, in the order of the jobs, unless one of them takes very much longer than the rest.
+
+    Documents then get their ids in the same order in every run, interrupted or not, and equal scores are
+    cut in the same place.
+    """
+    place: dict[str, int] = {}
+
+    def numbered() -> Iterator[reading.ReadJob]:
+        for job in jobs:
+            place[job.source] = len(place)
+            yield job
+
+    waiting: dict[int, list[reading.ReadEvents]] = {}
+    ended: set[int] = set()
+    first, n_waiting = 0, 0
+    for message in reading.read_all(numbered(), settings.reading, settings.splitting):
+        waiting.setdefault(place[message.job.source], []).append(message)
+        n_waiting += 1
+        while first in waiting or first in ended or n_waiting > MAX_WAITING_MESSAGES:
+            turn = first if first in waiting or first in ended else min(waiting)
+            for ready in waiting.pop(turn, ()):
+                n_waiting -= 1
+                if isinstance(ready.events[-1], reading.Ended):
+                    ended.add(turn)
+                yield ready
+            if turn == first and first in ended:
+                ended.discard(first)
+                first += 1
+            elif turn == first:
+                break
 
 
 def _keep(run: _Run, known: Document) -> None:
