@@ -17,7 +17,8 @@ from qianxun.documents import reading
 ROOT = Path(__file__).parents[1]
 # Every licence found among the dependencies, as their metadata write it. A new one is looked at by a person.
 PERMISSIVE = re.compile(
-    r"^(MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Unlicense|The Unlicense|MPL-2\.0|0BSD|Zlib|CC0)", re.IGNORECASE
+    r"^(MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Unlicense|The Unlicense|MPL-2\.0|0BSD|Zlib|CC0)",
+    re.IGNORECASE,
 )
 HEAVY = {"torch", "scipy", "pandas", "transformers", "numba", "pymilvus", "redis", "chainlit"}
 
@@ -36,7 +37,12 @@ def needed(name: str, found: dict[str, importlib.metadata.Distribution]) -> None
     found[key] = distribution
     for line in distribution.requires or []:
         requirement, _, marker = line.partition(";")
-        if "extra" in marker or ("python_version" in marker and "<" in marker) or "win32" in marker or "Windows" in marker:
+        if (
+            "extra" in marker
+            or ("python_version" in marker and "<" in marker)
+            or "win32" in marker
+            or "Windows" in marker
+        ):
             continue
         match = re.match(r"[A-Za-z0-9._-]+", requirement.strip())
         assert match is not None
@@ -85,7 +91,18 @@ def test_the_base_has_nothing_heavy(base: dict[str, importlib.metadata.Distribut
 def test_importing_the_package_imports_no_library() -> None:
     code = "import sys, qianxun; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    foreign = set(loaded) & {"numpy", "faiss", "tantivy", "rich", "lxml", "opencc", "Stemmer", "docx", "filelock", "asyncio"}
+    foreign = set(loaded) & {
+        "numpy",
+        "faiss",
+        "tantivy",
+        "rich",
+        "lxml",
+        "opencc",
+        "Stemmer",
+        "docx",
+        "filelock",
+        "asyncio",
+    }
     assert foreign == set()
 
 

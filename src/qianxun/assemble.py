@@ -8,6 +8,7 @@ a test holds it against `pyproject.toml`. Plugins are looked up by name only whe
 import importlib
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -122,4 +123,5 @@ def searcher(directory: Path, store: Store, settings: Settings) -> Searcher:
         encoder=model,
         settings=settings.search,
         models={"encoder": model.fingerprint},
+        threads=ThreadPoolExecutor(max_workers=2, thread_name_prefix="qianxun-search"),
     )

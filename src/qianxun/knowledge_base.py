@@ -315,6 +315,8 @@ class KnowledgeBase:
         keeping, searcher = self._made.pop("keeping", None), self._made.pop("searcher", None)
         for index in [*(keeping.indexes if keeping else ()), *(searcher.indexes if searcher else ())]:
             index.close()
+        if searcher is not None and searcher.threads is not None:
+            searcher.threads.shutdown()
         if keeping is not None:
             keeping.vectors.close()
 

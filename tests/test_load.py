@@ -1,0 +1,51 @@
+"""Large inputs: they work, in bounded memory. Minutes long; `make test-load`."""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.load
+
+MEGABYTES = 200
+# What one process of the command line, or one parser, may take at most. The file alone is 200 MB.
+MAX_RESIDENT_MB = 1200
+MAX_SECONDS = 1800
+
+
+def write_text(path: Path, n_bytes: int) -> None:
+    """Distinct paragraphs, Chinese and English in turn, and a sentence at the very end."""
+    written, number = 0, 0
+    with path.open("w", encoding="utf-8") as file:
+        while written < n_bytes:
+            block = "".join(
+                f"第{n}条：编号为{n * 7919 % 1_000_003}的设备每{n % 90 + 1}天检查一次，由第{n % 37}组负责记录。"
+                f"Device {n * 104_729 % 1_000_003} is inspected by team {n % 37}.\n\n"
+                for n in range(number, number + 2000)
+            )
+            written += file.write(block) + 2 * block.count("：") + 2 * sum("\u4e00" <= c <= "\u9fff" for c in block)
+            number += 2000
+        file.write("最后一句：银色的灯塔守护着安静的港湾。\n")
+
+
+def run(*words: str) -> "subprocess.CompletedProcess[str]":
+    line = [sys.executable, "-m", "qianxun", *words]
+    return subprocess.run(line, capture_output=True, text=True, timeout=MAX_SECONDS)
+
+
+def test_a_file_of_200_mb_is_searchable_to_its_last_sentence_in_bounded_memory(tmp_path: Path) -> None:
+    path, kb = tmp_path / "大文件.txt", tmp_path / "kb"
+    write_text(path, MEGABYTES << 20)
+    assert path.stat().st_size >= MEGABYTES << 20
+    added = run("add", str(path), "--kb", str(kb), "--json")
+    assert added.returncode == 0, added.stderr
+    resident_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    assert resident_mb < MAX_RESIDENT_MB
+    found = json.loads(run("search", "银色的灯塔守护着安静的港湾", "--kb", str(kb), "--json").stdout)
+    assert "银色的灯塔" in found["hits"][0]["text"]
+    hit = found["hits"][0]
+    shown = run("show", str(hit["document"]), "--text", "--kb", str(kb)).stdout
+    assert shown[hit["start"] : hit["end"]] == hit["text"]
