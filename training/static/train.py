@@ -3,8 +3,7 @@
 The encoder imitates a teacher that knows English only. For an aligned pair of sentences both sides are
 pulled towards the teacher's vector of the English side, which puts the two languages into one space; a
 sentence must find its translation inside a longer passage; a heading or question must find its text
-among the others of the batch. See README.md for the form of the input and the measured effect of each
-part.
+among the others of the batch. README.md describes the form of the input and each step.
 """
 
 import argparse
@@ -49,7 +48,7 @@ class Settings:
     word_worth: float = 1.5
     piece_worth: float = 0.5
     teacher_word: float = 3.0
-    n_passes: int = 2
+    n_passes: int = 4
     batch: int = 1024
     learning_rate: float = 0.003
     initial_spread: float = 0.02
@@ -58,7 +57,7 @@ class Settings:
     contrast: float = 0.2
     similarity: float = 10.0
     found_in_passage: float = 0.2
-    pairs: float = 0.5
+    pair_contrast: float = 1.0
     words: float = 0.3
     seed: int = 0
 
@@ -387,7 +386,7 @@ def batch_losses(
 
     ids = given.query_ids[picked]
     same = torch.from_numpy((ids[:, None] == ids) & ~np.eye(len(ids), dtype=bool))
-    losses["pairs"] = settings.pairs * both_ways(
+    losses["pairs"] = settings.pair_contrast * both_ways(
         student.vectors(given.queries[picked]), student.vectors(given.passages[picked]), settings.temperature, same
     )
 
