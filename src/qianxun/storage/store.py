@@ -10,16 +10,15 @@ that the caller holds the knowledge base's `write` lock; each is one transaction
 import json
 import os
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from qianxun.errors import Damaged, DiskFull, NotFound, StorageError
-from qianxun.filters import And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range, matches, visible_to
+from qianxun.errors import Damaged, NotFound, StorageError
+from qianxun.filters import And, Filter, matches, visible_to
 from qianxun.records import (
     CHUNK_BITS,
     MAX_CHUNKS_PER_DOCUMENT,
@@ -33,12 +32,12 @@ from qianxun.records import (
     chunk_id,
     document_of,
 )
+from qianxun.storage.conditions import condition_of
+from qianxun.storage.database import Database, batches, marks
 from qianxun.storage.migrations import migrate, refuse_newer, version_of
 
 FILE_NAME = "knowledge.db"
 HEADING_JOINT = " › "
-# SQLite's default allows 32,766 variables; a modest batch keeps statements cacheable.
-VARIABLES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +77,7 @@ class Store:
 
     def __init__(self, directory: Path, *, create: bool = True) -> None:
         self.path = directory / FILE_NAME
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
-        self._guard = threading.Lock()
+        self._database = Database(self.path, _damaged)
         self._matching: dict[tuple[int, Filter], Any] = {}
         if not self.path.exists():
             if not create:
@@ -90,56 +87,22 @@ class Store:
                     directory=directory,
                 )
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _translated(self.path):
-            db = self._db
+        with self._database.translated() as db:
             refuse_newer(db, self.path)
             if version_of(db) == 0 or os.access(self.path, os.W_OK):
                 migrate(db, self.path)
 
-    # -- connections ---------------------------------------------------------------------------------
-
     @property
     def _db(self) -> sqlite3.Connection:
-        """This thread's connection."""
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if db is None:
-            db = sqlite3.connect(self.path, timeout=60.0, isolation_level=None, check_same_thread=False)
-            db.execute("PRAGMA journal_mode = WAL")
-            # A power cut may lose the last moments, never damage: the journal makes them a re-run.
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.execute("PRAGMA foreign_keys = ON")
-            # What is deleted is overwritten with zeros, not left in free pages.
-            db.execute("PRAGMA secure_delete = ON")
-            db.execute("PRAGMA cache_size = -16384")
-            self._local.db = db
-            with self._guard:
-                self._connections.append(db)
-        return db
+        return self._database.connection
 
     def close(self) -> None:
         """Lets go of every thread's connection."""
-        with self._guard:
-            for db in self._connections:
-                db.close()
-            self._connections.clear()
-        self._local = threading.local()
+        self._database.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """One transaction: all of it, or after an error or a crash nothing. Nests into the outer one."""
-        db = self._db
-        if db.in_transaction:
-            yield db
-            return
-        with _translated(self.path):
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+        return self._database.transaction()
 
     # -- writing a document --------------------------------------------------------------------------
 
@@ -262,12 +225,12 @@ class Store:
 
     def documents(self, asker: Asker, where: Filter | None = None) -> list[Document]:
         """Documents that the asker may see, by source."""
-        condition, values = _sql(_visible(asker, where))
+        condition, values = condition_of(_visible(asker, where))
         return self._documents(f"WHERE d.live = 1 AND {condition} ORDER BY d.source", values)
 
     def document(self, document: int, asker: Asker) -> Document:
         """One document. Raises NotFound if there is none, or the asker may not see it: the two read the same."""
-        condition, values = _sql(_visible(asker, None))
+        condition, values = condition_of(_visible(asker, None))
         found = self._documents(f"WHERE d.live = 1 AND d.id = ? AND {condition}", [document, *values])
         if not found:
             raise NotFound("There is no document {id}.", remedy="`qianxun list` shows the ids.", id=document)
@@ -275,7 +238,7 @@ class Store:
 
     def count(self, asker: Asker, where: Filter | None = None) -> int:
         """How many searchable documents the asker may see."""
-        condition, values = _sql(_visible(asker, where))
+        condition, values = condition_of(_visible(asker, where))
         row = self._db.execute(
             f"SELECT count(*) FROM documents d WHERE d.live = 1 AND d.chunks > 0 AND {condition}", values
         )
@@ -284,14 +247,13 @@ class Store:
     def by_source(self, sources: Sequence[str]) -> dict[str, Document]:
         """The documents of these sources, for the ingest flow."""
         found: dict[str, Document] = {}
-        for batch in _batches(sources):
-            marks = ",".join("?" * len(batch))
-            for document in self._documents(f"WHERE d.live = 1 AND d.source IN ({marks})", batch):
+        for batch in batches(sources):
+            for document in self._documents(f"WHERE d.live = 1 AND d.source IN ({marks(len(batch))})", batch):
                 found[document.source] = document
         return found
 
     def _documents(self, rest: str, values: Sequence[object]) -> list[Document]:
-        with _translated(self.path):
+        with self._database.translated():
             rows = self._db.execute(
                 "SELECT d.id, d.source, d.title, d.format, d.status, d.reason, "
                 "(SELECT json_group_array(label) FROM "
@@ -308,7 +270,7 @@ class Store:
         key = (self.revision, where)
         found = self._matching.get(key)
         if found is None:
-            condition, values = _sql(where)
+            condition, values = condition_of(where)
             rows = self._db.execute(
                 f"SELECT d.id FROM documents d WHERE d.live = 1 AND {condition} ORDER BY d.id", values
             ).fetchall()
@@ -351,20 +313,19 @@ class Store:
         This is the last gate: whatever an index believes, nothing deleted or forbidden passes here.
         """
         found: dict[int, tuple[Document, StoredChunk]] = {}
-        for batch in _batches(ids):
-            marks = ",".join("?" * len(batch))
+        for batch in batches(ids):
             owners = list({document_of(c) for c in batch})
             visible = {
                 d.id: d
-                for d in self._documents(f"WHERE d.live = 1 AND d.id IN ({','.join('?' * len(owners))})", owners)
+                for d in self._documents(f"WHERE d.live = 1 AND d.id IN ({marks(len(owners))})", owners)
                 if where is None or matches(where, d)
             }
-            with _translated(self.path):
+            with self._database.translated():
                 rows = self._db.execute(
                     'SELECT c.id, c.start, c."end", c.headings, c.header, c.page, c.location, c.hash, c.near, '
                     '(SELECT substr(t.text, c.start - t.start + 1, c."end" - c.start) FROM texts t '
                     f"WHERE t.document = c.id >> {CHUNK_BITS} AND t.start <= c.start ORDER BY t.start DESC LIMIT 1) "
-                    f"FROM chunks c WHERE c.id IN ({marks})",
+                    f"FROM chunks c WHERE c.id IN ({marks(len(batch))})",
                     batch,
                 ).fetchall()
             for *row, text in rows:
@@ -378,7 +339,7 @@ class Store:
     @property
     def revision(self) -> int:
         """The number of the newest change; 0 when nothing ever happened."""
-        with _translated(self.path):
+        with self._database.translated():
             row = self._db.execute("SELECT max(revision) FROM changes").fetchone()
             if row[0] is None:
                 row = self._db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'changes'").fetchone()
@@ -410,8 +371,8 @@ class Store:
     def labels_of(self, documents: Sequence[int]) -> dict[int, Document]:
         """The documents with these ids that are visible, by id."""
         found: dict[int, Document] = {}
-        for batch in _batches(documents):
-            for document in self._documents(f"WHERE d.live = 1 AND d.id IN ({','.join('?' * len(batch))})", batch):
+        for batch in batches(documents):
+            for document in self._documents(f"WHERE d.live = 1 AND d.id IN ({marks(len(batch))})", batch):
                 found[document.id] = document
         return found
 
@@ -429,9 +390,11 @@ class Store:
     def unused(self, hashes: Sequence[bytes]) -> list[bytes]:
         """Those of the hashes that no chunk has (again)."""
         used: set[bytes] = set()
-        for batch in _batches(hashes):
-            marks = ",".join("?" * len(batch))
-            used |= {row[0] for row in self._db.execute(f"SELECT hash FROM chunks WHERE hash IN ({marks})", batch)}
+        for batch in batches(hashes):
+            used |= {
+                row[0]
+                for row in self._db.execute(f"SELECT hash FROM chunks WHERE hash IN ({marks(len(batch))})", batch)
+            }
         return [h for h in hashes if h not in used]
 
     def forget_done(self, hashes: Sequence[bytes]) -> None:
@@ -480,10 +443,8 @@ class Store:
 
     def inconsistencies(self) -> Iterator[tuple[str, int, str]]:
         """Contradictions within the truth itself, as (kind, document, detail)."""
-        with _translated(self.path):
-            for (line,) in self._db.execute("PRAGMA integrity_check(10)").fetchall():
-                if line != "ok":
-                    yield "damaged", 0, str(line)
+        for line in self._database.verify():
+            yield "damaged", 0, line
         loading = {row[0] for row in self._db.execute("SELECT id FROM documents WHERE live = 0")}
         for document in sorted(loading):
             yield "unfinished", document, "begun and never finished"
@@ -505,10 +466,7 @@ class Store:
 
     def compact(self) -> None:
         """Rewrites the file so that nothing deleted is left in it, and empties the write-ahead log."""
-        with _translated(self.path):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._db.execute("VACUUM")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._database.compact()
 
 
 def now() -> str:
@@ -551,6 +509,15 @@ def _stored_chunk(row: Sequence[Any], text: str) -> StoredChunk:
     )
 
 
+def _damaged(path: Path, words: str) -> Damaged:
+    return Damaged(
+        "The knowledge base file {path} is damaged ({error}).",
+        remedy="Restore it from a backup, or add the documents to a new one with --kb.",
+        path=path,
+        error=words,
+    )
+
+
 def _context_as_json(chunk: Chunk, context: str) -> tuple[str, str | None]:
     """The context's spans with their texts, cut from the joined context by the spans' lengths."""
     headings, at = [], 0
@@ -566,67 +533,3 @@ def _context_as_json(chunk: Chunk, context: str) -> tuple[str, str | None]:
 
 def _visible(asker: Asker, where: Filter | None) -> Filter:
     return visible_to(asker, where) or And(())
-
-
-def _sql(where: Filter) -> tuple[str, list[object]]:
-    """A filter as an SQL condition on `documents d`, held against `filters.matches` by a test."""
-    match where:
-        case AnyLabel(labels):
-            marks = ",".join("?" * len(labels))
-            condition = f"EXISTS (SELECT 1 FROM document_labels l WHERE l.document = d.id AND l.label IN ({marks}))"
-            return condition, [*sorted(labels)]
-        case Equals(name, value):
-            return f"d.{name} = ?", [value]
-        case Prefix(name, value):
-            # Not LIKE: it folds ASCII case and gives % and _ a meaning.
-            return f"substr(d.{name}, 1, ?) = ?", [len(value), value]
-        case Range(name, low, high):
-            conditions, values = ["1"], list[object]()
-            if low is not None:
-                conditions.append(f"d.{name} >= ?")
-                values.append(low)
-            if high is not None:
-                conditions.append(f"d.{name} < ?")
-                values.append(high)
-            return f"({' AND '.join(conditions)})", values
-        case And(parts) | Or(parts):
-            empty, joint = ("1", " AND ") if isinstance(where, And) else ("0", " OR ")
-            both = [_sql(part) for part in parts]
-            return f"({joint.join(c for c, _ in both) or empty})", [v for _, values in both for v in values]
-        case Not(part):
-            condition, values = _sql(part)
-            return f"NOT ({condition})", values
-
-
-def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for first in range(0, len(items), VARIABLES):
-        yield items[first : first + VARIABLES]
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        words = str(error)
-        if "disk is full" in words or "disk I/O error" in words:
-            raise DiskFull(
-                "No room is left at {path} ({error}).",
-                remedy="Free some disk and run the same command again: it resumes.",
-                path=path,
-                error=words,
-            ) from error
-        if isinstance(error, sqlite3.DatabaseError) and ("malformed" in words or "not a database" in words):
-            raise Damaged(
-                "The knowledge base file {path} is damaged ({error}).",
-                remedy="Restore it from a backup, or add the documents to a new one with --kb.",
-                path=path,
-                error=words,
-            ) from error
-        raise StorageError(
-            "The knowledge base file {path} cannot be used ({error}).",
-            remedy="Check that the folder is writable and on a local disk.",
-            path=path,
-            error=words,
-        ) from error
