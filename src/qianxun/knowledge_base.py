@@ -35,8 +35,9 @@ from qianxun.records import (
     SearchResult,
     document_of,
 )
+from qianxun.retrieval.search import as_passage
 from qianxun.settings import KB_FILE_NAME, Settings, for_knowledge_base, load_settings, to_toml
-from qianxun.storage.store import Store, StoredChunk
+from qianxun.storage.store import Store
 
 # The writing flows, the search flow and their libraries are imported by the methods that need them:
 # `import qianxun` and listing documents stay fast.
@@ -226,9 +227,9 @@ class KnowledgeBase:
             found = self._store.passages([id], None)
             if id not in found:
                 raise NotFound("There is no chunk {id}.", remedy="`qianxun search` shows the ids.", id=id)
-            return [_as_passage(1, document, found[id][1])]
+            return [as_passage(document, found[id][1], rank=1)]
         document = self._store.document(id, asker)
-        return [_as_passage(rank, document, c) for rank, c in enumerate(self._store.chunks(document.id), start=1)]
+        return [as_passage(document, c, rank=n) for n, c in enumerate(self._store.chunks(document.id), start=1)]
 
     def info(self) -> dict[str, Any]:
         """What is in the knowledge base and what serves it; opens indexes but no document."""
@@ -352,25 +353,6 @@ def _own_settings(settings: Settings) -> str:
         lines += [f"{key} = {to_toml(getattr(getattr(settings, section), key))}" for key in keys]
         lines.append("")
     return "\n".join(lines)
-
-
-def _as_passage(rank: int, document: Document, chunk: StoredChunk) -> Passage:
-    return Passage(
-        rank=rank,
-        score=0.0,
-        chunk=chunk.id,
-        document=document.id,
-        source=document.source,
-        title=document.title,
-        page=chunk.page,
-        location=chunk.location,
-        heading=chunk.heading,
-        span=chunk.span,
-        text=chunk.text,
-        context=chunk.context,
-        labels=document.labels,
-        stages={},
-    )
 
 
 def _bytes_below(directory: Path) -> int:

@@ -142,8 +142,17 @@ class Searcher:
         order = sorted(range(len(kept)), key=lambda i: (-kept[i][0].score, kept[i][1].source, kept[i][2].span))
         stages = stages_of([item.chunk for item, _, _ in kept], hits)
         return [
-            _passage(rank, *kept[i], stages[kept[i][0].chunk], _marked(query, rank, kept[i][2]), sources[i])
-            for rank, i in enumerate(order, start=1)
+            as_passage(
+                document,
+                chunk,
+                rank=rank,
+                score=item.score,
+                stages=stages[item.chunk],
+                matched=_marked(query, rank, chunk),
+                duplicates=sources[place],
+            )
+            for rank, place in enumerate(order, start=1)
+            for item, document, chunk in [kept[place]]
         ]
 
 
@@ -165,18 +174,20 @@ def _twin(chunk: StoredChunk, kept: Sequence[tuple[Fused, Document, StoredChunk]
     return None
 
 
-def _passage(
-    rank: int,
-    fused: Fused,
+def as_passage(
     document: Document,
     chunk: StoredChunk,
-    stages: Mapping[str, Stage],
-    matched: tuple[str, ...],
-    duplicates: Sequence[str],
+    *,
+    rank: int,
+    score: float = 0.0,
+    stages: Mapping[str, Stage] | None = None,
+    matched: tuple[str, ...] = (),
+    duplicates: Sequence[str] = (),
 ) -> Passage:
+    """A stored chunk as what an asker reads. Whether they may is decided before."""
     return Passage(
         rank=rank,
-        score=round(fused.score, 6),
+        score=round(score, 6),
         chunk=chunk.id,
         document=document.id,
         source=document.source,
@@ -188,7 +199,7 @@ def _passage(
         text=chunk.text,
         context=chunk.context,
         labels=document.labels,
-        stages=stages,
+        stages=stages or {},
         matched=matched,
         duplicates=tuple(duplicates),
     )
