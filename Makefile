@@ -1,5 +1,7 @@
 # Two commands are all there is to know: `make demo` and `make test`.
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null && echo $$p && break; done)
+# The first Python that really runs (a version manager may leave names that do not) and is new enough.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 TEST_VENV ?= .venv-test
 BIN := $(VENV)/bin
@@ -18,7 +20,7 @@ demo: $(VENV)/.installed ## install, build a knowledge base from the sample docu
 install: $(VENV)/.installed ## make .venv with qianxun in it
 
 $(VENV)/.installed: pyproject.toml $(shell find src/qianxun -type f -not -name '*.pyc' 2>/dev/null | sed 's/ /\\ /g')
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qianxun needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12" % sys.version_info[:2])'
+	@test -n "$(PYTHON)" || { echo 'qianxun needs Python 3.11 or newer, and none was found. Try: make PYTHON=/path/to/python3.12'; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing qianxun into $(VENV) …"
 	@$(BIN)/python -m pip install $(PIP_FLAGS) .

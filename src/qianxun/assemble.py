@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from qianxun.errors import SettingsError
+from qianxun.errors import SettingsError, StaleIndex
 from qianxun.protocols import Encoder, Index
 from qianxun.retrieval.search import Searcher
 from qianxun.settings import Settings
@@ -63,9 +63,20 @@ def encoder(settings: Settings) -> Encoder:
     return made
 
 
-def indexes(directory: Path, encoder: Encoder, settings: Settings, *, read_only: bool = False) -> list[Index]:
-    """The dense and the lexical index of a knowledge base. Raises StaleIndex if one does not fit."""
-    return [index(directory, name, encoder, settings, read_only) for name in _index_names(settings)]
+def indexes(
+    directory: Path, store: Store, encoder: Encoder, settings: Settings, *, read_only: bool = False
+) -> list[Index]:
+    """The dense and the lexical index of a knowledge base. Raises StaleIndex if one does not fit or is gone."""
+    opened = [index(directory, name, encoder, settings, read_only) for name in _index_names(settings)]
+    for one in opened:
+        if one.revision == 0 and store.was_indexed(one.name):
+            raise StaleIndex(
+                "Index {name}: its files in {path} are gone.",
+                remedy="Run `qianxun rebuild`.",
+                name=one.name,
+                path=index_directory(directory, one.name),
+            )
+    return opened
 
 
 def index(directory: Path, name: str, encoder: Encoder, settings: Settings, read_only: bool = False) -> Index:
@@ -106,7 +117,7 @@ def keeping(directory: Path, store: Store, settings: Settings) -> Keeping:
         store=store,
         vectors=vectors(directory, model),
         encoder=model,
-        indexes=indexes(directory, model, settings),
+        indexes=indexes(directory, store, model, settings),
         # A run of `add` is named at once; a batch is over before anybody would read a name.
         ingest=Lock(directory, "ingest"),
         write=Lock(directory, "write", quiet_seconds=QUIET_SECONDS),
@@ -119,7 +130,7 @@ def searcher(directory: Path, store: Store, settings: Settings) -> Searcher:
     model = encoder(settings)
     return Searcher(
         store=store,
-        indexes=indexes(directory, model, settings, read_only=True),
+        indexes=indexes(directory, store, model, settings, read_only=True),
         encoder=model,
         settings=settings.search,
         models={"encoder": model.fingerprint},

@@ -330,9 +330,12 @@ class KnowledgeBase:
             try:
                 with contextlib.closing(assemble.index(self.directory, name, model, self.settings)) as index:
                     index.verify()
+                    if index.revision == 0:
+                        self._store.forget_indexed(index.name)
             except StaleIndex as error:
                 logger.warning("%s", error)
                 shutil.rmtree(assemble.index_directory(self.directory, name), ignore_errors=True)
+                self._store.forget_indexed(name)
                 reset.append(name)
         try:
             with contextlib.closing(assemble.vectors(self.directory, model)) as vectors:

@@ -6,6 +6,7 @@ invisible, or done: the same command goes on from there.
 """
 
 import logging
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,9 @@ from qianxun.documents import reading
 from qianxun.documents.dedupe import near_hash, text_hash
 from qianxun.documents.split import indexed_text, split
 from qianxun.errors import InputError
-from qianxun.ingestion.find import FoundFile, Unenterable, absolute, find_files
-from qianxun.records import Block, Document, Status
+from qianxun.filters import Or, Prefix
+from qianxun.ingestion.find import FoundFile, Unenterable, absolute, find_files, source_of
+from qianxun.records import Asker, Block, Document, Status
 from qianxun.settings import Settings
 from qianxun.storage.reindex import Keeping, Progress, Report, catch_up, silent
 
@@ -40,6 +42,7 @@ class AddReport:
     unchanged: int = 0
     removed: int = 0
     skipped: int = 0
+    skipped_suffixes: dict[str, int] = field(default_factory=dict)
     chunks: int = 0
     vectors: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
@@ -81,6 +84,7 @@ class _Run:
     digests: dict[str, tuple[str, str]] = field(default_factory=dict)
     writing: dict[str, _Writing] = field(default_factory=dict)
     waiting_chunks: int = 0
+    vectors_before: int = 0
     caught_up: float = field(default_factory=time.monotonic)
 
 
@@ -111,11 +115,12 @@ def add_files(
             default_labels=settings.access.default_labels,
             report=AddReport(waited_for=waited_for),
             progress=progress,
+            vectors_before=keeping.vectors_made,
         )
         found = list(find_files(roots, ignore=settings.reading.ignore, without=home))
         with keeping.write.held():
             keeping.store.abandon()
-        run.known = keeping.store.by_source([str(f.path) for f in found])
+        run.known = keeping.store.by_source([source_of(f.path) for f in found])
         jobs = _jobs(run, found, retry)
         done = 0
         for message in _in_order(jobs, settings):
@@ -125,7 +130,7 @@ def add_files(
             progress(Progress("reading", done + run.report.unchanged, len(found), message.job.source, elapsed))
             _catch_up_if_due(run)
         if sync:
-            _remove_vanished(run, roots, {str(f.path) for f in found if isinstance(f, FoundFile)})
+            _remove_vanished(run, roots, found)
         catch_up(keeping, progress)
     return _finished(run)
 
@@ -150,6 +155,7 @@ def add_texts(
             default_labels=settings.access.default_labels,
             report=AddReport(waited_for=waited_for),
             progress=progress,
+            vectors_before=keeping.vectors_made,
         )
         with keeping.write.held():
             keeping.store.abandon()
@@ -193,14 +199,18 @@ def _jobs(run: _Run, found: Sequence[FoundFile | Unenterable], retry: bool) -> I
     readable = reading.supported_suffixes()
     for file in found:
         if isinstance(file, Unenterable):
-            reason = f"{file.path}: {file.reason}"
-            run.report.failed.append((str(file.path), reason))
+            source = source_of(file.path)
+            run.report.failed.append((source, str(_unenterable(source, file.reason))))
             continue
         if not file.named and file.path.suffix.lower() not in readable:
             run.report.skipped += 1
+            suffix = file.path.suffix.lower()
+            run.report.skipped_suffixes[suffix] = run.report.skipped_suffixes.get(suffix, 0) + 1
             continue
-        source = str(file.path)
+        source = source_of(file.path)
         try:
+            if not file.path.is_file():  # reading a pipe would wait for ever
+                raise OSError
             digest = reading.file_digest(file.path)
             seconds = file.path.stat().st_mtime
         except OSError:
@@ -301,7 +311,10 @@ def _end(run: _Run, job: reading.ReadJob, status: Status, reason: str) -> None:
         title, format = job.path.stem, job.path.suffix.lstrip(".").lower()
         id_ = store.begin(source, title=title, format=format, pages=None, digest=digest, modified=modified)
         writing = _Writing(id_)
-    given = run.labels or (() if known is not None else run.default_labels)
+    given = run.labels
+    if not given and known is None:
+        moved = store.labels_if_moved(digest) if digest else None
+        given = run.default_labels if moved is None else moved
     store.publish(writing.id, status=status, reason=reason, labels=given, chars=writing.chars, chunks=writing.chunks)
     if status is Status.READY:
         if known is None or known.status is not Status.READY:
@@ -330,17 +343,18 @@ def _catch_up_if_due(run: _Run) -> None:
         run.caught_up = time.monotonic()
 
 
-def _remove_vanished(run: _Run, roots: Sequence[Path], present: set[str]) -> None:
-    """Removes documents below the given folders whose files are gone. A folder that is itself gone raised before."""
-    from qianxun.filters import Or, Prefix
-    from qianxun.records import Asker
+def _remove_vanished(run: _Run, roots: Sequence[Path], found: Sequence[FoundFile | Unenterable]) -> None:
+    """Removes documents below the given folders whose files are gone. A folder that is itself gone raised before.
 
-    folders = [root for root in roots if root.is_dir()]
-    below = Or(tuple(Prefix("source", f"{str(folder).rstrip('/')}/") for folder in folders))
+    What could not be looked into is not gone.
+    """
+    present = {source_of(f.path) for f in found if isinstance(f, FoundFile)}
+    closed = tuple(f"{source_of(f.path)}/" for f in found if isinstance(f, Unenterable))
+    below = Or(tuple(Prefix("source", f"{source_of(root).rstrip('/')}/") for root in roots if root.is_dir()))
     gone = [
         document.id
         for document in run.keeping.store.documents(Asker.admin(), below)
-        if document.source not in present and not Path(document.source).exists()
+        if document.source not in present and not document.source.startswith(closed) and _is_gone(document.source)
     ]
     if gone:
         with run.keeping.write.held():
@@ -348,8 +362,27 @@ def _remove_vanished(run: _Run, roots: Sequence[Path], present: set[str]) -> Non
     run.report.removed = len(gone)
 
 
+def _is_gone(source: str) -> bool:
+    try:
+        os.lstat(source)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _unenterable(source: str, reason: str) -> InputError:
+    return InputError(
+        "{path} cannot be looked into: {reason}.",
+        remedy="Give the right to read it, and run the same command again.",
+        path=source,
+        reason=reason,
+    )
+
+
 def _finished(run: _Run) -> AddReport:
-    run.report.vectors = run.keeping.vectors_made
+    run.report.vectors = run.keeping.vectors_made - run.vectors_before
     run.report.seconds = time.monotonic() - run.started
     logger.info(
         "added %d, replaced %d, unchanged %d, removed %d, failed %d in %.1f s",

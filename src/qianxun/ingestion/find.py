@@ -30,6 +30,11 @@ def absolute(path: str | Path) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 (resolve() follows links)
 
 
+def source_of(path: Path) -> str:
+    """The path as the name of a source. Bytes that are no UTF-8 (old file names) are written as `\\xNN`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def find_files(paths: Sequence[Path], *, ignore: Sequence[str], without: Path) -> Iterator[FoundFile | Unenterable]:
     """Every file at or below the paths, sorted within a folder, each once.
 

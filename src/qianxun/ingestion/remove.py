@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from qianxun.errors import NotFound
+from qianxun.errors import InputError, NotFound
 from qianxun.ingestion.find import absolute
 from qianxun.records import Asker, Document, Receipt
 from qianxun.storage.reindex import Keeping, Report, catch_up, forget_unused, silent
@@ -21,6 +21,11 @@ def select(store: Store, what: Sequence[str | int | Path], asker: Asker) -> list
     documents = store.documents(asker)
     chosen: dict[int, Document] = {}
     for item in what:
+        if not str(item).strip():
+            raise InputError(
+                "An empty name was given where a document is meant.",
+                remedy="Name an id, a path, a folder or a pattern; `*` means every document.",
+            )
         found = _meant(documents, item)
         if not found:
             raise NotFound(

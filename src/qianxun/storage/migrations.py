@@ -31,6 +31,7 @@ def m001_tables(db: sqlite3.Connection) -> None:
         ) STRICT""",
         # live = 0 while a document is being written; it becomes visible, and its predecessor goes, at once.
         "CREATE UNIQUE INDEX documents_live_source ON documents (source) WHERE live = 1",
+        "CREATE INDEX documents_digest ON documents (digest) WHERE live = 1",
         """CREATE TABLE document_labels (
             document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
             label TEXT NOT NULL,

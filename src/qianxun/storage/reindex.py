@@ -126,6 +126,7 @@ def _catch_up_index(keeping: Keeping, index: Index, report: Report) -> None:
                 return
             taken = _apply(keeping, index, changes)
             index.commit(taken)
+            keeping.store.note_indexed(index.name)
         report(Progress("indexing", taken - first, max(newest, taken) - first, index.name, time.monotonic() - started))
 
 
@@ -220,6 +221,7 @@ def rebuild_index(keeping: Keeping, position: int, report: Report = silent) -> N
                 done += len(chunks)
             report(Progress("indexing", done, total, index.name, time.monotonic() - started))
         index.commit(revision)
+        keeping.store.note_indexed(index.name)
         old.close()
         keeping.indexes[position] = index
 

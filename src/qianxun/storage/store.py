@@ -11,13 +11,13 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from qianxun.errors import Damaged, NotFound, StorageError
+from qianxun.errors import Damaged, InputError, NotFound, StorageError
 from qianxun.filters import And, Filter, matches, visible_to
 from qianxun.records import (
     CHUNK_BITS,
@@ -37,6 +37,7 @@ from qianxun.storage.database import Database, batches, marks
 from qianxun.storage.migrations import migrate, refuse_newer, version_of
 
 FILE_NAME = "knowledge.db"
+DERIVED = ("indexes", "vectors")
 HEADING_JOINT = " › "
 
 
@@ -79,16 +80,21 @@ class Store:
         self.path = directory / FILE_NAME
         self._database = Database(self.path, _damaged)
         self._matching: dict[tuple[int, Filter], Any] = {}
-        if not self.path.exists():
+        with _reachable(directory):
+            new = not self.path.exists()
+        if new:
+            _refuse_what_is_no_folder(directory)
             if not create:
                 raise NotFound(
                     "There is no knowledge base at {directory}.",
                     remedy="Make one with `qianxun add PATH`, or name another with --kb.",
                     directory=directory,
                 )
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make_folder(directory)
         with self._database.translated() as db:
             refuse_newer(db, self.path)
+            if version_of(db) == 0 and any((directory / derived).is_dir() for derived in DERIVED):
+                raise _damaged(self.path, "it is empty, but there are indexes made from it")
             if version_of(db) == 0 or os.access(self.path, os.W_OK):
                 migrate(db, self.path)
 
@@ -251,6 +257,16 @@ class Store:
             for document in self._documents(f"WHERE d.live = 1 AND d.source IN ({marks(len(batch))})", batch):
                 found[document.source] = document
         return found
+
+    def labels_if_moved(self, digest: str) -> tuple[str, ...] | None:
+        """The labels of a document with these bytes whose file is no longer there, so that it may have been moved.
+
+        A moved file keeps its labels; else renaming would lift a restriction. None if there is none.
+        """
+        for document in self._documents("WHERE d.live = 1 AND d.digest = ? ORDER BY d.id", (digest,)):
+            if not os.path.lexists(document.source):
+                return document.labels
+        return None
 
     def _documents(self, rest: str, values: Sequence[object]) -> list[Document]:
         with self._database.translated():
@@ -432,6 +448,20 @@ class Store:
                 "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
             )
 
+    def note_indexed(self, index: str) -> None:
+        """Remembers that an index has files, so that their loss is noticed."""
+        if self.meta(f"indexed:{index}") is None:
+            self.set_meta(f"indexed:{index}", now())
+
+    def was_indexed(self, index: str) -> bool:
+        """True if an index of this name ever committed."""
+        return self.meta(f"indexed:{index}") is not None
+
+    def forget_indexed(self, index: str) -> None:
+        """Forgets that an index has files; it will be made anew."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM meta WHERE key = ?", (f"indexed:{index}",))
+
     def counts(self) -> dict[str, int]:
         """Documents by status, and chunks."""
         counts = {status.value: 0 for status in Status}
@@ -506,6 +536,45 @@ def _stored_chunk(row: Sequence[Any], text: str) -> StoredChunk:
         location=location,
         hash=hash_,
         near=near,
+    )
+
+
+def _refuse_what_is_no_folder(directory: Path) -> None:
+    """Refuses a path where no knowledge base can be made: under a file, or among other things."""
+    try:
+        found = next((entry.name for entry in os.scandir(directory)), None)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unusable(directory, error) from error
+    if found is not None:
+        raise InputError(
+            "{directory} holds other things ({found}) and no knowledge base.",
+            remedy="Name another folder with --kb; it is made if it is not there.",
+            directory=directory,
+            found=found,
+        )
+
+
+@contextmanager
+def _reachable(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unusable(directory, error) from error
+
+
+def _make_folder(directory: Path) -> None:
+    with _reachable(directory):
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _unusable(directory: Path, error: OSError) -> InputError:
+    return InputError(
+        "{directory} cannot be the folder of a knowledge base ({error}).",
+        remedy="Name another folder with --kb.",
+        directory=directory,
+        error=error.strerror or error,
     )
 
 
