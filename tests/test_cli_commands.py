@@ -6,16 +6,20 @@ import io
 import json
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_cli_stand_in import DOCUMENTS, FOLDER, TEXT, StandIn, base
 
+from qianxun.cli.ask import show
 from qianxun.cli.main import main
+from qianxun.cli.screen import Screen
 from qianxun.errors import Busy, DiskFull
 from qianxun.filters import Or, Prefix
 from qianxun.ingestion import AddReport, Problem
+from qianxun.messages import set_language
 from qianxun.records import Asker, chunk_id
 
 
@@ -50,6 +54,13 @@ class TestSearch:
         assert out[3] == "    the same in: docs/copy.md"
         assert out[6] == "    docs/finance/policy.pdf, page 3  休假 › 年休假"
         assert out[-1] == "2 passages in 3 ms; encoder builtin"
+
+    def test_title_is_not_repeated_as_the_first_heading(
+        self, base: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr("test_cli_stand_in.DOCUMENTS", [replace(DOCUMENTS[0], title="休假")])
+        run("search", "年休假")
+        assert capsys.readouterr().out.splitlines()[1] == "    docs/人事/员工手册.md  年休假"
 
     def test_explain_shows_stages_terms_and_times(self, base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
         run("search", "--explain", "hotel", "limit")
@@ -109,14 +120,38 @@ class TestAsk:
         run("ask", "年休假有几天？")
         out = capsys.readouterr().out.splitlines()
         assert out[:6] == [
+            "没有配置语言模型，因此直接摘引原文。",
             "每年有十天年休假。[1]",
             "",
             "Sources",
             "[1] ✓ supported  员工手册",
             "    docs/人事/员工手册.md  休假 › 年休假",
-            f"    “{TEXT[:18]}”",
         ]
-        assert "没有配置语言模型，因此直接摘引原文。" in out
+        assert out[6:8] == [f"    “{TEXT[:18]}”", "    the same in: docs/copy.md"]
+        assert out[-1] == "1 passage read in 4 ms; encoder builtin, answer by quoting"
+
+    def test_source_quoted_several_times_is_one_entry(self, base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+        answer = base.ask("x")
+        first = answer.citations[0]
+        three = [first, replace(first, quote="The hotel limit", support="weak"), first]
+        show(Screen(sys.stdout), replace(answer, citations=tuple(three)))
+        out = capsys.readouterr().out.splitlines()
+        assert out[3:9] == [
+            "Sources",
+            "[1] 员工手册",
+            "    docs/人事/员工手册.md  休假 › 年休假",
+            f"    ✓ supported  “{TEXT[:18]}”",
+            "    ~ weakly supported  “The hotel limit”",
+            "    the same in: docs/copy.md",
+        ]
+
+    @pytest.mark.parametrize("command", ["ask", "search"])
+    def test_empty_knowledge_base_says_what_to_do(
+        self, command: str, base: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr("test_cli_stand_in.DOCUMENTS", [])
+        run(command, "x")
+        assert "`qianxun add FOLDER`" in capsys.readouterr().err
 
     def test_no_evidence_is_an_answer_and_exit_code_0(self, base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
         base.verdict = "no_evidence"
@@ -147,6 +182,30 @@ class TestAdd:
         assert base.opened["wait"] is False
         out = capsys.readouterr().out
         assert out == "Added 2, replaced 0, unchanged 1, removed 0, failed 0; 7 new chunks in 1.2 s.\n"
+
+    def test_what_was_passed_over_and_what_needs_a_look_is_counted(
+        self, base: StandIn, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        base.report = AddReport(
+            added=1,
+            chunks=1,
+            skipped=4,
+            skipped_suffixes={".json": 1, ".csv": 2, "": 1},
+            attention=[("/a.pdf", "odd")],
+            empty=[("/b.txt", "odd"), ("/c.txt", "odd")],
+        )
+        run("add", "docs")
+        assert capsys.readouterr().out.splitlines() == [
+            "Added 1, replaced 0, unchanged 0, removed 0, failed 0, needs attention 1, without text 2; "
+            "1 new chunk in 0 ms.",
+            "Skipped 4 files of kinds that cannot be read: .csv (2), without suffix (1), .json (1).",
+        ]
+        run("add", "docs", "--json")
+        assert printed(capsys)["skipped_suffixes"] == {".json": 1, ".csv": 2, "": 1}
+        base.report = AddReport(skipped=12, skipped_suffixes={f".{letter}": 1 for letter in "abcdefghijkl"})
+        run("add", "docs", "--language", "zh")
+        assert "跳过 12 个文件，其类型无法读取：.a (1)，.b (1)" in (said := capsys.readouterr().out)
+        assert said.endswith(".j (1)，…。\n")
 
     def test_without_path_takes_the_folder_of_the_settings(
         self, base: StandIn, capsys: pytest.CaptureFixture[str]
@@ -209,6 +268,12 @@ class TestListAndShow:
         lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
         assert lines[0] == ["id", "status", "chunks", "pages", "labels", "title", "source", "reason"]
         assert lines[2] == ["2", "ready", "2", "3", "finance", "Expense policy", "docs/finance/policy.pdf", ""]
+
+    def test_reason_in_the_list_does_not_repeat_the_path(
+        self, base: StandIn, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run("list", "--status", "failed")
+        assert capsys.readouterr().out.splitlines()[1].endswith("\tdocs/scan.pdf\tThe file is an empty file.")
 
     @pytest.mark.parametrize("option, ids", [("--status=failed", [3]), ("--as=finance", [2]), ("--source=docs/f", [2])])
     def test_list_narrows(self, base: StandIn, option: str, ids: list[int], capsys: pytest.CaptureFixture[str]) -> None:
@@ -281,7 +346,15 @@ class TestRemoveAndLabel:
         monkeypatch.setattr(sys, "stdin", stdin)
         run("remove", "1")
         assert ("remove" in [name for name, _ in base.asked]) is removed
-        assert "Remove 1 documents? [y/N]" in capsys.readouterr().err
+        assert "Remove 1 document? [y/N]" in capsys.readouterr().err
+
+    def test_empty_list_is_said_to_be_empty(
+        self, base: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+        run("remove", "-", "--yes", expect=2)
+        assert capsys.readouterr().err.startswith("Standard input names no document.")
+        assert base.asked == []
 
     def test_dry_run_removes_nothing(self, base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
         run("remove", "policy", "--dry-run")
@@ -298,6 +371,10 @@ class TestRemoveAndLabel:
         run("label", "1", "policy", "--add", "hr", "--remove", "public,old")
         assert base.asked[0] == ("label", {"what": [1, "policy"], "add": ["hr"], "remove": ["public", "old"]})
         assert capsys.readouterr().out.splitlines()[1] == "1\tpublic\tdocs/人事/员工手册.md"
+
+    def test_label_may_hold_spaces_and_a_comma_separates_two(self, base: StandIn) -> None:
+        run("label", "1", "--add", "hr, board of directors")
+        assert base.asked[0][1]["add"] == ["hr", "board of directors"]
 
     def test_label_without_a_label_is_refused(self, base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
         run("label", "1", expect=2)
@@ -320,17 +397,45 @@ class TestCare:
         assert shape["ok"] is False
         assert shape["problems"][0]["kind"] == "orphan"
 
+    def test_check_names_twenty_problems_and_counts_the_rest(
+        self, base: StandIn, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        base.problems = tuple(Problem("gap", "faiss", f"{FOLDER}/{n}.md", f"chunk {n}") for n in range(3000))
+        run("check", expect=5)
+        caught = capsys.readouterr()
+        lines = caught.out.splitlines()
+        assert len(lines) == 1 + 20 + 2
+        assert lines[20] == "gap\tfaiss\tdocs/19.md\tchunk 19"
+        assert lines[21] == "… and 2,980 more; --json names them all."
+        assert caught.err.startswith("3,000 problems.")
+        run("check", "--json", expect=5)
+        assert len(printed(capsys)["problems"]) == 3000
+
+    def test_compact_that_grows_says_why(
+        self, base: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(base, "compact", lambda progress: {"bytes_before": 2048, "bytes_after": 4096})
+        run("compact")
+        assert "size after\t4.0 KB\nIt grew:" in capsys.readouterr().out
+
     def test_info_rebuild_compact(self, base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
         run("info")
         out = capsys.readouterr().out
-        assert "indexes.faiss.bytes\t2.0 KB" in out
-        assert "documents.ready\t2" in out
+        assert "index faiss\trevision 3, chunks 4, exact: small, size 2.0 KB\n" in out
+        assert "documents\tready 2, failed 1\n" in out
+        run("info", "--language", "zh")
+        out = capsys.readouterr().out
+        assert "文档\t就绪 2，失败 1\n" in out
+        assert "索引 faiss\t修订号 3，片段 4，" in out
+        set_language("en")
         run("info", "--json")
         assert printed(capsys)["indexes"]["faiss"]["chunks"] == 4
+        run("rebuild")
+        assert "chunks\t4\nbegun anew\tnone\n" in capsys.readouterr().out
         run("rebuild", "--json")
         assert printed(capsys)["chunks"] == 4
         run("compact")
-        assert "bytes_after\t2.0 KB" in capsys.readouterr().out
+        assert capsys.readouterr().out == "Compacted.\nsize before\t4.0 KB\nsize after\t2.0 KB\n"
 
 
 class TestEndings:
@@ -342,6 +447,14 @@ class TestEndings:
         caught = capsys.readouterr()
         assert caught.err == "Stopped.\n"
         assert json.loads(caught.out)["error"]["kind"] == "Stopped"
+
+    @pytest.mark.parametrize("command, resumes", [("rebuild", True), ("compact", True), ("remove", False)])
+    def test_only_what_resumes_says_so(
+        self, command: str, resumes: bool, base: StandIn, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        base.fails = KeyboardInterrupt()
+        run(command, *(["1", "--yes"] if command == "remove" else []), expect=130)
+        assert ("resumes" in capsys.readouterr().err) is resumes
 
     def test_unforeseen_error_is_one_line_and_70(self, base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
         base.fails = ValueError("two\nlines")

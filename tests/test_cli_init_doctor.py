@@ -67,16 +67,35 @@ def test_without_a_terminal_defaults_with_a_note(capsys: pytest.CaptureFixture[s
     assert tomllib.loads((tmp_path / "qianxun.toml").read_text(encoding="utf-8")).get("language") is None
 
 
-def test_asks_four_questions_at_a_terminal(
+def test_asks_at_most_four_questions_at_a_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal(monkeypatch, "docs\nbuiltin\nfr\nzh\n")
     assert main(["init"]) == 0
     asked = capsys.readouterr().err
-    for words in ("Folder of your documents", "Model", "needs no key", "Language of messages"):
+    for words in ("Folder of your documents", "Model", "Language of messages"):
         assert words in asked
+    assert "Key variable" not in asked  # the model needs none
     written = (tmp_path / "qianxun.toml").read_text(encoding="utf-8")
     assert values_of(written) == {"documents": str(tmp_path / "docs"), "language": "zh"}
+
+
+def test_mistyped_model_is_asked_again_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(monkeypatch, "docs\nbuitlin\n\n\n")
+    assert main(["init"]) == 0
+    asked = capsys.readouterr().err
+    assert "buitlin is not one of builtin" in asked
+    assert "hash" not in asked
+    assert values_of((tmp_path / "qianxun.toml").read_text(encoding="utf-8")) == {"documents": str(tmp_path / "docs")}
+
+
+@pytest.mark.parametrize("typed", ["'my docs'", '"my docs"', "my docs"])
+def test_pasted_path_loses_its_quotes(typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal(monkeypatch, f"{typed}\n\n\n")
+    assert main(["init"]) == 0
+    assert values_of((tmp_path / "qianxun.toml").read_text(encoding="utf-8"))["documents"] == str(tmp_path / "my docs")
 
 
 def test_stopping_in_the_middle_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +137,14 @@ def test_doctor_finds_nothing_broken_here(capsys: pytest.CaptureFixture[str]) ->
     assert set(doctor.LIBRARIES) <= set(shape["versions"])
     assert shape["paths"]["writable"] is True
     assert main(["doctor"]) == 0
-    assert "Nothing is broken." in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Nothing is broken." in out
+    assert "Extras" not in out  # there are none
+    assert "_" not in "".join(line.split("\t")[0] for line in out.splitlines())
+    assert main(["doctor", "--language", "zh"]) == 0
+    out = capsys.readouterr().out
+    assert "  内存\t" in out
+    assert "knowledge" not in out.split("程序\t")[1].split("\t")[0]
 
 
 def test_doctor_names_what_is_broken_with_its_remedy(

@@ -67,6 +67,44 @@ def test_options_may_stand_between_words(base: StandIn) -> None:
     assert base.asked[0][1]["query"] == "annual leave"
 
 
+@pytest.mark.parametrize(
+    "argv, query",
+    [
+        (["search", "--", "-k?"], "-k?"),
+        (["search", "-k", "2", "--", "--json", "-k", "x"], "--json -k x"),
+        (["--", "search", "-x"], "-x"),
+        (["search", "why", "--", "--", "x"], "why -- x"),
+    ],
+)
+def test_after_two_dashes_nothing_is_an_option(
+    base: StandIn, argv: list[str], query: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == 0
+    assert base.asked[0][1]["query"] == query
+    assert not capsys.readouterr().out.startswith("{")
+
+
+def test_two_dashes_serve_names_of_files_too(base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["remove", "--yes", "--", "-dash.txt"]) == 4
+    assert base.asked[0] == ("matching", {"what": ["-dash.txt"]})
+    assert main(["eval", "--", "-x", "y"]) == 2
+    assert "argument retrieval: '-x' is not one of retrieval" in capsys.readouterr().err
+
+
+def test_unknown_option_is_named_before_anything_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "-x"]) == 2
+    assert capsys.readouterr().err == (
+        "unrecognized arguments: -x. See `qianxun search --help`. "
+        "What begins with a dash and is no option goes after `--`.\n"
+    )
+    assert main(["search", "-x", "--help"]) == 0
+
+
+def test_command_like_no_other_gets_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["frobnicate"]) == 2
+    assert capsys.readouterr().err == f"Unknown command 'frobnicate'. The commands are: {', '.join(NAMES)}.\n"
+
+
 def test_settings_file_is_read(base: StandIn, tmp_path: Path) -> None:
     file = tmp_path / "some.toml"
     file.write_text('kb = "/srv/kb"\nlanguage = "zh"\n', encoding="utf-8")

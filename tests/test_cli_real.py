@@ -102,6 +102,46 @@ def test_misspelt_path_makes_no_knowledge_base(place: Path) -> None:
     assert not (place / "new").exists()
 
 
+def test_bytes_on_standard_input_that_are_no_text_are_no_error(place: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("QIANXUN_", "LC_", "LANG"))}
+    for locale in ("C.UTF-8", "en_US.UTF-8", "C"):
+        for argv, given in (
+            (["search", "-"], b"\xff\xfe\x00bad hotel"),
+            (["ask", "-"], b"\xff hotel limit"),
+            (["search", b"\xff hotel"], b""),
+            (["search", "hotel", "--source", b"\xff", "--as", b"\xff"], b""),
+        ):
+            done = subprocess.run(
+                [sys.executable, "-m", "qianxun.cli.main", *argv],
+                cwd=place,
+                env=environment | {"QIANXUN_HOME": str(place / "home"), "LC_ALL": locale, "PYTHONIOENCODING": "utf-8"},
+                input=given,
+                capture_output=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+
+
+def test_names_that_are_no_text_are_added_listed_and_removed(place: Path) -> None:
+    name = os.fsencode(place) + b"/\xff\xfe.txt"
+    try:
+        Path(os.fsdecode(name)).write_text("A caf\u00e9 opens at noon.\n", encoding="utf-8")
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("QIANXUN_")}
+    for argv in (["add", "-"], ["list"], ["remove", "--yes", "-"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "qianxun.cli.main", *argv],
+            cwd=place,
+            env=environment | {"QIANXUN_HOME": str(place / "home"), "PYTHONIOENCODING": "utf-8:strict"},
+            input=name + b"\n",
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert b"\\xff\\xfe.txt" in done.stdout or argv[0] == "add"
+
+
 def test_output_into_a_closed_pipe_is_quiet(place: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("QIANXUN_")}
     reader, writer = os.pipe()
@@ -124,7 +164,7 @@ def test_remove_and_compact(place: Path) -> None:
     (place / "资料" / "canary.txt").write_text("蝴蝶鱼在午夜唱歌 canary\n", encoding="utf-8")
     qianxun(place, "add", "资料/canary.txt")
     done = qianxun(place, "remove", "资料/canary.txt", "--yes")
-    assert "Removed 1 documents" in done.stdout
+    assert "Removed 1 document, 1 chunk, 1 vector" in done.stdout
     assert qianxun(place, "compact").returncode == 0
     done = qianxun(place, "check")
     assert (done.returncode, done.stderr) == (0, "")

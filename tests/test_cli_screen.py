@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
-from test_cli_stand_in import FOLDER, StandIn, base  # noqa: F401
+from test_cli_stand_in import DOCUMENTS, FOLDER, StandIn, base, document  # noqa: F401
 
 from qianxun.cli.main import main
 from qianxun.cli.progress import ProgressDisplay
@@ -69,6 +69,76 @@ def test_table_fits_and_aligns_wide_characters(terminal: Terminal) -> None:
     assert len(set(column)) == 1
 
 
+def test_table_leaves_out_what_is_spare_and_cuts_names_in_the_middle(terminal: Terminal) -> None:
+    rows = [
+        [
+            "1",
+            "needs attention",
+            "70,000,000",
+            "public",
+            "费用报销与差旅管理制度.md",
+            "资料/财务/2025/费用报销与差旅管理制度.md",
+        ]
+    ]
+    headers = ["id", "status", "chunks", "labels", "title", "source"]
+    Screen(terminal).table(headers, rows, right=[0, 2], elided=[4, 5], spare=[2])
+    lines = [line for line in terminal.lines() if line.strip()]
+    assert all(cell_len(line) <= 60 for line in lines)
+    assert "chunks" not in lines[0]
+    assert "public" in lines[2]
+    assert re.search(r"费用.*….*\.md  资料.*….*\.md", lines[2])
+
+
+def test_line_wraps_between_words_under_its_indentation_and_leaves_paths_whole(terminal: Terminal) -> None:
+    path = "/srv/" + "very-long-name/" * 5 + "a.md"
+    screen = Screen(terminal)
+    screen.line("Larger models and model servers are not in this version; plugins appear here once installed.")
+    screen.line("    ", ("甲乙丙丁戊己庚辛壬癸" * 4, "cyan"))
+    screen.line("    in ", (path, "cyan"), " it is")
+    screen.line("$ ", ("qianxun ask " + "word " * 12 + "end", "dim"), whole=True)
+    assert terminal.lines() == [
+        "Larger models and model servers are not in this version;",
+        "plugins appear here once installed.",
+        "    " + ("甲乙丙丁戊己庚辛壬癸" * 4)[:28],
+        "    " + ("甲乙丙丁戊己庚辛壬癸" * 4)[28:],
+        "    in",
+        f"    {path}",
+        "    it is",
+        "$ qianxun ask " + "word " * 12 + "end",
+    ]
+    assert "\x1b[36m甲" in terminal.getvalue()
+
+
+def test_errors_wrap_between_words_too(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert main(["search", "--no-such-option", "--neither-this-one", "--nor-that"]) == 2
+    lines = terminal.lines()
+    assert len(lines) > 1
+    assert all(cell_len(line) <= 60 for line in lines)
+    assert " ".join(lines).endswith(
+        "`qianxun search --help`. What begins with a dash and is no option goes after `--`."
+    )
+
+
+def test_list_fits_with_long_names_and_shows_reasons_without_the_path(
+    base: StandIn,  # noqa: F811
+    terminal: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr("test_cli_stand_in.DOCUMENTS", [*DOCUMENTS, document(4, "很" * 60 + ".md", "很" * 60)])
+    assert main(["list"]) == 0
+    lines = [line for line in terminal.lines() if line.strip()]
+    assert all(cell_len(line) <= 60 for line in lines)
+    shown = "\n".join(lines)
+    assert FOLDER not in shown
+    assert "publi\n" not in shown
+    assert "很…很" in shown
+    terminal.truncate(0)
+    assert main(["list", "--status", "ready"]) == 0
+    assert "reason" not in "\n".join(terminal.lines())
+
+
 def test_table_is_tab_separated_and_whole_when_piped() -> None:
     stream = io.StringIO()
     Screen(stream).table(["id", "title"], [["1", ("a\nb\tc " + "x" * 200, "bold")]])
@@ -84,7 +154,7 @@ def test_commands_fit_the_terminal_but_for_paths(
 ) -> None:
     monkeypatch.setattr(sys, "stdout", terminal)
     assert main(argv) == 0
-    assert all(cell_len(line) <= 60 for line in terminal.lines() if FOLDER not in line and "docs/" not in line)
+    assert all(cell_len(line) <= 60 for line in terminal.lines() if "/" not in line)
     assert "\x1b[" in terminal.getvalue()
 
 

@@ -158,7 +158,7 @@ class StandIn:
         where: Filter | None = None,
     ) -> Answer:
         self._note("ask", question=question, asker=asker, where=where)
-        first = passage(1, DOCUMENTS[0])
+        first = passage(1, (DOCUMENTS or [document(1, "甲.md", "甲")])[0])
         citation = Citation(
             number=1,
             chunk=first.chunk,
@@ -179,9 +179,9 @@ class StandIn:
             text="没有找到依据。" if nothing else "每年有十天年休假。[1]",
             verdict=self.verdict,  # type: ignore[arg-type]
             citations=() if nothing else (citation,),
-            passages=(first,),
+            passages=(first,) if DOCUMENTS else (),
             seconds={"encode": 0.001, "extract": 0.003},
-            models={"encoder": "builtin"},
+            models={"encoder": "builtin", "answer": "extractive"},
             notes=("没有配置语言模型，因此直接摘引原文。",),
         )
 

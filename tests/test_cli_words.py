@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qianxun.cli.progress import in_words
-from qianxun.cli.reasons import named_reason, reason_in_words
+from qianxun.cli.reasons import named_reason, reason_in_words, reason_of_the_file
 from qianxun.cli.words import (
     cells,
     cut,
+    cut_in_middle,
     highlights,
     padded,
     shown_bytes,
@@ -84,6 +85,28 @@ def test_snippet_shows_the_stretch_with_the_matches() -> None:
     assert [shown[a:b] for a, b in marks] == ["住宿限额"]
 
 
+def test_snippet_prefers_different_and_long_terms_to_many_of_a_short_one() -> None:
+    pumps = "The pump room is next to the pump store, and the pump list of the pump team is there. " * 4
+    said = "The Heron is heavy: its weight is 41 kg."
+    text = f"{pumps}{said} " + "Nothing else is said here of anything that matters. " * 6
+    shown, _ = snippet(text, ["weight", "of", "the", "heron", "pump"], 120)
+    assert said in shown
+    assert cells(shown) <= 120
+    chinese = "水泵的用途见后。" * 30 + "苍鹭水泵的重量为四十一公斤。" + "其他水泵另行说明。" * 30
+    assert "苍鹭水泵的重量为四十一公斤" in snippet(chinese, ["苍鹭", "鹭水", "水泵", "重量"], 80)[0]
+
+
+@given(MIXED, st.integers(10, 40))
+def test_name_cut_in_the_middle_fits_and_keeps_both_ends(text: str, width: int) -> None:
+    shown = cut_in_middle(text, width)
+    assert cells(shown) <= width
+    if shown != text:
+        before, after = shown.split("…")
+        assert text.startswith(before)
+        assert text.endswith(after)
+        assert cells(shown) >= width - 3
+
+
 @given(MIXED, st.integers(10, 40))
 def test_snippet_fits_and_its_marks_are_inside(text: str, width: int) -> None:
     shown, marks = snippet(text, ["ab", "中文", "a"], width)
@@ -126,6 +149,47 @@ def test_stored_reason_is_said_in_chinese_with_its_values() -> None:
     )
     assert reason_in_words("Something that no template says.") == "Something that no template says."
     assert named_reason("/a", "odd") == "/a：odd"
+
+
+@pytest.mark.parametrize(
+    "reason, said",
+    [
+        (
+            "/a/b.txt looks like binary data, but is named .txt. Rename it to what it is, or convert it.",
+            "/a/b.txt 的内容像是 二进制数据，扩展名却是 .txt。请改成相符的扩展名，或转换格式。",
+        ),
+        (
+            "/a/b.pdf is not a readable PDF (no PDF header). Open it in a PDF reader and save it again.",
+            "/a/b.pdf 不是可读取的 PDF（没有 PDF 文件头）。请在 PDF 阅读器中打开后重新保存。",
+        ),
+        ("/a is not a readable PDF (something new).", "/a 不是可读取的 PDF（something new）。"),
+    ],
+)
+def test_values_that_are_words_are_translated_and_the_remedy_stays_one(reason: str, said: str) -> None:
+    set_language("zh")
+    assert reason_in_words(reason) == said
+
+
+def test_reason_where_the_file_is_named_already() -> None:
+    reasons = [
+        "/a/b.txt looks like a PDF, but is named .txt. Rename it to what it is, or convert it.",
+        "/a/b.txt: 3 of 5 pages have no text (scanned pages?).",
+        "/a/b.txt took longer than 60 seconds to read.",
+        "odd",
+    ]
+    assert [reason_of_the_file("/a/b.txt", reason) for reason in reasons] == [
+        "The file looks like a PDF, but is named .txt. Rename it to what it is, or convert it.",
+        "3 of 5 pages have no text (scanned pages?).",
+        "The file took longer than 60 seconds to read.",
+        "odd",
+    ]
+    set_language("zh")
+    assert [reason_of_the_file("/a/b.txt", reason) for reason in reasons] == [
+        "该文件的内容像是 PDF 文件，扩展名却是 .txt。请改成相符的扩展名，或转换格式。",
+        "5 页中有 3 页没有文字（可能是扫描页）。",
+        "读取该文件超过了 60 秒。",
+        "odd",
+    ]
 
 
 def test_snippet_of_a_table_has_its_cells_only() -> None:

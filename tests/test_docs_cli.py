@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
 EXAMPLES = {name: json.loads(text) for name, text in re.findall(r"```json (\w+)\n(.*?)```", PAGE, re.DOTALL)}
 # Objects whose keys are names of stages, models, indexes, …: their keys are not compared, their values are.
-NAMED = {"stages", "timings", "models", "indexes", "checked", "versions", "extras"}
+NAMED = {"stages", "timings", "models", "indexes", "checked", "versions", "extras", "skipped_suffixes"}
 
 
 def keys_of(value: Any, path: str = "") -> set[str]:
@@ -82,6 +82,7 @@ def knowledge_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (documents / "leave.txt").write_text("Annual leave is ten days a year.\n", encoding="utf-8")
     (documents / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+    (documents / "figures.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     return folder
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from qianxun.answering.evidence import evidence, features, verdict
@@ -77,6 +79,18 @@ def test_across_languages_likeness_decides():
     assert (
         support("保修期有多长？", warranty, similarity=0.6) > 0.5 > support("保修期有多长？", warranty, similarity=0.2)
     )
+
+
+def test_likeness_is_of_the_best_sentence_across_languages_and_of_the_nearest_within_one():
+    def similar(question: str) -> float:
+        found = candidates(
+            question, COMPANY[3:4], term_weights={}, similarities=lambda _, texts: [0.4, 0.9][: len(texts)]
+        )
+        # The second sentence is nearest; make the first one the best.
+        return features(question, [replace(c, score=1.0 - c.place) for c in found]).similar
+
+    assert similar("保修期有多长？") == 0.4
+    assert similar("How long does the warranty last?") == 0.9
 
 
 def test_no_sentence_is_no_support():

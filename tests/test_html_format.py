@@ -108,6 +108,37 @@ def test_heading_in_a_header_stays(tmp_path: Path) -> None:
     assert shapes(document) == [("heading", "手册"), ("paragraph", LONG)]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["class=header", "id=header", "class=top-nav", "class='menu'", "class=mainMenu", "id=site-header", "class=crumbs"],
+)
+def test_short_list_of_links_named_as_a_menu_is_left_out_of_a_short_page(tmp_path: Path, name: str) -> None:
+    links = "".join(f"<li><a href='/{word}'>{word}</a></li>" for word in ("首页", "制度", "通讯录", "Help desk"))
+    page = f"<body><div {name}><ul>{links}</ul></div><p>食堂每天十二点开饭。</p><p>周五没有面条。</p></body>"
+    assert shapes(loaded(tmp_path, page)) == [("paragraph", "食堂每天十二点开饭。"), ("paragraph", "周五没有面条。")]
+
+
+def test_main_heading_among_the_links_of_a_header_stays(tmp_path: Path) -> None:
+    page = (
+        "<body><div class=header><a href=/>首页</a> | <div><h1><a href=/c>食堂</a> 开放时间</h1></div>"
+        f"<ul><li><a href=/a>制度</a><li><a href=/b>通讯录</a></ul></div><p>{LONG}</p></body>"
+    )
+    assert shapes(loaded(tmp_path, page)) == [("heading", "食堂 开放时间"), ("paragraph", LONG)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<div class=header><p>本制度自 2025 年起施行。</p></div>",
+        "<div class=card-header>适用范围：<a href=/x>全体员工</a></div>",
+        "<div class=header><a href=/1>关于调整二〇二五年国庆节放假安排及值班工作有关事项的通知（人事部，全体员工）</a>"
+        "<a href=/2>关于调整二〇二六年元旦节放假安排及值班工作有关事项的通知（人事部，全体员工）</a></div>",
+    ],
+)
+def test_header_that_is_no_menu_stays(tmp_path: Path, content: str) -> None:
+    assert len(shapes(loaded(tmp_path, f"<body>{content}<p>{LONG}</p></body>"))) == 2
+
+
 def test_main_is_the_content_when_most_of_the_text_is_in_it(tmp_path: Path) -> None:
     assert shapes(loaded(tmp_path, f"<body><p>立即咨询</p><main><p>{LONG}</p></main></body>")) == [("paragraph", LONG)]
 

@@ -1,6 +1,8 @@
 """Every sentence for people has a Chinese translation with the same placeholders."""
 
 import ast
+import errno
+import os
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from qianxun import errors, messages
+from qianxun.documents import decoding
 from qianxun.languages import zh
 from qianxun.messages import language_of_locale, say, set_language
 from qianxun.settings import every_setting
@@ -28,8 +31,27 @@ def templates() -> dict[str, str]:
             if isinstance(node, ast.Call):
                 for text in _texts_of(node, constants):
                     found.setdefault(text, f"{path.relative_to(SOURCE)}:{node.lineno}")
+    found |= dict.fromkeys(details(), "a value in a reason")
     found |= {setting.about: f"settings: {setting.key}" for setting in every_setting()}
     return found
+
+
+def details() -> set[str]:
+    """Values in reasons that are words themselves: what a file looks like; what libraries and the system say."""
+    kinds = {what for _, what in decoding._SIGNATURES} | {
+        "a ZIP archive",
+        "an Office document",
+        "a video",
+        "binary data",
+    }
+    pdfium = [f"Failed to load document (PDFium: {what} error)" for what in ("Data format", "File access")]
+    return kinds | {
+        "no PDF header",
+        *pdfium,
+        "Failed to load document (PDFium: Unsupported security scheme)",
+        "File is not a zip file",
+        *(os.strerror(number) for number in (errno.EACCES, errno.EIO, errno.ENOENT)),
+    }
 
 
 def _name(call: ast.Call) -> str:

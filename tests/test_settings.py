@@ -41,7 +41,7 @@ def test_each_layer_goes_over_the_one_below(tmp_path: Path, monkeypatch: pytest.
 def test_unknown_key_is_refused_with_the_nearest_known_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"unknown setting 'search\.kk'.*'search\.k'"):
         load(tmp_path, "[search]\nkk = 5")
-    with pytest.raises(SettingsError, match=r"environment: unknown setting 'serch'.*'search\.k'"):
+    with pytest.raises(SettingsError, match=r"environment: unknown setting 'serch'.*'search'"):
         load(tmp_path, environ={"QIANXUN_SERCH__K": "5"})
 
 
@@ -65,6 +65,21 @@ def test_bad_value_names_key_value_and_what_is_expected(tmp_path: Path, text: st
         load(tmp_path, text)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_relative_paths_of_a_file_are_taken_from_its_folder(tmp_path: Path) -> None:
+    settings = load(tmp_path, 'documents = "文档"\nkb = "./kb"')
+    assert settings.documents == str(tmp_path / "文档")
+    assert settings.kb == str(tmp_path / "kb")
+    assert load(tmp_path, 'kb = "name"').kb == "name"
+    assert load(tmp_path, overrides=("documents=here",)).documents == "here"
+
+
+def test_suggestion_only_when_something_is_near(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"'serach'.*'search'"):
+        load(tmp_path, "[serach]\nk = 1")
+    with pytest.raises(SettingsError, match=r"settings\.md"):
+        load(tmp_path, overrides=("zzzzzz=1",))
 
 
 def test_texts_from_the_command_line_become_values(tmp_path: Path) -> None:

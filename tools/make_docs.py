@@ -27,7 +27,7 @@ EXIT_CODES = """\
 | 74 | Disk or knowledge base: no room, damaged, made by a newer version. |
 | 75 | Another process is writing, and `--no-wait` was given (or `check` was asked while an `add` runs). |
 | 76 | A model service failed. |
-| 130 | Ctrl-C. The same command goes on where it stopped. |
+| 130 | Ctrl-C. `add`, `rebuild` and `compact` go on where they stopped when they are run again. |
 | 141 | Whoever read our output has gone (`qianxun list \\| head`). |
 
 ## Output

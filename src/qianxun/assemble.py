@@ -100,6 +100,13 @@ def index_directory(directory: Path, name: str) -> Path:
     return directory / "indexes" / name
 
 
+def foreign_files(directory: Path, encoder: Encoder, settings: Settings) -> list[Path]:
+    """Derived files of engines and encoders that the settings do not name."""
+    found = [p for p in (directory / "indexes").glob("*") if p.name not in _index_names(settings)]
+    own = f"{encoder.fingerprint}.db"
+    return found + [p for p in vectors_directory(directory).glob("*") if not p.name.startswith(own)]
+
+
 def vectors_directory(directory: Path) -> Path:
     """Where vectors are kept."""
     return directory / "vectors"
@@ -110,17 +117,22 @@ def vectors(directory: Path, encoder: Encoder) -> VectorStore:
     return VectorStore(vectors_directory(directory), encoder.fingerprint, encoder.dim)
 
 
+def locks(directory: Path) -> tuple[Lock, Lock]:
+    """`ingest` and `write`. A run of `add` is named at once; a batch is over before anybody would read a name."""
+    return Lock(directory, "ingest"), Lock(directory, "write", quiet_seconds=QUIET_SECONDS)
+
+
 def keeping(directory: Path, store: Store, settings: Settings) -> Keeping:
     """Everything that writing a knowledge base needs."""
     model = encoder(settings)
+    ingest, write = locks(directory)
     return Keeping(
         store=store,
         vectors=vectors(directory, model),
         encoder=model,
         indexes=indexes(directory, store, model, settings),
-        # A run of `add` is named at once; a batch is over before anybody would read a name.
-        ingest=Lock(directory, "ingest"),
-        write=Lock(directory, "write", quiet_seconds=QUIET_SECONDS),
+        ingest=ingest,
+        write=write,
         encode_batch=settings.encoder.batch,
     )
 

@@ -65,7 +65,10 @@ def open(
     kb_file = directory / KB_FILE_NAME
     if not kb_file.exists() and store.revision == 0:
         with contextlib.suppress(PermissionError):
-            kb_file.write_text(_own_settings(given), encoding="utf-8")
+            # Beside it first: half a settings file would lock the knowledge base for good.
+            beside = kb_file.with_suffix(".new")
+            beside.write_text(_own_settings(given), encoding="utf-8")
+            beside.replace(kb_file)
     return KnowledgeBase(directory, store, for_knowledge_base(given, directory, overrides), wait=wait)
 
 
@@ -78,6 +81,7 @@ class KnowledgeBase:
         self.wait = wait
         self._store = store
         self._made: dict[str, Any] = {}
+        self._closed = False
         self._guard = threading.RLock()
 
     def __enter__(self) -> "KnowledgeBase":
@@ -91,6 +95,7 @@ class KnowledgeBase:
     def close(self) -> None:
         """Lets go of files and threads."""
         with self._guard:
+            self._closed = True
             self._let_go()
             self._store.close()
 
@@ -134,7 +139,7 @@ class KnowledgeBase:
         """The documents that ids, paths, folders or globs mean. Raises NotFound."""
         from qianxun.ingestion.remove import select
 
-        return select(self._store, what, Asker.admin())
+        return select(self._store, what)
 
     def remove(self, what: Sequence[str | int | Path], *, progress: Any = None) -> Receipt:
         """Removes documents by id, path, folder or glob, and says what went. Raises NotFound."""
@@ -146,7 +151,8 @@ class KnowledgeBase:
         self, what: Sequence[str | int | Path], *, add: Sequence[str] = (), remove: Sequence[str] = ()
     ) -> list[Document]:
         """Adds and removes labels, in force from the next query on; returns the documents as they are now."""
-        from qianxun.storage.reindex import catch_up
+        from qianxun import ingestion
+        from qianxun.storage.reindex import settle
 
         if any(not label.strip() or "," in label for label in (*add, *remove)):
             raise InputError(
@@ -156,10 +162,11 @@ class KnowledgeBase:
             )
         chosen = [document.id for document in self.matching(what)]
         keeping = self._keeping
+        settle(keeping)
         with keeping.write.held(wait=self.wait):
             self._store.label(chosen, add=add, remove=remove)
-        catch_up(keeping)
-        return [self._store.document(id_, Asker.admin()) for id_ in chosen]
+        ingestion.bring_up_to_date(keeping, chosen)
+        return list(self._store.live(chosen).values())
 
     # -- asking --------------------------------------------------------------------------------------
 
@@ -191,11 +198,11 @@ class KnowledgeBase:
         found = searcher.search(question, asker=asker, k=max(self.settings.answer.passages, 1), where=where)
         return asyncio.run(
             answer(
-                question.strip(),
+                found.query,
                 found,
                 generator=None,
                 encoder=searcher.encoder,
-                term_weights=searcher.term_weights(question),
+                term_weights=searcher.term_weights(found.query),
                 settings=self.settings.answer,
                 n_documents=self._store.count(asker, where),
             )
@@ -279,8 +286,14 @@ class KnowledgeBase:
         from qianxun import ingestion
 
         with self._guard:
-            reset = self._reset_unusable()
-            done = ingestion.rebuild(self._keeping, progress=progress or _silent, wait=self.wait)
+            ingest, write = assemble.locks(self.directory)
+            with ingest.held(wait=self.wait):
+                with write.held():  # nothing is deleted under somebody's hands
+                    reset = self._reset_unusable()
+                keeping = assemble.keeping(self.directory, self._store, self.settings)
+                keeping.ingest, keeping.write = ingest, write
+                self._made["keeping"] = keeping
+                done = ingestion.rebuild(keeping, progress=progress or _silent)
         return {**done, "reset": reset}
 
     def compact(self, *, progress: Any = None) -> dict[str, Any]:
@@ -289,11 +302,8 @@ class KnowledgeBase:
 
         before = _bytes_below(self.directory)
         keeping = self._keeping
-        ingestion.compact(keeping, progress=progress or _silent, wait=self.wait)
-        # Vectors of other encoders serve nobody any more and may hold removed text's.
-        for path in assemble.vectors_directory(self.directory).glob("*.db*"):
-            if not path.name.startswith(keeping.vectors.path.name):
-                path.unlink(missing_ok=True)
+        foreign = assemble.foreign_files(self.directory, keeping.encoder, self.settings)
+        ingestion.compact(keeping, foreign=foreign, progress=progress or _silent, wait=self.wait)
         return {"bytes_before": before, "bytes_after": _bytes_below(self.directory)}
 
     # -- parts ---------------------------------------------------------------------------------------
@@ -301,6 +311,7 @@ class KnowledgeBase:
     @property
     def _keeping(self) -> Any:
         with self._guard:
+            self._refuse_if_closed()
             if "keeping" not in self._made:
                 self._made["keeping"] = assemble.keeping(self.directory, self._store, self.settings)
             return self._made["keeping"]
@@ -308,9 +319,18 @@ class KnowledgeBase:
     @property
     def _searcher(self) -> Any:
         with self._guard:
+            self._refuse_if_closed()
             if "searcher" not in self._made:
                 self._made["searcher"] = assemble.searcher(self.directory, self._store, self.settings)
             return self._made["searcher"]
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise InputError(
+                "The knowledge base at {directory} is closed.",
+                remedy="Open it again with qianxun.open.",
+                directory=self.directory,
+            )
 
     def _let_go(self) -> None:
         keeping, searcher = self._made.pop("keeping", None), self._made.pop("searcher", None)

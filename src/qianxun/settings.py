@@ -76,7 +76,7 @@ class IndexSettings:
 class SearchSettings:
     """Finding passages."""
 
-    k: int = _is(10, "passages returned", at_least=1, at_most=1000)
+    k: int = _is(10, "passages returned", at_least=1, at_most=10_000)
     candidates: int = _is(100, "chunks each index is asked for before fusion", at_least=10, at_most=5000)
     mode: Literal["hybrid", "lexical", "dense"] = _is("hybrid", "which indexes are asked")
     dense_weight: float = _is(
@@ -113,7 +113,7 @@ class Settings:
     home: str = _is("", "folder of knowledge bases and the service's data; empty: the platform's data folder")
     kb: str = _is("default", "knowledge base used when a command names none: a name under `home`, or a folder")
     documents: str = _is("", "folder that `qianxun add` reads when no path is given")
-    language: str = _is("", "language of messages: `en` or `zh`; empty: the locale's")
+    language: Literal["", "en", "zh"] = _is("", "language of messages: `en` or `zh`; empty: the locale's")
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     splitting: SplittingSettings = field(default_factory=SplittingSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
@@ -160,11 +160,24 @@ def load_settings(
     settings = Settings()
     path = find_config(config, values, cwd)
     if path is not None:
-        settings = merged(settings, read_toml(path), str(path))
+        settings = merged(settings, _from_beside(path, read_toml(path)), str(path))
     variables = _variables(values)
     if variables:
         settings = merged(settings, variables, "environment")
     return with_overrides(settings, overrides)
+
+
+def _from_beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """The values with relative paths taken from the file's own folder, so that they mean the same from everywhere.
+
+    `kb` is a path only if it looks like one; else it is a name.
+    """
+    found = dict(values)
+    for key in ("documents", "home", "kb"):
+        value = found.get(key)
+        if isinstance(value, str) and value and (key != "kb" or os.sep in value or value.startswith(".")):
+            found[key] = str(path.absolute().parent / Path(value).expanduser())
+    return found
 
 
 def with_overrides(settings: Settings, overrides: Sequence[str]) -> Settings:
@@ -255,7 +268,12 @@ def merged(settings: Any, values: Mapping[str, Any], origin: str, prefix: str = 
 
 def _unknown(key: str, origin: str) -> SettingsError:
     known = [setting.key for setting in every_setting()]
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    known += sorted({k.partition(".")[0] for k in known if "." in k})
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    if not near:
+        return SettingsError(
+            "{origin}: unknown setting {key!r}.", remedy="docs/settings.md lists them.", origin=origin, key=key
+        )
     return SettingsError(
         "{origin}: unknown setting {key!r}.", remedy="Did you mean {near!r}?", origin=origin, key=key, near=near[0]
     )

@@ -161,6 +161,7 @@ def add_shape(report: "AddReport") -> Shape:
         "attention": _reasons(report.attention),
         "empty": _reasons(report.empty),
         "skipped": report.skipped,
+        "skipped_suffixes": dict(report.skipped_suffixes),
         "chunks": report.chunks,
         "vectors": report.vectors,
         "seconds": _rounded(report.seconds),

@@ -2,15 +2,21 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from qianxun.cli.counts import files, new_chunks
 from qianxun.cli.reasons import named_reason
-from qianxun.cli.session import Session, lines_of_stdin
+from qianxun.cli.session import Session, labels_of, lines_of_stdin
 from qianxun.cli.words import shown_seconds
 from qianxun.errors import InputError, NotFound, UnreadableDocument
 from qianxun.messages import say
 from qianxun.shapes import add_shape
 
+if TYPE_CHECKING:
+    from qianxun.ingestion import AddReport
+
+MOST_KINDS = 10
 SOME_FAILED = UnreadableDocument.exit_code
 
 
@@ -35,7 +41,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         dest="labels",
         metavar="LABEL",
         action="append",
-        help=say("who may see them; may be repeated (default: access.default_labels)"),
+        help=say(
+            "who may see them, a,b for two labels; may be repeated. Replaces the labels of unchanged documents too "
+            "(default for new ones: access.default_labels; others keep theirs)"
+        ),
     )
     parser.add_argument("--sync", action="store_true", help=say("also remove what has vanished from these folders"))
     parser.add_argument("--no-wait", action="store_true", help=say("if another process is writing, end with code 75"))
@@ -45,29 +54,56 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, args: argparse.Namespace) -> int:
     """Adds and prints what was done. Exit code 3 when some files could not be read; the others are kept."""
     paths = _paths(session, args.paths)
+    labels = None if args.labels is None else labels_of(args.labels)
     with session.open(create=True, wait=not args.no_wait) as base, session.progress() as progress:
-        report = base.add(paths, labels=_labels(args.labels), sync=args.sync, progress=progress, retry=args.retry)
+        report = base.add(paths, labels=labels, sync=args.sync, progress=progress, retry=args.retry)
     if session.as_json:
         session.print_json(add_shape(report))
     else:
-        session.out.line(
-            say(
-                "Added {added}, replaced {replaced}, unchanged {unchanged}, removed {removed}, failed {failed}; "
-                "{chunks} new chunks in {time}.",
-                added=report.added,
-                replaced=report.replaced,
-                unchanged=report.unchanged,
-                removed=report.removed,
-                failed=len(report.failed),
-                chunks=report.chunks,
-                time=shown_seconds(report.seconds),
-            )
-        )
+        _show(session, report)
     session.out.stream.flush()
     _name(session, report.failed)
     _name(session, report.attention)
     _name(session, report.empty)
     return SOME_FAILED if report.failed else 0
+
+
+def _show(session: Session, report: "AddReport") -> None:
+    """The counts; those that are rare only where they are not 0."""
+    counts = [
+        say("Added {n}", n=report.added),
+        say("replaced {n}", n=report.replaced),
+        say("unchanged {n}", n=report.unchanged),
+        say("removed {n}", n=report.removed),
+        say("failed {n}", n=len(report.failed)),
+    ]
+    if report.attention:
+        counts.append(say("needs attention {n}", n=len(report.attention)))
+    if report.empty:
+        counts.append(say("without text {n}", n=len(report.empty)))
+    session.out.line(
+        say(
+            "{counts}; {chunks} in {time}.",
+            counts=say(", ").join(counts),
+            chunks=new_chunks(report.chunks),
+            time=shown_seconds(report.seconds),
+        )
+    )
+    if report.skipped_suffixes:
+        session.out.line(skipped_in_words(report.skipped_suffixes))
+
+
+def skipped_in_words(suffixes: Mapping[str, int]) -> str:
+    """How many files of which kinds were passed over, the most frequent first."""
+    often = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
+    kinds = [f"{suffix or say('without suffix')} ({n:,})" for suffix, n in often[:MOST_KINDS]]
+    if len(often) > MOST_KINDS:
+        kinds.append("…")
+    return say(
+        "Skipped {files} of kinds that cannot be read: {kinds}.",
+        files=files(sum(suffixes.values())),
+        kinds=say(", ").join(kinds),
+    )
 
 
 def _paths(session: Session, given: list[str]) -> list[str]:
@@ -85,13 +121,6 @@ def _paths(session: Session, given: list[str]) -> list[str]:
         if not os.path.lexists(os.path.expanduser(path)):  # noqa: PTH111
             raise NotFound("There is no file or folder at {path}.", remedy="Check the spelling of the path.", path=path)
     return paths
-
-
-def _labels(given: list[str] | None) -> list[str] | None:
-    """`--label hr,board --label legal` as three labels; None leaves it to the settings."""
-    if given is None:
-        return None
-    return [label.strip() for text in given for label in text.split(",") if label.strip()]
 
 
 def _name(session: Session, files: Sequence[tuple[str, str]]) -> None:

@@ -16,6 +16,8 @@ from qianxun.errors import InputError
 from qianxun.messages import LANGUAGES, say
 
 TAKE_A_VALUE = ("--kb", "--config", "--set", "--language")
+# Stands before a word that is no option although it begins with a dash; in no argument of a process.
+_WORD = "\0"
 MAX_COLUMNS = 100
 
 
@@ -65,10 +67,53 @@ class Parser(argparse.ArgumentParser):
             r"^(\S.*):$", lambda line: say("{heading}:", heading=line[1]), super().format_help(), flags=re.MULTILINE
         )
 
+    def parsed(self, argv: Sequence[str]) -> argparse.Namespace:
+        """The arguments. Options may stand between words; what follows `--` is words only.
+
+        `argparse` does either, not both; so words that begin with a dash travel in disguise.
+        """
+        end = argv.index("--") if "--" in argv else len(argv)
+        self._refuse_unknown(argv[:end])
+        words = [_WORD + word if word.startswith("-") else word for word in argv[end + 1 :]]
+        args = self.parse_intermixed_args([*argv[:end], *words])
+        for name, value in vars(args).items():
+            if isinstance(value, str):
+                setattr(args, name, value.removeprefix(_WORD))
+            elif isinstance(value, list):
+                setattr(args, name, [v.removeprefix(_WORD) if isinstance(v, str) else v for v in value])
+        return args
+
+    def _refuse_unknown(self, argv: Sequence[str]) -> None:
+        """Names options that there are not, before `argparse` misses the words that they seem to stand for."""
+        known = self._option_string_actions
+        unknown, i = [], 0
+        while i < len(argv):
+            word = argv[i]
+            name = word.partition("=")[0] if word.startswith("--") else word[:2]
+            i += 1
+            if not word.startswith("-") or word == "-" or " " in word or self._negative_number_matcher.match(word):
+                continue
+            if name not in known:
+                unknown.append(word)
+            elif isinstance(known[name], argparse._HelpAction):
+                return
+            elif known[name].nargs is None and word == name:
+                i += 1
+        if unknown:
+            raise InputError(
+                "{problem}.",
+                remedy="See `{prog} --help`. What begins with a dash and is no option goes after `--`.",
+                problem=say("unrecognized arguments: {names}", names=" ".join(unknown)),
+                prog=self.prog,
+            )
+
     def error(self, message: str) -> NoReturn:
         """Raises InputError with the message in the reader's language."""
         raise InputError(
-            "{problem}.", remedy="See `{prog} --help`.", problem=in_reader_language(message), prog=self.prog
+            "{problem}.",
+            remedy="See `{prog} --help`.",
+            problem=in_reader_language(message.replace(_WORD, "").replace("\\x00", "")),
+            prog=self.prog,
         )
 
 
@@ -105,12 +150,15 @@ def command_of(argv: Sequence[str]) -> tuple[str | None, list[str]]:
     return None, list(argv)
 
 
+def before_words(argv: Sequence[str]) -> Sequence[str]:
+    """The arguments up to `--`, after which nothing is an option."""
+    return argv[: argv.index("--")] if "--" in argv else argv
+
+
 def values_of(argv: Sequence[str], option: str) -> list[str]:
     """What a common option is given, before anything else is parsed."""
     found = []
-    for i, text in enumerate(argv):
-        if text == "--":
-            break
+    for i, text in enumerate(before_words(argv)):
         if text == option and i + 1 < len(argv):
             found.append(argv[i + 1])
         elif text.startswith(option + "="):

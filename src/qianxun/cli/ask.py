@@ -2,14 +2,24 @@
 
 import argparse
 
-from qianxun.cli.passages import models_in_words, place, show_degraded, show_hit, show_timings
-from qianxun.cli.screen import Screen
+from qianxun.cli.counts import passages_read
+from qianxun.cli.passages import (
+    heading_below,
+    models_in_words,
+    place,
+    say_if_empty,
+    show_degraded,
+    show_duplicates,
+    show_hit,
+    show_timings,
+)
+from qianxun.cli.screen import Piece, Screen
 from qianxun.cli.search import text_of
 from qianxun.cli.session import Session, asker_of, below
 from qianxun.cli.words import shown_seconds
 from qianxun.messages import say
-from qianxun.records import Answer, Support, Verdict
-from qianxun.shapes import HEADING_SEPARATOR, answer_shape, total_seconds
+from qianxun.records import Answer, Citation, Passage, Support, Verdict
+from qianxun.shapes import answer_shape, total_seconds
 
 MARKS: dict[Support, tuple[str, str]] = {"supported": ("✓", "green"), "weak": ("~", "yellow"), "absent": ("✗", "red")}
 
@@ -31,6 +41,8 @@ def run(session: Session, args: argparse.Namespace) -> int:
     question = text_of(args.question)
     with session.open() as base:
         answer = base.ask(question, asker=asker_of(args.labels), where=below(args.source))
+        if not answer.passages:
+            say_if_empty(session, base)
     if session.as_json:
         session.print_json(answer_shape(answer))
     else:
@@ -39,7 +51,9 @@ def run(session: Session, args: argparse.Namespace) -> int:
 
 
 def show(screen: Screen, answer: Answer, *, explain: bool = False) -> None:
-    """The answer for people."""
+    """The answer for people; what is to be known of it first."""
+    for note in answer.notes:
+        screen.paragraph(note, style="dim")
     screen.paragraph(answer.text, style="bold" if answer.verdict != "no_evidence" else "")
     verdict = verdict_in_words(answer.verdict)
     if verdict:
@@ -47,18 +61,10 @@ def show(screen: Screen, answer: Answer, *, explain: bool = False) -> None:
     if answer.citations:
         screen.blank()
         screen.line((say("Sources"), "bold"))
-    for citation in answer.citations:
-        mark, style = MARKS[citation.support]
-        where = place(citation.source, citation.page, citation.location)
-        screen.line(
-            f"[{citation.number}] ",
-            (f"{mark} {support_in_words(citation.support)}", style),
-            "  ",
-            (citation.title, "bold"),
-        )
-        heading = f"  {HEADING_SEPARATOR.join(citation.heading)}" if citation.heading else ""
-        screen.line("    ", (where, "cyan"), (heading, "dim"))
-        screen.paragraph(say("“{quote}”", quote=" ".join(citation.quote.split())), indent=4)
+    passages = {passage.chunk: passage for passage in answer.passages}
+    for number in dict.fromkeys(citation.number for citation in answer.citations):
+        cited = [citation for citation in answer.citations if citation.number == number]
+        _show_source(screen, cited, passages.get(cited[0].chunk))
     if explain:
         screen.blank()
         for passage in answer.passages:
@@ -66,16 +72,31 @@ def show(screen: Screen, answer: Answer, *, explain: bool = False) -> None:
         screen.blank()
         show_timings(screen, answer.seconds)
     screen.blank()
-    for note in answer.notes:
-        screen.paragraph(note, style="dim")
     show_degraded(screen, answer.degraded)
     facts = say(
-        "{n} passages read in {time}; {models}",
-        n=len(answer.passages),
+        "{passages} in {time}; {models}",
+        passages=passages_read(len(answer.passages)),
         time=shown_seconds(total_seconds(answer.seconds)),
         models=models_in_words(answer.models),
     )
     screen.line((facts, "dim"))
+
+
+def _show_source(screen: Screen, cited: list[Citation], passage: Passage | None) -> None:
+    """One source with all that is quoted of it; each quote has its own mark where the marks differ."""
+    first = cited[0]
+    alike = len({citation.support for citation in cited}) == 1
+    mark, style = MARKS[first.support]
+    support: list[Piece] = [(f"{mark} {support_in_words(first.support)}", style), "  "] if alike else []
+    screen.line(f"[{first.number}] ", *support, (first.title, "bold"))
+    heading = heading_below(first.title, first.heading)
+    where = place(first.source, first.page, first.location)
+    screen.line("    ", (where, "cyan"), (f"  {heading}" if heading else "", "dim"))
+    for support_of, quote in dict.fromkeys((c.support, " ".join(c.quote.split())) for c in cited):
+        lead = "" if alike else f"{MARKS[support_of][0]} {support_in_words(support_of)}  "
+        screen.paragraph(lead + say("“{quote}”", quote=quote), indent=4)
+    if passage is not None:
+        show_duplicates(screen, passage)
 
 
 def support_in_words(support: Support) -> str:

@@ -2,12 +2,15 @@
 
 import argparse
 
+from qianxun.cli.counts import problems
 from qianxun.cli.session import Session
+from qianxun.cli.words import shown_source
 from qianxun.errors import StaleIndex
 from qianxun.messages import say
 from qianxun.shapes import check_shape
 
 PROBLEMS = StaleIndex.exit_code
+MOST_NAMED = 20
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,12 +27,16 @@ def run(session: Session, args: argparse.Namespace) -> int:
     if report.problems:
         session.out.table(
             [say("problem"), say("where"), say("name"), say("detail")],
-            [[(p.kind, "red"), p.where, p.name, p.detail] for p in report.problems],
+            [[(p.kind, "red"), p.where, shown_source(p.name), p.detail] for p in report.problems[:MOST_NAMED]],
+            elided=[2],
         )
-    checked = ", ".join(f"{name} {n:,}" for name, n in report.checked.items())
+    if len(report.problems) > MOST_NAMED:
+        session.out.line(say("… and {n} more; --json names them all.", n=f"{len(report.problems) - MOST_NAMED:,}"))
+    names = {"documents": say("documents"), "chunks": say("chunks"), "vectors": say("vectors")}
+    checked = say(", ").join(f"{names.get(name, name)} {n:,}" for name, n in report.checked.items())
     if report.ok:
         session.out.line((say("All is well. Compared: {checked}.", checked=checked), "green"))
         return 0
     session.out.line(say("Compared: {checked}.", checked=checked))
-    session.note(say("{n} problems. `qianxun rebuild` mends the indexes.", n=len(report.problems)))
+    session.note(say("{problems}. `qianxun rebuild` mends the indexes.", problems=problems(len(report.problems))))
     return PROBLEMS

@@ -29,4 +29,6 @@ def run(session: Session, args: argparse.Namespace) -> int:
     else:
         session.out.line((say("Compacted."), "green"))
         session.out.pairs(facts_of(done))
+        if done.get("bytes_after", 0) > done.get("bytes_before", 0):
+            session.out.line((say("It grew: files written anew have a least size, which small ones are below."), "dim"))
     return 0

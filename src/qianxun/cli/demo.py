@@ -11,6 +11,7 @@ from qianxun import knowledge_base as door
 from qianxun import samples
 from qianxun.cli import ask as ask_command
 from qianxun.cli import search as search_command
+from qianxun.cli.counts import documents, new_chunks
 from qianxun.cli.reasons import named_reason
 from qianxun.cli.session import Session
 from qianxun.cli.words import shown_seconds, shown_source
@@ -47,16 +48,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, args: argparse.Namespace) -> int:
     """Builds and shows the demonstration; a second run finds everything in place."""
     place = Path(args.dir).expanduser().absolute()
-    documents, directory = place / "documents", place / "kb"
+    folder, directory = place / "documents", place / "kb"
     try:
-        shutil.copytree(Path(samples.__file__).parent / "documents", documents, dirs_exist_ok=True)
+        shutil.copytree(Path(samples.__file__).parent / "documents", folder, dirs_exist_ok=True)
     except (OSError, shutil.Error) as error:
-        raise StorageError("{path} cannot be written: {reason}.", path=documents, reason=error) from error
+        raise StorageError("{path} cannot be written: {reason}.", path=folder, reason=error) from error
     quiet = session.as_json
-    _step(session, say("Adding the sample documents"), f"add {_quoted(documents)}", directory)
+    _step(session, say("Adding the sample documents"), f"add {_quoted(folder)}", directory)
     with door.open(directory, settings=session.settings, overrides=session.overrides) as base:
         with session.progress() as progress:
-            report = base.add([documents], sync=True, retry=True, progress=progress)
+            report = base.add([folder], sync=True, retry=True, progress=progress)
         if not quiet:
             _show_added(session, report)
         words = SEARCH[language()]
@@ -91,7 +92,7 @@ def _step(session: Session, title: str, command: str, directory: Path) -> None:
         return
     session.out.blank()
     session.out.line((f"── {title} ", "bold blue"))
-    session.out.line((f"$ {program()} {command} --kb {_quoted(directory)}", "dim"))
+    session.out.line((f"$ {program()} {command} --kb {_quoted(directory)}", "dim"), whole=True)
     session.out.blank()
     session.out.stream.flush()
 
@@ -99,9 +100,9 @@ def _step(session: Session, title: str, command: str, directory: Path) -> None:
 def _show_added(session: Session, report: Any) -> None:
     session.out.line(
         say(
-            "{n} documents, {chunks} new chunks, {time}.",
-            n=report.added + report.replaced + report.unchanged,
-            chunks=report.chunks,
+            "{documents}, {chunks}, {time}.",
+            documents=documents(report.added + report.replaced + report.unchanged),
+            chunks=new_chunks(report.chunks),
             time=shown_seconds(report.seconds),
         )
     )
@@ -123,7 +124,7 @@ def _say_what_next(session: Session, directory: Path) -> None:
         (f'{name} ask "{say("QUESTION")}"', say("… and ask them")),
     ]
     for command, meaning in rows:
-        out.line("  ", (command, "bold"))
+        out.line("  ", (command, "bold"), whole=True)
         out.line("      ", (meaning, "dim"))
 
 

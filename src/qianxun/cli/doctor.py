@@ -89,6 +89,8 @@ def run(session: Session, args: argparse.Namespace) -> int:
         session.print_json({"ok": not problems, "problems": problems} | found.facts | {"version": version()})
         return 1 if problems else 0
     for title, facts in found.facts.items():
+        if not facts:
+            continue
         session.out.line((_title(title), "bold"))
         session.out.pairs([(f"  {name}", value) for name, value in facts_of(facts)])
     session.out.blank()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qianxun.cli.counts import documents, questions
 from qianxun.cli.progress import ProgressDisplay
 from qianxun.cli.session import Session
 from qianxun.messages import say
@@ -85,10 +86,10 @@ def _show(session: Session, report: "RetrievalReport") -> None:
     session.out.line(
         (
             say(
-                "{dataset}: {documents} documents, {queries} questions",
+                "{dataset}: {documents}, {questions}",
                 dataset=report.dataset,
-                documents=f"{report.documents:,}",
-                queries=f"{report.queries:,}",
+                documents=documents(report.documents),
+                questions=questions(report.queries),
             ),
             "bold",
         )

@@ -2,7 +2,7 @@
 
 import argparse
 
-from qianxun.cli.reasons import reason_in_words
+from qianxun.cli.reasons import reason_of_the_file
 from qianxun.cli.screen import Piece
 from qianxun.cli.session import Session, asker_of, below
 from qianxun.cli.words import shown_source
@@ -46,7 +46,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
             ", ".join(d.labels),
             (d.title, "bold"),
             (shown_source(d.source), "cyan"),
-            reason_in_words(d.reason),
+            reason_of_the_file(d.source, d.reason),
         ]
         for d in documents
     ]
@@ -60,9 +60,18 @@ def run(session: Session, args: argparse.Namespace) -> int:
         say("source"),
         say("reason"),
     ]
+    # Piped, the columns are always the same.
+    left_out = {3} if session.out.styled and all(d.pages is None for d in documents) else set()
     if session.out.styled and not any(d.reason for d in documents):
-        headers, rows = headers[:-1], [row[:-1] for row in rows]
-    session.out.table(headers, rows, right=[0, 2, 3])
+        left_out.add(7)
+    kept = [i for i in range(len(headers)) if i not in left_out]
+    session.out.table(
+        [headers[i] for i in kept],
+        [[row[i] for i in kept] for row in rows],
+        right=[kept.index(i) for i in (0, 2, 3) if i in kept],
+        elided=[kept.index(i) for i in (5, 6)],
+        spare=[kept.index(i) for i in (3, 2, 4) if i in kept],
+    )
     return 0
 
 

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from qianxun.cli.arguments import Parser, add_common, command_list, command_of, values_of
+from qianxun.cli.arguments import Parser, add_common, before_words, command_list, command_of, values_of
+from qianxun.cli.screen import Screen
 from qianxun.cli.session import Session, ToScreen, error_shape, on_one_line
 from qianxun.errors import InputError, QianxunError, SettingsError
 from qianxun.messages import LANGUAGES, language_of_locale, say, set_language
@@ -21,6 +22,8 @@ from qianxun.settings import Settings, load_settings
 
 # These work, or help, when the settings cannot be read.
 WITHOUT_SETTINGS = ("init", "doctor", "version")
+# After Ctrl-C the same command goes on where it stopped.
+RESUME = ("add", "rebuild", "compact")
 STOPPED = 130
 BROKEN_PIPE = 141
 UNEXPECTED = 70
@@ -32,7 +35,7 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
         (
             say("first steps"),
             [
-                ("init", say("write a settings file, qianxun.toml, after four questions")),
+                ("init", say("write a settings file, qianxun.toml, after at most four questions")),
                 ("demo", say("build a small knowledge base of sample documents, search it, ask it")),
                 ("doctor", say("show versions, paths, free disk and what is missing")),
             ],
@@ -66,7 +69,7 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code (`docs/commands.md` lists them)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    as_json = "--json" in arguments
+    as_json = "--json" in before_words(arguments)
     _prepare_streams(as_json)
     set_language(_language_asked(arguments) or language_of_locale())
     try:
@@ -75,8 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(error_shape(error), on_one_line(error), error.exit_code, as_json)
     except KeyboardInterrupt:
         command, _ = command_of(arguments)
-        long_work = command in ("add", "remove", "rebuild", "compact", "demo", "eval")
-        words = say("Stopped. The same command resumes.") if long_work else say("Stopped.")
+        words = say("Stopped. The same command resumes.") if command in RESUME else say("Stopped.")
         return _failed({"error": {"kind": "Stopped", "message": words, "remedy": ""}}, words, STOPPED, as_json)
     except BrokenPipeError:
         # Who read our output has gone (`qianxun list | head`); Python must not complain at exit either.
@@ -96,7 +98,7 @@ def _run(arguments: list[str]) -> int:
     module = _module_of(command)
     parser = parser_of(command, module)
     try:
-        args = parser.parse_intermixed_args(rest)
+        args = parser.parsed(rest)
     except SystemExit as end:  # --help
         return int(end.code or 0)
     if problem is not None and command not in WITHOUT_SETTINGS:
@@ -128,22 +130,29 @@ def _module_of(command: str) -> ModuleType:
     if command not in known:
         import difflib
 
-        near = difflib.get_close_matches(command, known, n=1, cutoff=0.0)
+        near = difflib.get_close_matches(command, known, n=1, cutoff=0.6)
+        if near:
+            raise InputError(
+                "Unknown command {command!r}.",
+                remedy="Did you mean `qianxun {near}`? `qianxun --help` lists them.",
+                command=command,
+                near=near[0],
+            )
         raise InputError(
             "Unknown command {command!r}.",
-            remedy="Did you mean `qianxun {near}`? `qianxun --help` lists them.",
+            remedy="The commands are: {known}.",
             command=command,
-            near=near[0],
+            known=", ".join(known),
         )
     return importlib.import_module(f"qianxun.cli.{command}")
 
 
 def _without_command(rest: list[str], *, asked: bool) -> int:
     parser = overview_parser()
-    if "-h" in rest or "--help" in rest or not rest:
+    if not {"-h", "--help"}.isdisjoint(before_words(rest)) or not rest:
         sys.stdout.write(overview(parser))
         return 0 if rest or asked else 2
-    args = parser.parse_args(rest)
+    args = parser.parsed(rest)
     if args.version:
         from qianxun.cli import version
 
@@ -211,12 +220,12 @@ def _failed(shape: dict[str, dict[str, str]], words: str, code: int, as_json: bo
     if as_json:
         json.dump(shape, sys.stdout, ensure_ascii=False, indent=2)
         sys.stdout.write("\n")
-    sys.stderr.write(f"{words}\n")
+    Screen(sys.stderr).line(words)
     return code
 
 
 def _unexpected(error: Exception, arguments: list[str], as_json: bool) -> int:
-    if any(a == "--verbose" or (a.startswith("-v") and set(a[1:]) == {"v"}) for a in arguments):
+    if any(a == "--verbose" or (a.startswith("-v") and set(a[1:]) == {"v"}) for a in before_words(arguments)):
         import traceback
 
         traceback.print_exc()

@@ -1,12 +1,17 @@
 """How passages and their places are shown to people; shared by `search`, `ask`, `show` and `demo`."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from qianxun.cli.screen import Piece, Screen
 from qianxun.cli.words import cut, shown_seconds, shown_source, snippet
 from qianxun.messages import say
 from qianxun.records import Passage
 from qianxun.shapes import HEADING_SEPARATOR, total_seconds
+
+if TYPE_CHECKING:
+    from qianxun.cli.session import Session
+    from qianxun.knowledge_base import KnowledgeBase
 
 SNIPPET_CELLS = 240
 
@@ -22,13 +27,25 @@ def show_hit(screen: Screen, passage: Passage) -> None:
     title: list[Piece] = [f"{passage.rank:>2}  ", (f"{passage.score:.2f}", "green"), "  ", (passage.title, "bold")]
     screen.line(*title)
     below: list[Piece] = ["    ", (place(passage.source, passage.page, passage.location), "cyan")]
-    if passage.heading:
-        below.append((f"  {HEADING_SEPARATOR.join(passage.heading)}", "dim"))
+    heading = heading_below(passage.title, passage.heading)
+    if heading:
+        below.append((f"  {heading}", "dim"))
     screen.line(*below)
     shown, marks = snippet(passage.text, passage.matched, SNIPPET_CELLS)
     screen.paragraph(shown, indent=4, marks=marks)
+    show_duplicates(screen, passage)
+
+
+def heading_below(title: str, heading: Sequence[str]) -> str:
+    """The path of headings without the title, which is shown already."""
+    rest = heading[1:] if heading and heading[0].strip() == title.strip() else heading
+    return HEADING_SEPARATOR.join(rest)
+
+
+def show_duplicates(screen: Screen, passage: Passage) -> None:
+    """The other sources that say the same."""
     if passage.duplicates:
-        others = ", ".join(shown_source(source) for source in passage.duplicates)
+        others = say(", ").join(shown_source(source) for source in passage.duplicates)
         screen.line("    ", (say("the same in: {sources}", sources=others), "dim"))
 
 
@@ -58,5 +75,13 @@ def show_degraded(screen: Screen, degraded: Sequence[str]) -> None:
 
 
 def models_in_words(models: Mapping[str, str]) -> str:
-    """Which model did what: `encoder builtin, …`."""
-    return ", ".join(f"{role} {cut(name, 60)}" for role, name in models.items())
+    """Which model did what: `encoder builtin, answer by quoting`."""
+    roles = {"encoder": say("encoder"), "answer": say("answer by")}
+    names = {"extractive": say("quoting")}
+    return say(", ").join(f"{roles.get(role, role)} {names.get(name, cut(name, 60))}" for role, name in models.items())
+
+
+def say_if_empty(session: "Session", base: "KnowledgeBase") -> None:
+    """What to do first, where nothing was found because nothing is there."""
+    if not base.documents():
+        session.note(say("The knowledge base has no documents yet: `qianxun add FOLDER` reads some."))

@@ -25,21 +25,38 @@ def named_reason(source: str, reason: str) -> str:
     return say("{file}: {reason}", file=shown, reason=flat)
 
 
+def reason_of_the_file(source: str, reason: str) -> str:
+    """Why a file was not read, for where it is named already: its path is left out."""
+    flat = reason_in_words(" ".join(reason.split()))
+    for colon in (": ", "："):
+        flat = flat.removeprefix(f"{source}{colon}")
+    if source not in flat:
+        return flat
+    space = "" if language() == "en" else " ?"  # between Han characters there is none
+    said = re.sub(f"{space}{re.escape(source)}{space}", lambda _: say("the file"), flat)
+    return said[0].upper() + said[1:]
+
+
 def reason_in_words(reason: str) -> str:
-    """An English message, with or without its remedy, in the reader's language; as it is when it is not known."""
+    """An English message, with or without its remedy, in the reader's language; as it is when it is not known.
+
+    Values in it that are words themselves ("a PNG image") are translated too.
+    """
     if language() == "en" or not reason:
         return reason
     catalogue: Mapping[str, str] = importlib.import_module(f"qianxun.languages.{language()}").MESSAGES
-    found = [end.end() for end in re.finditer(r"\.(?= )", reason)]
-    for end in (len(reason), *reversed(found)):
+    best: tuple[int, str] = 0, reason
+    # A message alone would also match, with its remedy as the end of its last value: most fixed letters win.
+    for end in (len(reason), *(m.end() for m in re.finditer(r"\.(?= )", reason))):
         message = _translated(reason[:end], catalogue)
-        remedy = _translated(reason[end:].strip(), catalogue) if end < len(reason) else ""
-        if message is not None and remedy is not None:
-            return message + remedy
-    return reason
+        remedy = _translated(reason[end:].strip(), catalogue) if end < len(reason) else (0, "")
+        if message is not None and remedy is not None and message[0] + remedy[0] > best[0]:
+            best = message[0] + remedy[0], message[1] + remedy[1]
+    return best[1]
 
 
-def _translated(sentence: str, catalogue: Mapping[str, str]) -> str | None:
+def _translated(sentence: str, catalogue: Mapping[str, str]) -> tuple[int, str] | None:
+    """How many letters of the sentence's template are fixed, and its translation."""
     best: tuple[int, str] | None = None
     for template, translation in catalogue.items():
         letters = sum(c.isalpha() for c in _FIELD.sub("", template))
@@ -47,8 +64,9 @@ def _translated(sentence: str, catalogue: Mapping[str, str]) -> str | None:
             continue
         values = _values(sentence, template)
         if values is not None:
+            values = {name: catalogue.get(value, value) for name, value in values.items()}
             best = letters, _FIELD.sub(lambda field, known=values: known[field[1]], translation)  # type: ignore[misc]
-    return None if best is None else best[1]
+    return best
 
 
 def _values(sentence: str, template: str) -> dict[str, str] | None:

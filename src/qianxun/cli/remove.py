@@ -2,9 +2,10 @@
 
 import argparse
 
+from qianxun.cli.counts import chunks, documents, vectors
 from qianxun.cli.session import Session, lines_of_stdin, what_of
 from qianxun.cli.words import shown_source
-from qianxun.errors import NotFound
+from qianxun.errors import InputError, NotFound
 from qianxun.messages import say
 from qianxun.records import Document
 from qianxun.shapes import document_shape, receipt_shape, version
@@ -35,22 +36,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, args: argparse.Namespace) -> int:
     """Removes what was named, after asking, and prints the receipt."""
     named = [text for given in args.what for text in (lines_of_stdin() if given == "-" else [given])]
+    if not named:
+        raise InputError(
+            "Standard input names no document.", remedy="Give one id, path or pattern a line; nothing was removed."
+        )
     with session.open() as base:
-        documents = base.matching(what_of(named))
-        if not documents:
+        chosen = base.matching(what_of(named))
+        if not chosen:
             raise NotFound(
                 "No document matches {what}.", remedy="`qianxun list` shows what is there.", what=", ".join(named)
             )
         if args.dry_run:
-            _show_dry_run(session, documents)
+            _show_dry_run(session, chosen)
             return 0
         if not args.yes:
-            _show_documents(session, documents)
-            if not session.confirm(say("Remove {n} documents?", n=len(documents))):
+            _show_documents(session, chosen)
+            if not session.confirm(say("Remove {documents}?", documents=documents(len(chosen)))):
                 session.note(say("Nothing was removed."))
                 return 0
         with session.progress() as progress:
-            receipt = base.remove([document.id for document in documents], progress=progress)
+            receipt = base.remove([document.id for document in chosen], progress=progress)
     if session.as_json:
         session.print_json(receipt_shape(receipt))
         return 0
@@ -58,11 +63,10 @@ def run(session: Session, args: argparse.Namespace) -> int:
         session.out.line(say("removed {id} {source}", id=id, source=shown_source(source)))
     session.out.line(
         say(
-            "Removed {n} documents, {chunks} chunks, {vectors} vectors (revision {revision}). "
-            "`qianxun compact` erases their bytes.",
-            n=len(receipt.documents),
-            chunks=receipt.chunks,
-            vectors=receipt.vectors,
+            "Removed {documents}, {chunks}, {vectors} (revision {revision}). `qianxun compact` erases their bytes.",
+            documents=documents(len(receipt.documents)),
+            chunks=chunks(receipt.chunks),
+            vectors=vectors(receipt.vectors),
             revision=receipt.revision,
         )
     )
@@ -77,18 +81,16 @@ def run(session: Session, args: argparse.Namespace) -> int:
     return 0
 
 
-def _show_dry_run(session: Session, documents: list[Document]) -> None:
+def _show_dry_run(session: Session, chosen: list[Document]) -> None:
     if session.as_json:
-        session.print_json(
-            {"dry_run": True, "would_remove": [document_shape(d) for d in documents], "version": version()}
-        )
+        session.print_json({"dry_run": True, "would_remove": [document_shape(d) for d in chosen], "version": version()})
         return
-    for document in documents:
+    for document in chosen:
         session.out.line(say("would remove {id} {source}", id=document.id, source=shown_source(document.source)))
 
 
-def _show_documents(session: Session, documents: list[Document]) -> None:
-    for document in documents[:MOST_NAMED]:
+def _show_documents(session: Session, chosen: list[Document]) -> None:
+    for document in chosen[:MOST_NAMED]:
         session.note(f"{document.id:>6}  {shown_source(document.source)}")
-    if len(documents) > MOST_NAMED:
-        session.note(say("… and {n} more", n=len(documents) - MOST_NAMED))
+    if len(chosen) > MOST_NAMED:
+        session.note(say("… and {n} more", n=len(chosen) - MOST_NAMED))

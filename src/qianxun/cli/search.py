@@ -1,11 +1,11 @@
 """`qianxun search`: passages by meaning and by words."""
 
 import argparse
-import sys
 
 from qianxun.cli.arguments import positive
-from qianxun.cli.passages import models_in_words, show_degraded, show_hit, show_stages, show_timings
-from qianxun.cli.session import Session, asker_of, below
+from qianxun.cli.counts import passages
+from qianxun.cli.passages import models_in_words, say_if_empty, show_degraded, show_hit, show_stages, show_timings
+from qianxun.cli.session import Session, asker_of, below, readable, text_of_stdin
 from qianxun.cli.words import shown_seconds
 from qianxun.errors import InputError
 from qianxun.messages import say
@@ -36,6 +36,8 @@ def run(session: Session, args: argparse.Namespace) -> int:
     query = text_of(args.query)
     with session.open() as base:
         result = base.search(query, k=args.k, mode=args.mode, asker=asker_of(args.labels), where=below(args.source))
+        if not result.passages:
+            say_if_empty(session, base)
     if session.as_json:
         session.print_json(search_shape(result))
     else:
@@ -45,7 +47,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
 
 def text_of(words: list[str]) -> str:
     """The question as one text; `-` alone is standard input. Raises InputError when it is empty."""
-    text = sys.stdin.read() if words == ["-"] else " ".join(words)
+    text = text_of_stdin() if words == ["-"] else readable(" ".join(words))
     if not text.strip():
         raise InputError("The question is empty.", remedy="Type what you are looking for.")
     return text.strip()
@@ -65,8 +67,8 @@ def show(session: Session, result: SearchResult, *, explain: bool = False) -> No
         show_timings(screen, result.seconds)
     show_degraded(screen, result.degraded)
     facts = say(
-        "{n} passages in {time}; {models}",
-        n=len(result.passages),
+        "{passages} in {time}; {models}",
+        passages=passages(len(result.passages)),
         time=shown_seconds(total_seconds(result.seconds)),
         models=models_in_words(result.models),
     )

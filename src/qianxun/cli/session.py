@@ -7,10 +7,11 @@ session, so that JSON stays alone on standard output.
 import json
 import logging
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from qianxun import settings as settings_of
 from qianxun.cli.progress import ProgressDisplay
@@ -90,27 +91,55 @@ def asker_of(labels: str | None) -> Asker:
     """`--as hr,public`; without it the administrator."""
     if labels is None:
         return Asker.admin()
-    return Asker.of(*(label.strip() for label in labels.split(",") if label.strip()))
+    return Asker.of(*labels_of([labels]))
+
+
+def labels_of(given: Iterable[str]) -> list[str]:
+    """`--label hr,board --label legal` as three labels. Spaces around a label fall away, those inside it stay."""
+    return [readable(label.strip()) for text in given for label in text.split(",") if label.strip()]
 
 
 def below(prefix: str | None) -> Filter | None:
     """`--source PREFIX`: sources that begin with it as typed, or as a path from the working directory."""
     if prefix is None:
         return None
+    prefix = _as_source(prefix)
     path = os.path.abspath(os.path.expanduser(prefix))  # noqa: PTH100, PTH111 (keeps what is no path)
     if prefix.endswith(os.sep):
         path += os.sep
     return Prefix("source", prefix) if path == prefix else Or((Prefix("source", path), Prefix("source", prefix)))
 
 
+def text_of_stdin() -> str:
+    """Standard input as text; what cannot be decoded is replaced."""
+    return readable(_stdin().read())
+
+
 def lines_of_stdin() -> list[str]:
-    """The lines of standard input that hold something."""
-    return [line.strip("\r\n") for line in sys.stdin if line.strip()]
+    """The lines of standard input that hold something. Bytes that are no text stay what they are in a path."""
+    return [line.strip("\r\n") for line in _stdin() if line.strip()]
+
+
+def _stdin() -> TextIO:
+    reconfigure = getattr(sys.stdin, "reconfigure", None)
+    if reconfigure is not None and sys.stdin.errors != "surrogateescape":
+        reconfigure(errors="surrogateescape")
+    return sys.stdin
+
+
+def readable(text: str) -> str:
+    """The text with the replacement character for bytes that were no text."""
+    return re.sub("[\ud800-\udfff]+", "\ufffd", text)
 
 
 def what_of(texts: Sequence[str]) -> list[str | int]:
-    """Ids as numbers, the rest (paths, globs) as text. A file whose name is a number: `./12`."""
-    return [int(text) if text.isdecimal() and text.isascii() else text for text in texts]
+    """Ids as numbers, the rest (paths, globs) as sources are named. A file whose name is a number: `./12`."""
+    return [int(text) if text.isdecimal() and text.isascii() else _as_source(text) for text in texts]
+
+
+def _as_source(path: str) -> str:
+    # As `ingestion.find.source_of` writes names that are no UTF-8.
+    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 class ToScreen(logging.Handler):

@@ -3,15 +3,15 @@
 import argparse
 
 from qianxun.cli.list import status_in_words
-from qianxun.cli.passages import place
-from qianxun.cli.reasons import reason_in_words
+from qianxun.cli.passages import heading_below, place
+from qianxun.cli.reasons import reason_of_the_file
 from qianxun.cli.screen import Piece
 from qianxun.cli.session import Session, asker_of
 from qianxun.cli.words import shown_source
 from qianxun.errors import InputError
 from qianxun.messages import say
 from qianxun.records import MAX_CHUNKS_PER_DOCUMENT, Document, Passage, document_of
-from qianxun.shapes import HEADING_SEPARATOR, shown_shape
+from qianxun.shapes import shown_shape
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def _show(session: Session, document: Document, chunks: list[Passage] | None) ->
         (say("title"), (document.title, "bold")),
         (say("source"), (shown_source(document.source), "cyan")),
         (say("status"), status_in_words(document.status)),
-        (say("reason"), reason_in_words(document.reason)),
+        (say("reason"), reason_of_the_file(document.source, document.reason)),
         (say("format"), document.format),
         (say("pages"), "" if document.pages is None else str(document.pages)),
         (say("characters"), f"{document.chars:,}"),
@@ -63,7 +63,7 @@ def _show(session: Session, document: Document, chunks: list[Passage] | None) ->
     session.out.pairs([(name, value) for name, value in rows if value])
     for chunk in chunks or ():
         session.out.blank()
-        heading = HEADING_SEPARATOR.join(chunk.heading)
+        heading = heading_below(document.title, chunk.heading)
         facts = say(
             "chunk {id}, characters {start} to {end}", id=chunk.chunk, start=chunk.span.start, end=chunk.span.end
         )

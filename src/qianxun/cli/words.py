@@ -4,7 +4,9 @@ A Chinese character takes two cells and a line may break after any of them; `tex
 know neither. Knows nothing of commands or of how anything is printed.
 """
 
+import bisect
 import functools
+import itertools
 import os
 import re
 import unicodedata
@@ -49,8 +51,22 @@ def cut(text: str, width: int) -> str:
     return text[:kept] + "…"
 
 
-def wrapped_ranges(text: str, width: int) -> list[tuple[int, int]]:
-    """The lines of a text as (start, end), each at most `width` cells, white space at the breaks dropped."""
+def cut_in_middle(text: str, width: int) -> str:
+    """The text in at most this many cells; of a longer one the beginning, … and the end, which names differ in."""
+    if cells(text) <= width:
+        return text
+    tail, room = len(text), (width - 1) * 3 // 5
+    while tail > 0 and _cells_of(text[tail - 1]) <= room:
+        tail -= 1
+        room -= _cells_of(text[tail])
+    return cut(text[:tail] + "……", width - cells(text[tail:])) + text[tail:]
+
+
+def wrapped_ranges(text: str, width: int, *, break_words: bool = True) -> list[tuple[int, int]]:
+    """The lines of a text as (start, end), each at most `width` cells, white space at the breaks dropped.
+
+    `break_words` False leaves a word that is longer than a line whole: a path that is to be copied.
+    """
     lines: list[tuple[int, int]] = []
     start: int | None = None
     end = used = 0
@@ -71,7 +87,7 @@ def wrapped_ranges(text: str, width: int) -> list[tuple[int, int]]:
             start = None
         if start is None:
             start, used, gap = a, 0, 0
-        while size > width:  # longer than a line: a web address, a row of dashes
+        while break_words and size > width:  # longer than a line: a web address, a row of dashes
             fits = len(cut(text[a:b], width + 1)) - 1
             lines.append((a, a + max(1, fits)))
             a += max(1, fits)
@@ -83,9 +99,9 @@ def wrapped_ranges(text: str, width: int) -> list[tuple[int, int]]:
     return lines
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int, *, break_words: bool = True) -> list[str]:
     """The lines of a text, each at most `width` cells."""
-    return [text[a:b] for a, b in wrapped_ranges(text, width)]
+    return [text[a:b] for a, b in wrapped_ranges(text, width, break_words=break_words)]
 
 
 def _atoms(text: str) -> Iterator[tuple[int, int]]:
@@ -113,25 +129,31 @@ def _atoms(text: str) -> Iterator[tuple[int, int]]:
 
 def highlights(text: str, matched: Collection[str]) -> list[tuple[int, int]]:
     """Where the matched terms (folded, stemmed, character pairs) stand in the text: sorted, apart, (start, end)."""
+    return _joined([(a, b) for a, b, _ in _occurrences(text, matched)])
+
+
+def _occurrences(text: str, matched: Collection[str]) -> list[tuple[int, int, str]]:
+    """Every matched term in the text, in its order: (start, end, term as it is compared)."""
     from qianxun import text as matching  # compiles large patterns, which help and lists do not need
 
     terms = frozenset(matched)
     longer = any(len(t) > 1 and matching.has_cjk(t) for t in terms)
-    marks: list[tuple[int, int]] = []
+    marks: list[tuple[int, int, str]] = []
     for run in _runs().finditer(text):
         if not matching.has_cjk(run.group()):
             folded = matching.fold(run.group())
-            if folded in terms or not terms.isdisjoint(matching.words(folded)):
-                marks.append(run.span())
+            term = folded if folded in terms else next((w for w in matching.words(folded) if w in terms), None)
+            if term is not None:
+                marks.append((*run.span(), term))
             continue
         # Folded one by one, so that places stay places; a pair is then two neighbours.
         folded = "".join((matching.fold(c) or c)[0] for c in run.group())
         for i in range(len(folded)):
             if folded[i : i + 2] in terms and i + 1 < len(folded):
-                marks.append((run.start() + i, run.start() + i + 2))
+                marks.append((run.start() + i, run.start() + i + 2, folded[i : i + 2]))
             elif folded[i] in terms and (not longer or len(folded) == 1):
-                marks.append((run.start() + i, run.start() + i + 1))
-    return _joined(marks)
+                marks.append((run.start() + i, run.start() + i + 1, folded[i]))
+    return marks
 
 
 @functools.cache
@@ -152,14 +174,13 @@ def _joined(marks: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def snippet(text: str, matched: Collection[str], width: int) -> tuple[str, list[tuple[int, int]]]:
-    """The stretch of at most `width` cells with the most matched text, on one line, and its highlights."""
+    """The stretch of at most `width` cells that says most of what was asked, on one line, and its highlights."""
     flat = _TABLE_RULE.sub("|", " ".join(text.split()))
-    marks = highlights(flat, matched)
+    found = _occurrences(flat, matched)
+    marks = _joined([(a, b) for a, b, _ in found])
     if cells(flat) <= width:
         return flat, marks
-    start = _best_start(flat, marks, width)
-    ends = [m.end() for m in _SENTENCE_END.finditer(flat, max(0, start - 40), start)]
-    start = ends[-1] if ends else start if start > 20 else 0
+    start = _best_start(flat, found, width - 2)  # room for … at both ends
     lead = "…" if start else ""
     shown = lead + cut(flat[start:], width - len(lead))
     shift = len(lead) - start
@@ -168,14 +189,36 @@ def snippet(text: str, matched: Collection[str], width: int) -> tuple[str, list[
     return shown, [(a, b) for a, b in moved if a < b]
 
 
-def _best_start(flat: str, marks: list[tuple[int, int]], width: int) -> int:
-    reach = width // (2 if cells(flat) > 1.3 * len(flat) else 1)
-    best, most = 0, -1
-    for i, (a, _) in enumerate(marks):
-        found = sum(min(d, a + reach) - c for c, d in marks[i:] if c < a + reach)
-        if found > most:
-            best, most = a, found
-    return max(0, min(best - reach // 8, len(flat) - reach))
+def _best_start(flat: str, found: list[tuple[int, int, str]], room: int) -> int:
+    """Where the stretch begins that has the most different terms, long ones first, closest together.
+
+    Where there is room, the last term's sentence is whole, and then the first term's.
+    """
+    at = [0, *itertools.accumulate(map(_cells_of, flat))]  # cells before each character
+    best, first, last = (0, 0), 0, 0
+    for i, (a, _, _) in enumerate(found):
+        terms: set[str] = set()
+        end = a
+        for _, d, term in itertools.takewhile(lambda mark, a=a: at[mark[1]] - at[a] <= room, found[i:]):  # type: ignore[misc]
+            if term not in terms:
+                terms.add(term)
+                end = d
+        value = sum(map(cells, terms)), at[a] - at[end]
+        if terms and value > best:
+            best, first, last = value, a, end
+    ending = _SENTENCE_END.search(flat, max(0, last - 1))
+    whole = len(flat) if ending is None else ending.end()
+    if at[whole] - at[first] <= room:
+        last = whole
+    earliest = bisect.bisect_left(at, at[last] - room)
+    sentences = [m.end() for m in _SENTENCE_END.finditer(flat, 0, first) if m.end() >= earliest]
+    if earliest == 0 and first <= 20:
+        return 0
+    if sentences:
+        return sentences[-1]
+    # In the middle of a sentence: a little of what comes before, and a full line at the end of the text.
+    start = min(bisect.bisect_left(at, at[first] - room // 8), bisect.bisect_left(at, at[-1] - room))
+    return max(start, earliest, 0)
 
 
 def shown_source(source: str, cwd: str | None = None) -> str:

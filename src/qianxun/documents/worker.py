@@ -208,7 +208,9 @@ class _FileReader:
             yield _part(part)
         if n_chunks == 0 and raw.pages:
             error = UnreadableDocument(
-                "{path} has no text in its {pages} pages (scanned pages?).",
+                "{path} has no text on its one page (a scanned page?)."
+                if raw.pages == 1
+                else "{path} has no text in its {pages} pages (scanned pages?).",
                 remedy="Run text recognition (OCR) over it first.",
                 path=path,
                 pages=raw.pages,

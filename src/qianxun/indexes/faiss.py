@@ -306,6 +306,7 @@ class FaissIndex:
 
     def close(self) -> None:
         self._folder.abandon()
+        self._folder.forget()
         self._segments = []
         self._pending, self._spilled, self._deaths, self._files = {}, [], {}, {}
 

@@ -257,6 +257,11 @@ class IndexFolder:
                 shutil.rmtree(leftover, ignore_errors=True)
                 lock.release()
 
+    def forget(self) -> None:
+        """The next refresh reads the state anew."""
+        if not self.detached:
+            self._seen, self.state = (0, 0, 0), State()
+
     def abandon(self) -> None:
         """Deletes a generation that was begun and never committed."""
         if self._lock is not None:

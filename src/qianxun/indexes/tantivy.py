@@ -232,7 +232,11 @@ class TantivyIndex:
             self._folder.verify()
 
     def close(self) -> None:
+        if self._writer is not None:
+            with contextlib.suppress(Exception):
+                self._writer.rollback()
         self._writer = self._view = None
+        self._folder.forget()
         self._pending, self._removed = {}, set()
         self._folder.abandon()
 

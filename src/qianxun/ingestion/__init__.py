@@ -1,8 +1,8 @@
 """Keeping a knowledge base in step with files: add and sync, remove, check, rebuild, compact."""
 
 from qianxun.ingestion.add import AddReport, TextItem, add_files, add_texts
-from qianxun.ingestion.remove import remove_documents
-from qianxun.ingestion.upkeep import CheckReport, Problem, check, compact, rebuild, recover
+from qianxun.ingestion.remove import bring_up_to_date, remove_documents, select
+from qianxun.ingestion.upkeep import CheckReport, Problem, check, compact, rebuild
 
 __all__ = [
     "AddReport",
@@ -11,9 +11,10 @@ __all__ = [
     "TextItem",
     "add_files",
     "add_texts",
+    "bring_up_to_date",
     "check",
     "compact",
     "rebuild",
-    "recover",
     "remove_documents",
+    "select",
 ]

@@ -7,6 +7,7 @@ invisible, or done: the same command goes on from there.
 
 import logging
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +16,14 @@ from pathlib import Path
 
 from qianxun.documents import reading
 from qianxun.documents.dedupe import near_hash, text_hash
+from qianxun.documents.reading import ReadJob
 from qianxun.documents.split import indexed_text, split
 from qianxun.errors import InputError
 from qianxun.filters import Or, Prefix
 from qianxun.ingestion.find import FoundFile, Unenterable, absolute, find_files, source_of
 from qianxun.records import Asker, Block, Document, Status
 from qianxun.settings import Settings
-from qianxun.storage.reindex import Keeping, Progress, Report, catch_up, silent
+from qianxun.storage.reindex import Keeping, Progress, Report, catch_up, settle, silent
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 # searchable as it goes, and a short one commits once.
 CATCH_UP_CHUNKS = 16_384
 CATCH_UP_SECONDS = 10.0
+# Files that are looked up in the truth at a time.
+FILES_AT_ONCE = 512
 # Messages of later files that wait for a slow earlier one before they go first.
 MAX_WAITING_MESSAGES = 512
 
@@ -83,6 +87,7 @@ class _Run:
     known: dict[str, Document] = field(default_factory=dict)
     digests: dict[str, tuple[str, str]] = field(default_factory=dict)
     writing: dict[str, _Writing] = field(default_factory=dict)
+    failed_before: set[str] = field(default_factory=set)
     waiting_chunks: int = 0
     vectors_before: int = 0
     caught_up: float = field(default_factory=time.monotonic)
@@ -120,8 +125,9 @@ def add_files(
         found = list(find_files(roots, ignore=settings.reading.ignore, without=home))
         with keeping.write.held():
             keeping.store.abandon()
-        run.known = keeping.store.by_source([source_of(f.path) for f in found])
-        jobs = _jobs(run, found, retry)
+        settle(keeping)
+        run.failed_before = {entry.source for entry in keeping.store.journal()}
+        jobs = _jobs(run, found, settings, retry)
         done = 0
         for message in _in_order(jobs, settings):
             _take(run, message)
@@ -159,6 +165,7 @@ def add_texts(
         )
         with keeping.write.held():
             keeping.store.abandon()
+        settle(keeping)
         for number, batch in enumerate(_batches(items, 256)):
             with keeping.write.held():
                 run.known = keeping.store.by_source([item.source for item in batch])
@@ -173,14 +180,14 @@ def add_texts(
 
 
 def _add_text(run: _Run, item: TextItem, settings: Settings) -> None:
-    if not item.source:
+    if not item.source.strip():
         raise InputError("A text needs a source name.", remedy="Give each item a source.")
     digest = text_hash(f"{item.title}\n{item.text}").hex()
     known = run.known.get(item.source)
     if known is not None and known.digest == digest:
         _keep(run, known)
         return
-    job = reading.ReadJob(item.source, Path(item.source))
+    job = ReadJob(item.source, Path(item.source))
     run.digests[item.source] = (digest, "")
     heading = [Block("heading", item.title, level=1)] if item.title.strip() else []
     paragraphs = [Block("paragraph", text) for text in item.text.split("\n\n")]
@@ -194,40 +201,47 @@ def _add_text(run: _Run, item: TextItem, settings: Settings) -> None:
     _apply(run, job, reading.Ended(Status.READY if n_chunks else Status.EMPTY, ""))
 
 
-def _jobs(run: _Run, found: Sequence[FoundFile | Unenterable], retry: bool) -> Iterator[reading.ReadJob]:
+def _jobs(run: _Run, found: Sequence[FoundFile | Unenterable], settings: Settings, retry: bool) -> Iterator[ReadJob]:
     """The files that must be read, in order; everything else is counted."""
     readable = reading.supported_suffixes()
-    for file in found:
-        if isinstance(file, Unenterable):
+    for first in range(0, len(found), FILES_AT_ONCE):
+        block = found[first : first + FILES_AT_ONCE]
+        known = run.keeping.store.by_source([source_of(file.path) for file in block])
+        for file in block:
             source = source_of(file.path)
-            run.report.failed.append((source, str(_unenterable(source, file.reason))))
-            continue
-        if not file.named and file.path.suffix.lower() not in readable:
-            run.report.skipped += 1
-            suffix = file.path.suffix.lower()
-            run.report.skipped_suffixes[suffix] = run.report.skipped_suffixes.get(suffix, 0) + 1
-            continue
-        source = source_of(file.path)
-        try:
-            if not file.path.is_file():  # reading a pipe would wait for ever
-                raise OSError
-            digest = reading.file_digest(file.path)
-            seconds = file.path.stat().st_mtime
-        except OSError:
-            # The worker says why it cannot be read, in the same words as for any other file.
-            run.digests[source] = ("", "")
-            yield reading.ReadJob(source, file.path)
-            continue
-        known = run.known.get(source)
-        if known is not None and known.digest == digest and not (retry and known.status is not Status.READY):
-            _keep(run, known)
-            continue
-        modified = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        run.digests[source] = (digest, modified)
-        yield reading.ReadJob(source, file.path)
+            if isinstance(file, Unenterable):
+                run.report.failed.append((source, str(_unenterable(source, file.reason))))
+            elif not file.named and file.path.suffix.lower() not in readable:
+                _skip(run, file.path.suffix.lower())
+            elif _must_be_read(run, file.path, source, known.get(source), settings, retry):
+                yield ReadJob(source, file.path)
 
 
-def _in_order(jobs: Iterable[reading.ReadJob], settings: Settings) -> Iterator[reading.ReadEvents]:
+def _skip(run: _Run, suffix: str) -> None:
+    run.report.skipped += 1
+    run.report.skipped_suffixes[suffix] = run.report.skipped_suffixes.get(suffix, 0) + 1
+
+
+def _must_be_read(run: _Run, path: Path, source: str, known: Document | None, settings: Settings, retry: bool) -> bool:
+    digest = modified = ""
+    try:
+        status = path.stat()
+        # What is no file or too large is left to the worker, who says so: reading a pipe would wait for ever.
+        if stat.S_ISREG(status.st_mode) and status.st_size <= settings.reading.max_file_mb << 20:
+            digest = reading.file_digest(path)
+            modified = datetime.fromtimestamp(status.st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except OSError:
+        pass  # the worker says why it cannot be read, in the same words as for any other file
+    if digest and known is not None and known.digest == digest and not (retry and known.status is not Status.READY):
+        _keep(run, known)
+        return False
+    run.digests[source] = (digest, modified)
+    if known is not None:
+        run.known[source] = known
+    return True
+
+
+def _in_order(jobs: Iterable[ReadJob], settings: Settings) -> Iterator[reading.ReadEvents]:
     """What the workers read, in the order of the jobs, unless one of them takes very much longer than the rest.
 
     Documents then get their ids in the same order in every run, interrupted or not, and equal scores are
@@ -235,7 +249,7 @@ def _in_order(jobs: Iterable[reading.ReadJob], settings: Settings) -> Iterator[r
     """
     place: dict[str, int] = {}
 
-    def numbered() -> Iterator[reading.ReadJob]:
+    def numbered() -> Iterator[ReadJob]:
         for job in jobs:
             place[job.source] = len(place)
             yield job
@@ -265,6 +279,9 @@ def _keep(run: _Run, known: Document) -> None:
     if run.labels and set(run.labels) != set(known.labels):
         with run.keeping.write.held():
             run.keeping.store.label([known.id], add=run.labels, remove=set(known.labels) - set(run.labels))
+    if known.source in run.failed_before:
+        with run.keeping.write.held():
+            run.keeping.store.unnote(known.source)
     _note_status(run, known.source, known.status, known.reason)
     run.report.unchanged += 1
 
@@ -276,7 +293,7 @@ def _take(run: _Run, message: reading.ReadEvents) -> None:
             _apply(run, message.job, event)
 
 
-def _apply(run: _Run, job: reading.ReadJob, event: reading.Event) -> None:
+def _apply(run: _Run, job: ReadJob, event: reading.Event) -> None:
     store, source = run.keeping.store, job.source
     match event:
         case reading.Opened(title, format, pages):
@@ -293,10 +310,10 @@ def _apply(run: _Run, job: reading.ReadJob, event: reading.Event) -> None:
             _end(run, job, status, reason)
 
 
-def _end(run: _Run, job: reading.ReadJob, status: Status, reason: str) -> None:
+def _end(run: _Run, job: ReadJob, status: Status, reason: str) -> None:
     store, source = run.keeping.store, job.source
     digest, modified = run.digests.pop(source)
-    known = run.known.get(source)
+    known = run.known.pop(source, None)
     writing = run.writing.pop(source, None)
     _note_status(run, source, status, reason)
     if status in (Status.FAILED, Status.ATTENTION):
@@ -364,12 +381,11 @@ def _remove_vanished(run: _Run, roots: Sequence[Path], found: Sequence[FoundFile
 
 def _is_gone(source: str) -> bool:
     try:
-        os.lstat(source)
+        return stat.S_ISDIR(os.lstat(source).st_mode)  # a folder now: the file is gone
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
         return False
-    return False
 
 
 def _unenterable(source: str, reason: str) -> InputError:
@@ -399,7 +415,7 @@ def _finished(run: _Run) -> AddReport:
 def _batches(items: Iterable[TextItem], size: int) -> Iterator[list[TextItem]]:
     batch: list[TextItem] = []
     for item in items:
-        batch.append(item)
+        batch.append(TextItem(*(reading.printable(text) for text in (item.source, item.title, item.text))))
         if len(batch) == size:
             yield batch
             batch = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from qianxun.errors import NotFound
+from qianxun.errors import InputError, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Unenterable:
 
 def absolute(path: str | Path) -> Path:
     """The path as sources are named: absolute, `~` and `..` resolved, symbolic links kept."""
+    if not str(path).strip():
+        raise InputError("An empty path was given.", remedy="Name a file or a folder; `.` is the one you are in.")
     return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 (resolve() follows links)
 
 

@@ -4,21 +4,20 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from qianxun.errors import InputError, NotFound
-from qianxun.ingestion.find import absolute
+from qianxun.errors import Busy, InputError, NotFound
+from qianxun.ingestion.find import absolute, source_of
 from qianxun.records import Asker, Document, Receipt
-from qianxun.storage.reindex import Keeping, Report, catch_up, forget_unused, silent
-from qianxun.storage.store import Store
+from qianxun.storage.reindex import Keeping, Report, catch_up, forget_unused, settle, silent, take_up
+from qianxun.storage.store import MAX_DOCUMENT_ID, Store
 
 
-def select(store: Store, what: Sequence[str | int | Path], asker: Asker) -> list[Document]:
+def select(store: Store, what: Sequence[str | int | Path]) -> list[Document]:
     """The documents meant by ids, paths, folders and globs, by source, each once.
 
     A path means its document and everything below it. A glob is matched against whole sources; one
     without a leading `/` also against their ends (`*.pdf`, `hr/*.md`). Raises NotFound naming the first
-    that means nothing.
+    that means nothing. Only globs look at every document.
     """
-    documents = store.documents(asker)
     chosen: dict[int, Document] = {}
     for item in what:
         if not str(item).strip():
@@ -26,7 +25,7 @@ def select(store: Store, what: Sequence[str | int | Path], asker: Asker) -> list
                 "An empty name was given where a document is meant.",
                 remedy="Name an id, a path, a folder or a pattern; `*` means every document.",
             )
-        found = _meant(documents, item)
+        found = _meant(store, item)
         if not found:
             raise NotFound(
                 "No document matches {item!r}.", remedy="`qianxun list` shows ids and sources.", item=str(item)
@@ -35,32 +34,42 @@ def select(store: Store, what: Sequence[str | int | Path], asker: Asker) -> list
     return sorted(chosen.values(), key=lambda d: d.source)
 
 
-def _meant(documents: Sequence[Document], item: str | int | Path) -> list[Document]:
+def _meant(store: Store, item: str | int | Path) -> list[Document]:
     text = str(item)
     if text.isdecimal() and text.isascii():
-        by_id = [d for d in documents if d.id == int(text)]
+        by_id = list(store.live([int(text)] if int(text) < MAX_DOCUMENT_ID else []).values())
         if by_id or isinstance(item, int):
             return by_id
-    exact = {text, str(absolute(text))}
-    found = [
-        d
-        for d in documents
-        if d.source in exact or any(d.source.startswith((f"{e.rstrip('/')}/", f"{e}!")) for e in exact)
-    ]
+    here = source_of(absolute(text))
+    found = {d.id: d for name in {text, here} for d in store.below(name)}
     if found or not any(c in text for c in "*?["):
-        return found
-    patterns = {text, str(absolute(text))} | ({f"*/{text}"} if not text.startswith("/") else set())
-    return [d for d in documents if any(fnmatchcase(d.source, p) for p in patterns)]
+        return list(found.values())
+    patterns = {text, here} | ({f"*/{text}"} if not text.startswith("/") else set())
+    everything = store.documents(Asker.admin())
+    return [d for d in everything if any(fnmatchcase(d.source, p) for p in patterns)]
 
 
 def remove_documents(keeping: Keeping, documents: Sequence[Document], *, progress: Report = silent) -> Receipt:
     """Removes documents; when this returns, no index finds them and no vector of theirs alone is left.
 
-    Their bytes are gone from every file after `compact`.
+    Beside a running `add` it does only that, and leaves the files read meanwhile to it. Their bytes are
+    gone from every file after `compact`.
     """
+    settle(keeping)
     with keeping.write.held():
+        # By source: an `add` may have replaced one while we waited for the lock.
+        documents = list(keeping.store.by_source([d.source for d in documents]).values())
         n_chunks = keeping.store.drop([d.id for d in documents])
         revision = keeping.store.revision
     n_vectors = forget_unused(keeping)
-    catch_up(keeping, progress)
+    bring_up_to_date(keeping, [d.id for d in documents], progress)
     return Receipt(tuple((d.id, d.source) for d in documents), n_chunks, n_vectors, revision)
+
+
+def bring_up_to_date(keeping: Keeping, documents: Sequence[int], progress: Report = silent) -> None:
+    """Catches up, or, while another process does that for an `add`, takes up these documents alone."""
+    try:
+        with keeping.ingest.held(wait=False):
+            catch_up(keeping, progress)
+    except Busy:
+        take_up(keeping, documents)

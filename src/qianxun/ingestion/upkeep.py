@@ -1,14 +1,20 @@
 """Upkeep: finish what was interrupted, verify every derived store against the truth, mend, compact."""
 
+import logging
+import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from qianxun.errors import Busy, StaleIndex
+from qianxun.documents.dedupe import text_hash
+from qianxun.documents.split import indexed_text
+from qianxun.errors import StaleIndex
 from qianxun.protocols import Index
 from qianxun.records import CHUNK_BITS, document_of
-from qianxun.storage.reindex import Keeping, Progress, Report, catch_up, rebuild_index, silent
+from qianxun.storage.reindex import Keeping, Progress, Report, catch_up, forget_unused, rebuild_index, silent
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +40,6 @@ class CheckReport:
         return not self.problems
 
 
-def recover(keeping: Keeping, progress: Report = silent) -> bool:
-    """Finishes what an interrupted process left behind; False if a running one is at it."""
-    try:
-        with keeping.ingest.held(wait=False):
-            with keeping.write.held():
-                keeping.store.abandon()
-            catch_up(keeping, progress)
-        return True
-    except Busy:
-        return False
-
-
 def check(keeping: Keeping, *, progress: Report = silent) -> CheckReport:
     """Compares truth, vectors and every index in both directions. Interrupted work is finished first.
 
@@ -58,6 +52,7 @@ def check(keeping: Keeping, *, progress: Report = silent) -> CheckReport:
             keeping.store.abandon()
         catch_up(keeping, progress)
         with keeping.write.held():
+            catch_up(keeping)  # what a removal or a label left since
             report.problems += _truth(keeping, report, progress)
             report.problems += _vectors(keeping, report)
             for index in keeping.indexes:
@@ -77,7 +72,8 @@ def _truth(keeping: Keeping, report: CheckReport, progress: Report) -> Iterator[
         text = store.text(document)
         for chunk in store.chunks(document):
             chunks += 1
-            if not chunk.text or text[chunk.span.start : chunk.span.end] != chunk.text:
+            whole = text_hash(indexed_text(chunk.context, chunk.text)) == chunk.hash
+            if not whole or text[chunk.span.start : chunk.span.end] != chunk.text:
                 yield Problem("text", store.path.name, _name(keeping, document), f"chunk {chunk.id} is no slice of it")
         progress(Progress("checking", done, len(live), "", time.monotonic() - started))
     report.checked.update(documents=len(live), chunks=chunks)
@@ -119,19 +115,19 @@ def _index(keeping: Keeping, index: Index, report: CheckReport) -> Iterator[Prob
 
 
 def _name(keeping: Keeping, document: int) -> str:
-    found = keeping.store.labels_of([document])
+    found = keeping.store.live([document])
     return found[document].source if document in found else f"document {document}"
 
 
 def rebuild(keeping: Keeping, *, progress: Report = silent, wait: bool = True) -> dict[str, int]:
     """Makes every index anew from the truth, and every vector that is missing or damaged."""
-    with _everything(keeping, wait):
-        keeping.store.abandon()
-        wanted = keeping.store.hashes()
-        surplus = sorted(keeping.vectors.hashes() - wanted) + keeping.vectors.wrong_size()
+    with keeping.ingest.held(wait=wait):
+        with keeping.write.held():
+            keeping.store.abandon()
+            surplus = sorted(keeping.vectors.hashes() - keeping.store.hashes()) + keeping.vectors.wrong_size()
+            orphans = keeping.vectors.remove(surplus)
+        forget_unused(keeping)
         before = keeping.vectors_made
-        orphans = keeping.vectors.remove(surplus)
-        keeping.store.forget_done(keeping.store.forgotten(1 << 30))
         for position in range(len(keeping.indexes)):
             rebuild_index(keeping, position, progress)
         _prune(keeping)
@@ -139,29 +135,37 @@ def rebuild(keeping: Keeping, *, progress: Report = silent, wait: bool = True) -
     return {"chunks": counts["chunks"], "vectors_made": keeping.vectors_made - before, "vectors_removed": orphans}
 
 
-def compact(keeping: Keeping, *, progress: Report = silent, wait: bool = True) -> None:
-    """Rewrites every file so that nothing removed is left in any byte, and frees the room."""
+def compact(keeping: Keeping, *, foreign: Sequence[Path] = (), progress: Report = silent, wait: bool = True) -> None:
+    """Rewrites every file so that nothing removed is left in any byte, and frees the room.
+
+    `foreign` are files and folders of engines and encoders that are not in use: nobody keeps them in step
+    with the truth, so they are deleted. Raises Busy if a reader keeps removed text from going.
+    """
     started = time.monotonic()
-    with _everything(keeping, wait):
-        keeping.store.abandon()
+    with keeping.ingest.held(wait=wait):
+        with keeping.write.held():
+            keeping.store.abandon()
         catch_up(keeping, progress)
         steps = 2 + len(keeping.indexes)
         for position, index in enumerate(list(keeping.indexes)):
             progress(Progress("compacting", position, steps, index.name, time.monotonic() - started))
             rebuild_index(keeping, position)
-        progress(Progress("compacting", steps - 2, steps, "vectors", time.monotonic() - started))
-        keeping.vectors.compact()
+        for path in foreign:
+            logger.info("deleting %s: not in use", path)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
         _prune(keeping)
+        progress(Progress("compacting", steps - 2, steps, "vectors", time.monotonic() - started))
+        with keeping.write.held():
+            keeping.vectors.compact()
         progress(Progress("compacting", steps - 1, steps, "text", time.monotonic() - started))
-        keeping.store.compact()
+        with keeping.write.held():
+            keeping.store.compact()
         progress(Progress("compacting", steps, steps, "", time.monotonic() - started))
 
 
 def _prune(keeping: Keeping) -> None:
-    keeping.store.prune_changes(min(index.revision for index in keeping.indexes))
-
-
-@contextmanager
-def _everything(keeping: Keeping, wait: bool) -> Iterator[None]:
-    with keeping.ingest.held(wait=wait), keeping.write.held():
-        yield
+    with keeping.write.held():
+        keeping.store.prune_changes(min(index.revision for index in keeping.indexes))

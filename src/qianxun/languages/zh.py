@@ -11,6 +11,7 @@ MESSAGES: Final[dict[str, str]] = {
     # assemble.py
     "There is no {kind} named {name!r}.": "没有名为 {name!r} 的 {kind}。",
     "Known: {known}. A plugin must be installed in the same environment.": "已知的有：{known}。插件须安装在同一环境中。",
+    "Index {name}: its files in {path} are gone.": "索引 {name}：{path} 中的文件不见了。",
     # cli/add.py
     (
         "Reads files and folders into the knowledge base. Unchanged files are skipped, changed ones "
@@ -27,16 +28,23 @@ MESSAGES: Final[dict[str, str]] = {
     "files and folders (default: the setting `documents`); - reads a list from standard input": (
         "文件和文件夹（默认：设置项 `documents`）；- 表示从标准输入读取清单"
     ),
-    "who may see them; may be repeated (default: access.default_labels)": "谁可以看到它们；可重复（默认：access.default_labels）",
     "also remove what has vanished from these folders": "同时移除这些文件夹中已不存在的文件",
     "if another process is writing, end with code 75": "若另一进程正在写入，则以退出码 75 结束",
     "read again what failed before, though unchanged": "重新读取以前失败的文件，即使未改动",
     (
-        "Added {added}, replaced {replaced}, unchanged {unchanged}, removed {removed}, failed {failed}; "
-        "{chunks} new chunks in {time}."
-    ): (
-        "新增 {added}，替换 {replaced}，未变 {unchanged}，移除 {removed}，失败 {failed}；新片段 {chunks} 个，用时 {time}。"
-    ),
+        "who may see them, a,b for two labels; may be repeated. Replaces the labels of unchanged documents too "
+        "(default for new ones: access.default_labels; others keep theirs)"
+    ): ("谁可以看到它们，a,b 为两个标签；可重复。未改动文档的标签也会被替换（默认：新文档用 access.default_labels，其余保持不变）"),
+    "Added {n}": "新增 {n}",
+    "replaced {n}": "替换 {n}",
+    "unchanged {n}": "未变 {n}",
+    "removed {n}": "移除 {n}",
+    "failed {n}": "失败 {n}",
+    "needs attention {n}": "待处理 {n}",
+    "without text {n}": "无文字 {n}",
+    "{counts}; {chunks} in {time}.": "{counts}；{chunks}，用时 {time}。",
+    "without suffix": "无扩展名",
+    "Skipped {files} of kinds that cannot be read: {kinds}.": "跳过 {files}，其类型无法读取：{kinds}。",
     "There is no file or folder at {path}.": "{path} 处没有文件或文件夹。",
     "Check the spelling of the path.": "请检查路径是否写对。",
     # cli/arguments.py
@@ -45,6 +53,9 @@ MESSAGES: Final[dict[str, str]] = {
     "usage: ": "用法：",
     "{problem}.": "{problem}。",
     "See `{prog} --help`.": "请看 `{prog} --help`。",
+    "See `{prog} --help`. What begins with a dash and is no option goes after `--`.": (
+        "请看 `{prog} --help`。以连字符开头但不是选项的内容请写在 `--` 之后。"
+    ),
     "options of every command": "各命令通用的选项",
     "knowledge base: a name, or a folder": "知识库：名称或文件夹",
     "settings file (default: ./qianxun.toml, else the home's)": "设置文件（默认：./qianxun.toml，其次是主目录中的）",
@@ -69,7 +80,7 @@ MESSAGES: Final[dict[str, str]] = {
     "takes no value, but was given {value}": "不接受值，却给了 {value}",
     "OPTION": "选项",
     # cli/ask.py
-    "{n} passages read in {time}; {models}": "读取 {n} 个段落，用时 {time}；{models}",
+    "{passages} in {time}; {models}": "{passages}，用时 {time}；{models}",
     "supported": "有依据",
     "weakly supported": "依据较弱",
     "not supported": "无依据",
@@ -83,11 +94,12 @@ MESSAGES: Final[dict[str, str]] = {
     "Sources": "来源",
     # cli/check.py
     "Compared: {checked}.": "已核对：{checked}。",
-    "{n} problems. `qianxun rebuild` mends the indexes.": "发现 {n} 个问题。`qianxun rebuild` 可修复索引。",
     "problem": "问题",
     "where": "位置",
     "name": "名称",
     "detail": "详情",
+    "… and {n} more; --json names them all.": "……另有 {n} 个；--json 列出全部。",
+    "{problems}. `qianxun rebuild` mends the indexes.": "发现 {problems}。`qianxun rebuild` 可修复索引。",
     "All is well. Compared: {checked}.": "一切正常。已核对：{checked}。",
     # cli/compact.py
     (
@@ -95,6 +107,26 @@ MESSAGES: Final[dict[str, str]] = {
         "knowledge base, and gives back the space."
     ): ("重写仍含有已移除文档字节的文件，使知识库中不再留有其任何内容，并释放空间。"),
     "Compacted.": "压缩完成。",
+    "It grew: files written anew have a least size, which small ones are below.": "变大了：重写的文件有最小尺寸，小知识库达不到它。",
+    # cli/counts.py
+    "1 passage": "1 个段落",
+    "{n} passages": "{n} 个段落",
+    "1 passage read": "读取 1 个段落",
+    "{n} passages read": "读取 {n} 个段落",
+    "1 document": "1 个文档",
+    "{n} documents": "{n} 个文档",
+    "1 file": "1 个文件",
+    "{n} files": "{n} 个文件",
+    "1 chunk": "1 个片段",
+    "{n} chunks": "{n} 个片段",
+    "1 new chunk": "1 个新片段",
+    "{n} new chunks": "{n} 个新片段",
+    "1 vector": "1 个向量",
+    "{n} vectors": "{n} 个向量",
+    "1 question": "1 个问题",
+    "{n} questions": "{n} 个问题",
+    "1 problem": "1 个问题",
+    "{n} problems": "{n} 个问题",
     # cli/demo.py
     (
         "Copies the sample documents of an invented company into a folder, builds a knowledge base of them, "
@@ -105,7 +137,7 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "How long is the warranty of a level sensor?": "液位计的保修期有多长？",
     "Adding the sample documents": "添加示例文档",
-    "{n} documents, {chunks} new chunks, {time}.": "{n} 个文档，{chunks} 个新片段，用时 {time}。",
+    "{documents}, {chunks}, {time}.": "{documents}，{chunks}，用时 {time}。",
     "where to put it (default: ./{folder})": "放在哪里（默认：./{folder}）",
     "{path} cannot be written: {reason}.": "无法写入 {path}：{reason}。",
     "Searching by meaning and by words": "按语义和词语搜索",
@@ -159,20 +191,60 @@ MESSAGES: Final[dict[str, str]] = {
     "what to measure: retrieval": "测量什么：retrieval（检索）",
     "folders of data sets": "数据集所在的文件夹",
     "a mode to measure; may be repeated (default: all three)": "要测量的模式；可重复（默认：三种都测）",
-    "{dataset}: {documents} documents, {queries} questions": "{dataset}：{documents} 个文档，{queries} 个问题",
+    "{dataset}: {documents}, {questions}": "{dataset}：{documents}，{questions}",
     "mode": "模式",
     "95 % interval of nDCG@10": "nDCG@10 的 95 % 区间",
     # cli/info.py
     "none": "无",
     "yes": "是",
     "no": "否",
+    "none: answers are quotations": "无：回答摘引原文",
+    "exact, up to {limit} chunks (index.exact_up_to)": "精确，片段数至多 {limit}（index.exact_up_to）",
+    "approximate, above {limit} chunks (index.exact_up_to)": "近似，片段数超过 {limit}（index.exact_up_to）",
+    "index {name}": "索引 {name}",
+    "free memory": "可用内存",
+    "size": "大小",
+    "size after": "之后的大小",
+    "size before": "之前的大小",
+    "clock": "时钟",
+    "dense index": "向量索引",
+    "dimensions": "维数",
+    "folder": "文件夹",
+    "documents": "文档",
+    "without text": "无文字",
+    "variables set": "已设环境变量",
+    "it exists": "是否存在",
+    "settings file": "设置文件",
+    "file names in": "文件名编码",
+    "fingerprint": "指纹",
+    "free disk": "磁盘余量",
+    "language model": "语言模型",
+    "home folder": "主文件夹",
+    "knowledge base": "知识库",
+    "language": "语言",
+    "lexical index": "词语索引",
+    "locale": "区域设置",
+    "memory": "内存",
+    "output in": "输出编码",
+    "processors": "处理器",
+    "program": "程序",
+    "begun anew": "重新建立的",
+    "revision": "修订号",
+    "model services": "模型服务",
+    "system": "系统",
+    "interrupted": "被中断的",
+    "vectors": "向量",
+    "new vectors": "新向量",
+    "vectors removed": "移除的向量",
+    "version": "版本",
+    "it can be written": "是否可写",
     # cli/init.py
     (
-        "Asks four questions (documents, model, key variable, language) and writes qianxun.toml in this "
-        "folder, or the file named by --config. A flag answers its question; without a terminal the rest "
-        "gets its default."
+        "Asks at most four questions (documents, model, the model's key variable if it needs one, language) and "
+        "writes qianxun.toml in this folder, or the file named by --config. A flag answers its question; without a "
+        "terminal the rest gets its default."
     ): (
-        "提四个问题（文档、模型、密钥变量、语言），并在当前文件夹写入 qianxun.toml，或写入 --config 指定的文件。用选项给出的不再询问；不在终端中运行时，其余取默认值。"
+        "至多提四个问题（文档、模型、模型的密钥变量（若需要）、语言），并在当前文件夹写入 qianxun.toml，或写入 --config 指定的文件。用选项给出的不再询问；不在终端中运行时，其余取默认值。"
     ),
     "{path} is there already.": "{path} 已存在。",
     "Edit it, or overwrite it with `qianxun init --force`.": "请直接编辑，或用 `qianxun init --force` 覆盖。",
@@ -188,7 +260,6 @@ MESSAGES: Final[dict[str, str]] = {
     "No terminal to ask at: what no flag answers gets its default.": "不在终端中，无法询问：没有用选项给出的取默认值。",
     "Wrote {path}.": "已写入 {path}。",
     "The folder {folder} does not exist yet.": "文件夹 {folder} 尚不存在。",
-    "Key variable: the model {model} runs in this process and needs no key.": "密钥变量：模型 {model} 在本进程内运行，不需要密钥。",
     "Language of messages: {options}": "消息的语言：{options}",
     "Models that are installed: {models}.": "已安装的模型：{models}。",
     (
@@ -214,8 +285,10 @@ MESSAGES: Final[dict[str, str]] = {
     "No label was named.": "未指定标签。",
     "Add --add LABEL or --remove LABEL.": "请加上 --add 标签 或 --remove 标签。",
     "ids, files, folders or patterns": "编号、文件、文件夹或通配模式",
-    "a label to add; may be repeated": "要添加的标签；可重复",
-    "a label to take away; may be repeated": "要去掉的标签；可重复",
+    "a label to add, a,b for two; may be repeated; spaces inside a label are part of it": (
+        "要添加的标签，a,b 为两个；可重复；标签内的空格是标签的一部分"
+    ),
+    "a label to take away, a,b for two; may be repeated": "要去掉的标签，a,b 为两个；可重复",
     "id": "编号",
     "labels": "标签",
     "source": "来源",
@@ -251,7 +324,8 @@ MESSAGES: Final[dict[str, str]] = {
     "{path} cannot be read: {reason}.": "无法读取 {path}：{reason}。",
     "Stopped. The same command resumes.": "已停止。再次运行同一命令即可继续。",
     "Stopped.": "已停止。",
-    "write a settings file, qianxun.toml, after four questions": "回答四个问题，写入设置文件 qianxun.toml",
+    "write a settings file, qianxun.toml, after at most four questions": "回答至多四个问题，写入设置文件 qianxun.toml",
+    "The commands are: {known}.": "可用的命令：{known}。",
     "build a small knowledge base of sample documents, search it, ask it": "用示例文档建立一个小知识库，搜索并提问",
     "show versions, paths, free disk and what is missing": "显示版本、路径、磁盘余量，以及缺少什么",
     "read files and folders into the knowledge base; changed ones again": "把文件和文件夹读入知识库；改动过的重新读入",
@@ -275,6 +349,12 @@ MESSAGES: Final[dict[str, str]] = {
     "stage": "阶段",
     "time": "用时",
     ", ": "，",
+    "encoder": "编码器",
+    "answer by": "回答方式：",
+    "quoting": "摘引原文",
+    "The knowledge base has no documents yet: `qianxun add FOLDER` reads some.": (
+        "知识库中还没有文档：请用 `qianxun add 文件夹` 读入。"
+    ),
     "the same in: {sources}": "相同内容还见于：{sources}",
     "matched: {terms}": "匹配：{terms}",
     "Left out: {stages}.": "已省略：{stages}。",
@@ -291,6 +371,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Searching": "搜索",
     # cli/reasons.py
     "{file}: {reason}": "{file}：{reason}",
+    "the file": "该文件",
     # cli/rebuild.py
     (
         "Makes the indexes anew from the stored documents, with the same encoder. Vectors that are kept are "
@@ -302,10 +383,11 @@ MESSAGES: Final[dict[str, str]] = {
         "Takes documents out of the knowledge base, with their chunks, vectors and postings. The files "
         "themselves stay where they are. `qianxun compact` then erases the freed bytes."
     ): ("从知识库中移除文档及其片段、向量和倒排记录。文件本身保留在原处。之后 `qianxun compact` 会抹去释放的字节。"),
-    (
-        "Removed {n} documents, {chunks} chunks, {vectors} vectors (revision {revision}). `qianxun compact` "
-        "erases their bytes."
-    ): ("已移除 {n} 个文档、{chunks} 个片段、{vectors} 个向量（修订号 {revision}）。`qianxun compact` 可抹去其字节。"),
+    "Removed {documents}, {chunks}, {vectors} (revision {revision}). `qianxun compact` erases their bytes.": (
+        "已移除 {documents}、{chunks}、{vectors}（修订号 {revision}）。`qianxun compact` 可抹去其字节。"
+    ),
+    "Standard input names no document.": "标准输入中没有文档。",
+    "Give one id, path or pattern a line; nothing was removed.": "请每行写一个编号、路径或模式；没有移除任何文档。",
     "ids, files, folders or patterns such as '*.tmp'; - reads a list from standard input": (
         "编号、文件、文件夹，或 '*.tmp' 之类的模式；- 表示从标准输入读取清单"
     ),
@@ -319,10 +401,9 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "would remove {id} {source}": "将移除 {id} {source}",
     "… and {n} more": "……另有 {n} 个",
-    "Remove {n} documents?": "移除 {n} 个文档？",
+    "Remove {documents}?": "移除 {documents}？",
     "Nothing was removed.": "没有移除任何文档。",
     # cli/search.py
-    "{n} passages in {time}; {models}": "{n} 个段落，用时 {time}；{models}",
     "The question is empty.": "问题是空的。",
     "Type what you are looking for.": "请输入要查找的内容。",
     "what to look for; - reads it from standard input": "要查找的内容；- 表示从标准输入读取",
@@ -351,6 +432,37 @@ MESSAGES: Final[dict[str, str]] = {
         "无法识别文本 {path} 的编码（已尝试 UTF-8、UTF-16、GB18030、Big5、Shift-JIS）。"
     ),
     "Save it as UTF-8.": "请另存为 UTF-8。",
+    # … what it looks like
+    "a PDF": "PDF 文件",
+    "a PNG image": "PNG 图片",
+    "a JPEG image": "JPEG 图片",
+    "a GIF image": "GIF 图片",
+    "a TIFF image": "TIFF 图片",
+    "an old or encrypted Office file": "旧版或加密的 Office 文件",
+    "a gzip archive": "gzip 压缩包",
+    "a 7z archive": "7z 压缩包",
+    "a RAR archive": "RAR 压缩包",
+    "a bzip2 archive": "bzip2 压缩包",
+    "an xz archive": "xz 压缩包",
+    "an RTF document": "RTF 文档",
+    "an SQLite database": "SQLite 数据库",
+    "a program": "程序",
+    "a sound file": "音频文件",
+    "a sound, video or image file": "音频、视频或图片文件",
+    "a video": "视频",
+    "a font": "字体",
+    "an Office document": "Office 文档",
+    "a ZIP archive": "ZIP 压缩包",
+    "binary data": "二进制数据",
+    # … and what is wrong with it, in the words of the libraries and of the system
+    "no PDF header": "没有 PDF 文件头",
+    "Failed to load document (PDFium: Data format error)": "数据格式错误",
+    "Failed to load document (PDFium: File access error)": "文件访问错误",
+    "Failed to load document (PDFium: Unsupported security scheme)": "不支持的加密方式",
+    "File is not a zip file": "不是 ZIP 文件",
+    "Permission denied": "权限不足",
+    "Input/output error": "输入输出错误",
+    "No such file or directory": "没有该文件或文件夹",
     # documents/formats/docx.py
     "{path} is encrypted, or an old .doc file named .docx.": "{path} 已加密，或是改名为 .docx 的旧 .doc 文件。",
     "Open it in Word and save it as .docx without a password.": "请在 Word 中打开，去掉密码并另存为 .docx。",
@@ -385,6 +497,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Raise reading.max_file_mb, or split the file.": "请调高 reading.max_file_mb，或拆分该文件。",
     "{path} holds more than one document.": "{path} 含有多个文档。",
     "Unpack it and add the files.": "请解包后添加其中的文件。",
+    "{path} has no text on its one page (a scanned page?).": "{path} 只有一页，其中没有文字（可能是扫描件）。",
     "{path} has no text in its {pages} pages (scanned pages?).": "{path} 的 {pages} 页中没有文字（可能是扫描件）。",
     "Run text recognition (OCR) over it first.": "请先做文字识别（OCR）。",
     "{path}: {n} of {pages} pages have no text (scanned pages?).": "{path}：{pages} 页中有 {n} 页没有文字（可能是扫描页）。",
@@ -445,19 +558,31 @@ MESSAGES: Final[dict[str, str]] = {
     # ingestion/add.py
     "A text needs a source name.": "文本需要一个来源名称。",
     "Give each item a source.": "请为每一项指定来源。",
+    "{path} cannot be looked into: {reason}.": "无法查看 {path}：{reason}。",
+    "Give the right to read it, and run the same command again.": "请授予读取权限，然后再次运行同一命令。",
+    # ingestion/find.py
+    "An empty path was given.": "给出的路径是空的。",
+    "Name a file or a folder; `.` is the one you are in.": "请给出文件或文件夹；`.` 表示当前文件夹。",
     # ingestion/remove.py
+    "An empty name was given where a document is meant.": "应指定文档，给出的却是空名称。",
+    "Name an id, a path, a folder or a pattern; `*` means every document.": "请给出编号、路径、文件夹或模式；`*` 表示所有文档。",
     "No document matches {item!r}.": "没有与 {item!r} 匹配的文档。",
     "`qianxun list` shows ids and sources.": "`qianxun list` 显示编号和来源。",
     # knowledge_base.py
     "A label must be a word without commas; seen: {labels!r}.": "标签须是不含逗号的词；收到的是：{labels!r}。",
     "Example: --add hr": "例如：--add hr",
+    "The knowledge base at {directory} is closed.": "{directory} 处的知识库已关闭。",
+    "Open it again with qianxun.open.": "请用 qianxun.open 重新打开。",
     "There is no chunk {id}.": "没有编号为 {id} 的片段。",
     "`qianxun search` shows the ids.": "`qianxun search` 显示编号。",
     # retrieval/search.py
     "There is no search mode {mode!r}.": "没有名为 {mode!r} 的搜索模式。",
     "Choose hybrid, lexical or dense.": "请选择 hybrid、lexical 或 dense。",
-    "k is {k}, but at least one passage must be asked for.": "k 为 {k}，但至少要返回一个段落。",
-    "Use -k 1 or more.": "请使用 -k 1 或更大的值。",
+    "k is {k}, but it must be 1 to {most}.": "k 为 {k}，但须在 1 到 {most} 之间。",
+    "Ask for fewer passages.": "请减少返回的段落数。",
+    "Index {name} is ahead of the documents ({at} > {newest}): they were restored from a backup.": (
+        "索引 {name} 比文档新（{at} > {newest}）：文档是从备份恢复的。"
+    ),
     # retrieval/understand.py
     "Write what you are looking for.": "请写出要查找的内容。",
     # settings
@@ -496,6 +621,7 @@ MESSAGES: Final[dict[str, str]] = {
     # settings.py
     "{origin}: unknown setting {key!r}.": "{origin}：未知的设置项 {key!r}。",
     "Did you mean {near!r}?": "是否想写 {near!r}？",
+    "docs/settings.md lists them.": "docs/settings.md 列出了全部设置项。",
     "{origin}: {key} = {value} is out of range.": "{origin}：{key} = {value} 超出范围。",
     "It must be {range}.": "取值须为 {range}。",
     "--set {text!r} is not KEY=VALUE.": "--set {text!r} 不是 KEY=VALUE 的形式。",
@@ -508,6 +634,14 @@ MESSAGES: Final[dict[str, str]] = {
     "Example: {key} = {default}": "例如：{key} = {default}",
     "{origin}: {key} is a section, not a value.": "{origin}：{key} 是一个小节，不是一个值。",
     "Set a key inside it.": "请设置其中的某一项。",
+    # storage/conditions.py
+    "There is no field {field!r} to filter by.": "没有可供筛选的字段 {field!r}。",
+    "Fields: {fields}.": "字段：{fields}。",
+    # storage/database.py
+    "A process that reads {path} keeps removed text in its log.": "有进程正在读取 {path}，其日志中还留有已移除的文本。",
+    "Run `qianxun compact` again when it has ended.": "请在它结束后再次运行 `qianxun compact`。",
+    "{path} is in use by another process ({error}).": "{path} 正被另一进程使用（{error}）。",
+    "Run the command again.": "请再次运行该命令。",
     # storage/locks.py
     "`{command}` (process {process}, since {since})": "`{command}`（进程 {process}，自 {since} 起）",
     "another process": "另一进程",
@@ -522,6 +656,10 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "Upgrade with `pip install --upgrade qianxun`.": "请用 `pip install --upgrade qianxun` 升级。",
     # storage/store.py
+    "{directory} cannot be the folder of a knowledge base ({error}).": "{directory} 不能用作知识库的文件夹（{error}）。",
+    "Name another folder with --kb.": "请用 --kb 指定另一个文件夹。",
+    "{directory} holds other things ({found}) and no knowledge base.": "{directory} 中有其他内容（{found}），没有知识库。",
+    "Name another folder with --kb; it is made if it is not there.": "请用 --kb 指定另一个文件夹；若不存在会自动创建。",
     "A document may have {limit} chunks at most.": "一个文档最多只能有 {limit} 个片段。",
     "There is no document {id}.": "没有编号为 {id} 的文档。",
     "The knowledge base file {path} cannot be used ({error}).": "无法使用知识库文件 {path}（{error}）。",

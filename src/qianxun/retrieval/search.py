@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from qianxun.documents.dedupe import say_the_same
-from qianxun.errors import InputError
+from qianxun.errors import InputError, StaleIndex
 from qianxun.filters import Filter, visible_to
 from qianxun.protocols import Encoder, Index, Where
 from qianxun.records import Asker, Document, Hit, Passage, Query, SearchResult, Stage
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 # Terms are marked in what a person looks at; folding hundreds of passages would cost more than finding them.
 MARKED = 20
+MAX_K = 10_000
 LEGS: Mapping[str, tuple[str, ...]] = {"hybrid": ("dense", "lexical"), "dense": ("dense",), "lexical": ("lexical",)}
 
 
@@ -69,18 +70,21 @@ class Searcher:
         Raises InputError for an empty question, a k below 1 or an unknown mode.
         """
         k = self.settings.k if k is None else k
-        if k < 1:
-            raise InputError("k is {k}, but at least one passage must be asked for.", remedy="Use -k 1 or more.", k=k)
+        if not 1 <= k <= MAX_K:
+            raise InputError("k is {k}, but it must be 1 to {most}.", remedy="Ask for fewer passages.", k=k, most=MAX_K)
         legs = _legs(mode or self.settings.mode)
         clock, degraded = Clock(), list[str]()
         text, cut = cut_question(question, self.settings.max_question_chars)
         if cut:
             degraded.append(f"question: cut to its first {self.settings.max_question_chars} characters")
+        degraded += self._behind(legs)
         allowed = visible_to(asker, where)
         with clock.stage("encode"):
             query = understand(text, self.encoder if "dense" in legs else None)
         with clock.stage("filter"):
             pushed = Where(allowed, self.store.matching(allowed)) if allowed is not None else None
+        if not query.words:  # punctuation, emoji: nothing that an index knows
+            return SearchResult(text, (), clock.seconds, self.models, tuple(degraded))
         hits = self._ask_indexes(query, legs, max(self.settings.candidates, k), pushed, clock)
         with clock.stage("fuse"):
             fused = fuse(hits, dense_weight=self.settings.dense_weight)
@@ -88,6 +92,24 @@ class Searcher:
             passages = self._passages(query, hits, fused, k, allowed)
         logger.info("search: %d passages, %s", len(passages), _in_milliseconds(clock.seconds))
         return SearchResult(text, tuple(passages), clock.seconds, self.models, tuple(degraded))
+
+    def _behind(self, legs: Sequence[str]) -> list[str]:
+        """What the indexes do not know yet. Raises StaleIndex if one knows what the truth does not."""
+        found: list[str] = []
+        for index in self.indexes:
+            if index.kind in legs:
+                at, newest = index.revision, self.store.revision
+                if at > newest:
+                    raise StaleIndex(
+                        "Index {name} is ahead of the documents ({at} > {newest}): they were restored from a backup.",
+                        remedy="Run `qianxun rebuild`.",
+                        name=index.name,
+                        at=at,
+                        newest=newest,
+                    )
+                if at < newest:
+                    found.append(f"{index.name}: {newest - at} changes behind")
+        return found
 
     def term_weights(self, question: str) -> dict[str, float]:
         """The question's words → their inverse document frequency in the lexical index."""

@@ -1,11 +1,19 @@
 """A filter as an SQL condition on `documents d`, held against `filters.matches` by a test."""
 
-from qianxun.filters import And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range
+from qianxun.errors import InputError
+from qianxun.filters import FIELDS, And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range
 from qianxun.storage.database import marks
 
 
 def condition_of(where: Filter) -> tuple[str, list[object]]:
     """The condition and the values of its placeholders."""
+    if isinstance(where, Equals | Prefix | Range) and where.field not in FIELDS:
+        raise InputError(
+            "There is no field {field!r} to filter by.",
+            remedy="Fields: {fields}.",
+            field=where.field,
+            fields=", ".join(FIELDS),
+        )
     match where:
         case AnyLabel(labels):
             wanted = sorted(labels)

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from qianxun.errors import Damaged, DiskFull, StorageError
+from qianxun.errors import Busy, Damaged, DiskFull, QianxunError, StorageError
 
 # SQLite's default allows 32,766 variables; a modest batch keeps statements cacheable.
 VARIABLES = 500
@@ -26,7 +26,7 @@ class Database:
         self.path = path
         self._damaged = damaged
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._guard = threading.Lock()
 
     @property
@@ -36,9 +36,10 @@ class Database:
         if db is None:
             db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             with self._guard:
-                self._connections.append(db)
+                self._close_those_of_ended_threads()
+                self._connections.append((threading.current_thread(), db))
             db.execute("PRAGMA journal_mode = WAL")
-            # A power cut may lose the last moments, never damage: the journal makes them a re-run.
+            # A power cut may take back the last commits; see Store.make_durable for where that must not be.
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA foreign_keys = ON")
             # What is deleted is overwritten with zeros, not left in free pages.
@@ -50,10 +51,16 @@ class Database:
     def close(self) -> None:
         """Lets go of every thread's connection."""
         with self._guard:
-            for db in self._connections:
+            for _, db in self._connections:
                 db.close()
             self._connections.clear()
         self._local = threading.local()
+
+    def _close_those_of_ended_threads(self) -> None:
+        for thread, db in self._connections:
+            if not thread.is_alive():
+                db.close()
+        self._connections = [(thread, db) for thread, db in self._connections if thread.is_alive()]
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -80,7 +87,7 @@ class Database:
         except sqlite3.Error as error:
             raise self._error(error) from error
 
-    def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+    def rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
         """Every row of a query."""
         with self.translated() as db:
             return db.execute(statement, values).fetchall()
@@ -97,14 +104,27 @@ class Database:
         with self.translated() as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             db.execute("VACUUM")
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            (busy, *_) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise Busy(
+                "A process that reads {path} keeps removed text in its log.",
+                remedy="Run `qianxun compact` again when it has ended.",
+                path=self.path,
+            )
 
     def damaged(self, words: str) -> Damaged:
         """The error that says the file is damaged."""
         return self._damaged(self.path, words)
 
-    def _error(self, error: sqlite3.Error) -> StorageError:
+    def _error(self, error: sqlite3.Error) -> QianxunError:
         words = str(error)
+        if "locked" in words:
+            return Busy(
+                "{path} is in use by another process ({error}).",
+                remedy="Run the command again.",
+                path=self.path,
+                error=words,
+            )
         if "disk is full" in words or "disk I/O error" in words:
             return DiskFull(
                 "No room is left at {path} ({error}).",

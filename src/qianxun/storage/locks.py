@@ -7,6 +7,7 @@ Readers take neither. A lock file is never deleted: the lock is on the open file
 another process deletes and makes anew would be two locks.
 """
 
+import errno
 import json
 import logging
 import os
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import filelock
 
-from qianxun.errors import Busy
+from qianxun.errors import Busy, DiskFull, StorageError
 from qianxun.messages import say
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ POLL_SECONDS = 0.05
 # A batch ends within moments; only a longer wait is worth telling a person about.
 QUIET_SECONDS = 1.0
 SIGNATURE_BYTES = 256
+WRITING_COMMANDS = frozenset({"add", "remove", "label", "check", "rebuild", "compact", "demo", "eval", "serve"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,9 @@ class Lock:
         self._holder_path = directory / f"{name}.holder"
         # is_singleton is off: two objects of one process are two writers and must exclude each other.
         self._lock = filelock.FileLock(directory / f"{name}.lock", thread_local=False, is_singleton=False)
+        # Whoever wants the lock holds this one until it has it: a holder that lets go and wants it back at once
+        # queues behind the one that waits.
+        self._turn = filelock.FileLock(directory / f"{name}.next.lock", thread_local=False, is_singleton=False)
         # The operating system's lock excludes other objects; this one excludes our own threads.
         self._threads = threading.RLock()
 
@@ -82,13 +87,26 @@ class Lock:
                 self._lock.release()
 
     def _acquire(self, wait: bool) -> str:
+        if self._lock.is_locked:
+            self._lock.acquire()
+            return ""
         started = time.monotonic()
-        named = ""
+        named = self._acquire_one(self._turn, wait, started, "")
+        try:
+            named = self._acquire_one(self._lock, wait, started, named)
+        finally:
+            self._turn.release()
+        self._sign()
+        return named
+
+    def _acquire_one(self, lock: filelock.BaseFileLock, wait: bool, started: float, named: str) -> str:
         while True:
             try:
-                self._lock.acquire(blocking=False)
-                break
-            except filelock.Timeout:
+                lock.acquire(blocking=False)
+                return named
+            except OSError as error:
+                if not isinstance(error, filelock.Timeout):
+                    raise _unwritable(Path(lock.lock_file), error) from error
                 seconds = time.monotonic() - started
                 if not wait and seconds >= self.quiet_seconds:
                     raise Busy(
@@ -100,10 +118,6 @@ class Lock:
                     named = self._holder_in_words()
                     logger.warning(say("Waiting for {holder} …", holder=named))
                 time.sleep(POLL_SECONDS)
-        # Nested holding keeps the first name; only the outermost acquisition writes it.
-        if self._lock.lock_counter == 1:
-            self._sign()
-        return named
 
     def _holder_in_words(self) -> str:
         holder = self.holder()
@@ -125,6 +139,17 @@ class Lock:
 
 def _own_command() -> str:
     """The command's first two words: never its paths or questions, which are nobody else's business."""
-    name = Path(sys.argv[0]).name or "python"
-    words = [word for word in sys.argv[1:] if word.isascii() and word.isalpha()]
+    program = Path(sys.argv[0])
+    name = (program.parent.name if program.name == "__main__.py" else program.name) or "python"
+    words = [word for word in sys.argv[1:] if word in WRITING_COMMANDS] if name.startswith("qianxun") else []
     return " ".join([name, *words[:1]])
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else StorageError
+    return kind(
+        "{path} cannot be written ({error}).",
+        remedy="Check that the folder is writable and has room.",
+        path=path,
+        error=error.strerror or error,
+    )

@@ -2,7 +2,8 @@
 
 Writing the truth and catching up are two steps, so a crash between them costs a re-run, not a repair.
 Every step here can be repeated: vectors are keyed by what they were made from, an index skips what it
-has, and an index's revision moves only with its commit.
+has, and an index's revision moves only with its commit. The `write` lock is held for a batch of chunks,
+never for a whole document or a whole index, and never while a model works.
 """
 
 import logging
@@ -57,47 +58,62 @@ class Keeping:
 
 
 def catch_up(keeping: Keeping, report: Report = silent) -> None:
-    """Brings vectors and every index up to the newest revision, and forgets vectors nobody uses.
-
-    Encoding happens outside the write lock (it may take minutes; its result is keyed by content);
-    only an index's batch is under it.
-    """
-    _require_log(keeping)
+    """Brings vectors and every index up to the newest revision, and forgets vectors nobody uses."""
+    settle(keeping)
     _encode_missing(keeping, report)
     for index in keeping.indexes:
         _catch_up_index(keeping, index, report)
     forget_unused(keeping)
 
 
-def behind(keeping: Keeping) -> int:
-    """How many changes the index that is furthest behind has not taken up yet."""
-    return keeping.store.revision - min(index.revision for index in keeping.indexes)
+def settle(keeping: Keeping) -> None:
+    """Rebuilds an index that the change log cannot bring up to date. To be called before anything is written.
 
-
-def _require_log(keeping: Keeping) -> None:
-    """Rebuilds an index that is older than the change log reaches back."""
-    start = keeping.store.log_start
+    It may be older than the log reaches back, or newer than the truth: then the truth was restored from a
+    backup, and its next revisions and ids would be taken for those that the index has already.
+    """
     for position, index in enumerate(keeping.indexes):
-        if index.revision < start:
-            logger.info(
-                "%s is at revision %d, the change log starts at %d: rebuilding", index.name, index.revision, start
-            )
+        at, start, newest = index.revision, keeping.store.log_start, keeping.store.revision
+        if not start <= at <= newest:
+            logger.info("%s is at revision %d, the change log holds %d to %d", index.name, at, start, newest)
+            if at > newest:
+                _forget_surplus(keeping)
             rebuild_index(keeping, position)
+
+
+def _forget_surplus(keeping: Keeping) -> None:
+    with keeping.write.held():
+        keeping.vectors.remove(sorted(keeping.vectors.hashes() - keeping.store.hashes()))
+
+
+def take_up(keeping: Keeping, documents: Sequence[int]) -> None:
+    """Brings only these documents up to date in every index, and leaves the rest to the `add` that is running.
+
+    Indexes keep their revision: what the log says of these documents is done again later, to no effect.
+    """
+    for index in keeping.indexes:
+        with keeping.write.held(), _undone_on_failure(index):
+            live = keeping.store.live(documents)
+            index.remove([document for document in documents if document not in live])
+            if index.kind == "lexical":  # a dense index knows no labels
+                for document in live.values():
+                    for chunks in _slices(keeping.store.chunks(document.id), BATCH_CHUNKS):
+                        index.upsert(_rows(keeping, index, document, chunks))
+            keeping.store.make_durable()
+            index.commit(index.revision)
+    forget_unused(keeping)
 
 
 def _encode_missing(keeping: Keeping, report: Report) -> None:
     dense = [index.revision for index in keeping.indexes if index.kind == "dense"]
     if not dense:
         return
-    since, started = min(dense), time.monotonic()
-    documents = [c.document for c in _changes(keeping.store, since) if c.action == "put"]
-    sizes = keeping.store.live_documents() if documents else {}
-    total = sum(sizes.get(d, 0) for d in documents)
-    done = 0
+    started = time.monotonic()
+    put = [change.document for change in _changes(keeping.store, min(dense)) if change.action == "put"]
+    live = keeping.store.live(put)
+    total, done = sum(document.chunks for document in live.values()), 0
     waiting: dict[bytes, str] = {}
-    for document in documents:
-        if not sizes.get(document):
-            continue
+    for document in live:
         for chunks in _slices(keeping.store.chunks(document), BATCH_CHUNKS):
             missing = set(keeping.vectors.missing([c.hash for c in chunks]))
             waiting.update((c.hash, indexed_text(c.context, c.text)) for c in chunks if c.hash in missing)
@@ -111,56 +127,99 @@ def _encode_missing(keeping: Keeping, report: Report) -> None:
 
 def _encode_some(keeping: Keeping, waiting: dict[bytes, str]) -> None:
     batch = [h for h, _ in zip(waiting, range(keeping.encode_batch), strict=False)]
-    keeping.vectors.put(batch, keeping.encoder.encode_passages([waiting.pop(h) for h in batch]))
+    made = keeping.encoder.encode_passages([waiting.pop(h) for h in batch])
+    # Under the lock, and only what some chunk still has: a removal meanwhile has worked off its notes already,
+    # and a vector kept after that would be an orphan for ever.
+    with keeping.write.held():
+        gone = set(keeping.store.unused(batch))
+        kept = [i for i, h in enumerate(batch) if h not in gone]
+        keeping.vectors.put([batch[i] for i in kept], made[kept])
     keeping.vectors_made += len(batch)
 
 
 def _catch_up_index(keeping: Keeping, index: Index, report: Report) -> None:
     started, first = time.monotonic(), index.revision
     newest = keeping.store.revision
+    taken_up: set[int] = set()
     while True:
-        with keeping.write.held():
-            since = index.revision
-            changes = keeping.store.changes(since, CHANGES_AT_ONCE)
+        with keeping.write.held(), _undone_on_failure(index):
+            changes = keeping.store.changes(index.revision, CHANGES_AT_ONCE)
             if not changes:
                 return
-            taken = _apply(keeping, index, changes)
-            index.commit(taken)
-            keeping.store.note_indexed(index.name)
-        report(Progress("indexing", taken - first, max(newest, taken) - first, index.name, time.monotonic() - started))
+            reached, large = _apply(keeping, index, changes, taken_up)
+            if reached is not None:
+                keeping.store.make_durable()
+                index.commit(reached)
+                keeping.store.note_indexed(index.name)
+        if large is not None:
+            _take_up_in_slices(keeping, index, large)
+            taken_up.add(large)
+        at = reached or first
+        report(Progress("indexing", at - first, max(newest, at) - first, index.name, time.monotonic() - started))
 
 
-def _apply(keeping: Keeping, index: Index, changes: Sequence[Change]) -> int:
-    """Applies changes until about a batch of chunks is taken up; returns the revision reached."""
-    documents = keeping.store.labels_of(sorted({c.document for c in changes if c.action != "drop"}))
+def _apply(
+    keeping: Keeping, index: Index, changes: Sequence[Change], taken_up: set[int]
+) -> tuple[int | None, int | None]:
+    """Applies changes until about a batch of chunks is taken up.
+
+    Returns the revision reached (None: none), and a document that is too large for one batch and must be
+    taken up in slices before it can go on. Documents in `taken_up` have been.
+    """
+    live = keeping.store.live(sorted({c.document for c in changes if c.action != "drop"}))
     dropped: list[int] = []
-    taken_up: set[int] = set()
+    here: set[int] = set()
     rows: list[IndexRow] = []
-    n_chunks = 0
-    reached = changes[0].revision - 1
+    reached: int | None = None
+    large: int | None = None
     for change in changes:
-        if n_chunks >= BATCH_CHUNKS:
+        document = live.get(change.document)
+        if document is not None and document.chunks > BATCH_CHUNKS and document.id not in taken_up:
+            large = document.id
+            break
+        if len(rows) >= BATCH_CHUNKS:
             break
         reached = change.revision
-        document = documents.get(change.document)
-        if change.action == "drop" or document is None:
-            # Also a document that was put and is gone again: its own drop follows in the log.
+        if document is None:
+            # Dropped, or put and gone again: then its own drop follows in the log.
             dropped.append(change.document)
-            continue
-        if change.document in taken_up:
-            continue
-        taken_up.add(change.document)
-        for chunks in _slices(keeping.store.chunks(change.document), BATCH_CHUNKS):
-            rows += _rows(keeping, index, document, chunks)
-            n_chunks += len(chunks)
-            if len(rows) >= BATCH_CHUNKS:
-                index.upsert(rows)
-                rows = []
+        elif document.id not in here and (document.id not in taken_up or change.action == "label"):
+            here.add(document.id)
+            rows += _rows(keeping, index, document, list(keeping.store.chunks(document.id)))
     if dropped:
         index.remove(dropped)
     if rows:
         index.upsert(rows)
-    return reached
+    return reached, large
+
+
+def _take_up_in_slices(keeping: Keeping, index: Index, document: int) -> None:
+    """Takes up a large document a batch at a time, so that other writers get in between."""
+    first = 0
+    while True:
+        with keeping.write.held(), _undone_on_failure(index):
+            found = keeping.store.live([document]).get(document)
+            chunks = list(keeping.store.chunks(document, first, BATCH_CHUNKS)) if found is not None else []
+            if found is None or not chunks:
+                return
+            index.upsert(_rows(keeping, index, found, chunks))
+            keeping.store.make_durable()
+            index.commit(index.revision)
+        first += len(chunks)
+
+
+class _undone_on_failure:  # noqa: N801 (reads as a clause of a `with`)
+    """Nothing uncommitted, and no engine's lock, outlives a failure of the block."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._index.close()
 
 
 def _rows(keeping: Keeping, index: Index, document: Document, chunks: Sequence[StoredChunk]) -> list[IndexRow]:
@@ -197,33 +256,54 @@ def forget_unused(keeping: Keeping) -> int:
     """Takes out the vectors whose last chunk went; returns how many."""
     removed = 0
     while True:
-        hashes = keeping.store.forgotten(4096)
-        if not hashes:
-            return removed
         with keeping.write.held():
+            hashes = keeping.store.forgotten(4096)
+            if not hashes:
+                return removed
             removed += keeping.vectors.remove(keeping.store.unused(hashes))
             keeping.store.forget_done(hashes)
 
 
 def rebuild_index(keeping: Keeping, position: int, report: Report = silent) -> None:
-    """Builds an index anew beside the old one from the truth, then swaps it in."""
+    """Builds an index anew beside the old one from the truth, then swaps it in.
+
+    The caller holds `ingest`, or accepts that two rebuilds may race for the swap. Only the swap, with the
+    changes made meanwhile, is under `write`.
+    """
     started = time.monotonic()
-    with keeping.write.held():
-        old = keeping.indexes[position]
-        index = old.fresh()
+    old = keeping.indexes[position]
+    index = old.fresh()
+    with _undone_on_failure(index):
         revision = keeping.store.revision
-        live = keeping.store.live_documents()
-        total, done = sum(live.values()), 0
-        owners = keeping.store.labels_of([d for d, n in live.items() if n])
-        for number, document in owners.items():
+        sizes = keeping.store.live_documents()
+        total, done = sum(sizes.values()), 0
+        for number in sizes:
+            document = keeping.store.live([number]).get(number)
+            if document is None:
+                continue
             for chunks in _slices(keeping.store.chunks(number), BATCH_CHUNKS):
                 index.upsert(_rows(keeping, index, document, chunks))
                 done += len(chunks)
-            report(Progress("indexing", done, total, index.name, time.monotonic() - started))
-        index.commit(revision)
-        keeping.store.note_indexed(index.name)
-        old.close()
-        keeping.indexes[position] = index
+                report(Progress("indexing", done, total, index.name, time.monotonic() - started))
+        with keeping.write.held():
+            while changes := keeping.store.changes(revision, CHANGES_AT_ONCE):
+                everything = {change.document for change in changes}
+                reached, _ = _apply(keeping, index, changes, everything)
+                _add_new(keeping, index, changes)
+                revision = reached or changes[-1].revision
+            keeping.store.make_durable()
+            index.commit(revision)
+            keeping.store.note_indexed(index.name)
+            old.close()
+            keeping.indexes[position] = index
+
+
+def _add_new(keeping: Keeping, index: Index, changes: Sequence[Change]) -> None:
+    """Takes up what was put while the index was being built."""
+    put = [change.document for change in changes if change.action == "put"]
+    for number, document in keeping.store.live(put).items():
+        for chunks in _slices(keeping.store.chunks(number), BATCH_CHUNKS):
+            index.upsert(_rows(keeping, index, document, chunks))
 
 
 def _changes(store: Store, since: int) -> Iterator[Change]:

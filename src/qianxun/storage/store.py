@@ -10,6 +10,7 @@ that the caller holds the knowledge base's `write` lock; each is one transaction
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from qianxun.errors import Damaged, InputError, NotFound, StorageError
-from qianxun.filters import And, Filter, matches, visible_to
+from qianxun.filters import And, Equals, Filter, Or, Prefix, matches, visible_to
 from qianxun.records import (
     CHUNK_BITS,
     MAX_CHUNKS_PER_DOCUMENT,
@@ -39,6 +40,9 @@ from qianxun.storage.migrations import migrate, refuse_newer, version_of
 FILE_NAME = "knowledge.db"
 DERIVED = ("indexes", "vectors")
 HEADING_JOINT = " › "
+CHUNKS_AT_ONCE = 1024
+# SQLite's integers have 63 bits; a chunk's id is its document's with CHUNK_BITS more.
+MAX_DOCUMENT_ID = 1 << (63 - CHUNK_BITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Store:
         self.path = directory / FILE_NAME
         self._database = Database(self.path, _damaged)
         self._matching: dict[tuple[int, Filter], Any] = {}
+        self._guard = threading.Lock()
         with _reachable(directory):
             new = not self.path.exists()
         if new:
@@ -101,6 +106,9 @@ class Store:
     @property
     def _db(self) -> sqlite3.Connection:
         return self._database.connection
+
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        return self._database.rows(statement, values)
 
     def close(self) -> None:
         """Lets go of every thread's connection."""
@@ -221,6 +229,8 @@ class Store:
         """Adds and removes labels; the next query sees it."""
         with self.transaction() as db:
             for document in documents:
+                if db.execute("SELECT 1 FROM documents WHERE id = ?", (document,)).fetchone() is None:
+                    continue  # removed while we waited for the lock
                 db.executemany("INSERT OR IGNORE INTO document_labels VALUES (?, ?)", [(document, x) for x in add])
                 db.executemany(
                     "DELETE FROM document_labels WHERE document = ? AND label = ?", [(document, x) for x in remove]
@@ -237,7 +247,11 @@ class Store:
     def document(self, document: int, asker: Asker) -> Document:
         """One document. Raises NotFound if there is none, or the asker may not see it: the two read the same."""
         condition, values = condition_of(_visible(asker, None))
-        found = self._documents(f"WHERE d.live = 1 AND d.id = ? AND {condition}", [document, *values])
+        found = (
+            []
+            if not 0 <= document < MAX_DOCUMENT_ID
+            else self._documents(f"WHERE d.live = 1 AND d.id = ? AND {condition}", [document, *values])
+        )
         if not found:
             raise NotFound("There is no document {id}.", remedy="`qianxun list` shows the ids.", id=document)
         return found[0]
@@ -245,10 +259,8 @@ class Store:
     def count(self, asker: Asker, where: Filter | None = None) -> int:
         """How many searchable documents the asker may see."""
         condition, values = condition_of(_visible(asker, where))
-        row = self._db.execute(
-            f"SELECT count(*) FROM documents d WHERE d.live = 1 AND d.chunks > 0 AND {condition}", values
-        )
-        return int(row.fetchone()[0])
+        row = self._rows(f"SELECT count(*) FROM documents d WHERE d.live = 1 AND d.chunks > 0 AND {condition}", values)
+        return int(row[0][0])
 
     def by_source(self, sources: Sequence[str]) -> dict[str, Document]:
         """The documents of these sources, for the ingest flow."""
@@ -257,6 +269,12 @@ class Store:
             for document in self._documents(f"WHERE d.live = 1 AND d.source IN ({marks(len(batch))})", batch):
                 found[document.source] = document
         return found
+
+    def below(self, source: str) -> list[Document]:
+        """The documents whose source is this, lies below it as a folder, or in it as an archive."""
+        folder = source.rstrip("/")
+        anywhere = And(()) if not folder else Or((Prefix("source", f"{folder}/"), Prefix("source", f"{folder}!")))
+        return self.documents(Asker.admin(), Or((Equals("source", source), anywhere)))
 
     def labels_if_moved(self, digest: str) -> tuple[str, ...] | None:
         """The labels of a document with these bytes whose file is no longer there, so that it may have been moved.
@@ -269,14 +287,13 @@ class Store:
         return None
 
     def _documents(self, rest: str, values: Sequence[object]) -> list[Document]:
-        with self._database.translated():
-            rows = self._db.execute(
-                "SELECT d.id, d.source, d.title, d.format, d.status, d.reason, "
-                "(SELECT json_group_array(label) FROM "
-                "(SELECT label FROM document_labels WHERE document = d.id ORDER BY label)), "
-                "d.chunks, d.pages, d.chars, d.digest, d.modified, d.added FROM documents d " + rest,
-                values,
-            ).fetchall()
+        rows = self._rows(
+            "SELECT d.id, d.source, d.title, d.format, d.status, d.reason, "
+            "(SELECT json_group_array(label) FROM "
+            "(SELECT label FROM document_labels WHERE document = d.id ORDER BY label)), "
+            "d.chunks, d.pages, d.chars, d.digest, d.modified, d.added FROM documents d " + rest,
+            values,
+        )
         return [_document(row) for row in rows]
 
     def matching(self, where: Filter) -> Any:
@@ -284,44 +301,47 @@ class Store:
         import numpy as np
 
         key = (self.revision, where)
-        found = self._matching.get(key)
+        with self._guard:
+            found = self._matching.get(key)
         if found is None:
             condition, values = condition_of(where)
-            rows = self._db.execute(
-                f"SELECT d.id FROM documents d WHERE d.live = 1 AND {condition} ORDER BY d.id", values
-            ).fetchall()
+            rows = self._rows(f"SELECT d.id FROM documents d WHERE d.live = 1 AND {condition} ORDER BY d.id", values)
             found = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-            if len(self._matching) > 64 or any(revision != key[0] for revision, _ in self._matching):
-                self._matching = {}
-            self._matching[key] = found
+            with self._guard:
+                if len(self._matching) > 64 or any(revision != key[0] for revision, _ in self._matching):
+                    self._matching.clear()
+                self._matching[key] = found
         return found
 
     # -- text ----------------------------------------------------------------------------------------
 
     def text(self, document: int) -> str:
         """The whole cleaned text of a document."""
-        rows = self._db.execute("SELECT text FROM texts WHERE document = ? ORDER BY start", (document,))
+        rows = self._rows("SELECT text FROM texts WHERE document = ? ORDER BY start", (document,))
         return "".join(row[0] for row in rows)
 
     def chunks(self, document: int, first: int = 0, count: int = MAX_CHUNKS_PER_DOCUMENT) -> Iterator[StoredChunk]:
-        """A document's chunks in reading order, without reading the document into memory at once."""
+        """A document's chunks in reading order, a few at a time; ends early if the document is removed meanwhile."""
         low = chunk_id(document, first)
         high = min(low + count, chunk_id(document + 1, 0))
-        part_start, part_text = 0, ""
-        rows = self._db.execute(
-            'SELECT id, start, "end", headings, header, page, location, hash, near, '
-            "(SELECT max(t.start) FROM texts t WHERE t.document = ? AND t.start <= c.start) "
-            "FROM chunks c WHERE id >= ? AND id < ? ORDER BY id",
-            (document, low, high),
-        ).fetchall()
-        for *row, start in rows:
-            if start != part_start or not part_text:
-                part_start = start
-                found = self._db.execute(
-                    "SELECT text FROM texts WHERE document = ? AND start = ?", (document, start)
-                ).fetchone()
-                part_text = found[0] if found else ""
-            yield _stored_chunk(row, part_text[row[1] - part_start : row[2] - part_start])
+        part_start, part_text = -1, ""
+        while low < high:
+            rows = self._rows(
+                'SELECT id, start, "end", headings, header, page, location, hash, near, '
+                "(SELECT max(t.start) FROM texts t WHERE t.document = ? AND t.start <= c.start) "
+                "FROM chunks c WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+                (document, low, high, CHUNKS_AT_ONCE),
+            )
+            if not rows:
+                return
+            for *row, start in rows:
+                if start != part_start:
+                    found = self._rows("SELECT text FROM texts WHERE document = ? AND start = ?", (document, start))
+                    if not found:
+                        return
+                    part_start, part_text = start, found[0][0]
+                yield _stored_chunk(row, part_text[row[1] - part_start : row[2] - part_start])
+            low = rows[-1][0] + 1
 
     def passages(self, ids: Sequence[int], where: Filter | None) -> dict[int, tuple[Document, StoredChunk]]:
         """The chunks with these ids that still exist and that the filter lets through, with their documents.
@@ -337,33 +357,46 @@ class Store:
                 if where is None or matches(where, d)
             }
             with self._database.translated():
-                rows = self._db.execute(
+                rows = self._rows(
                     'SELECT c.id, c.start, c."end", c.headings, c.header, c.page, c.location, c.hash, c.near, '
                     '(SELECT substr(t.text, c.start - t.start + 1, c."end" - c.start) FROM texts t '
                     f"WHERE t.document = c.id >> {CHUNK_BITS} AND t.start <= c.start ORDER BY t.start DESC LIMIT 1) "
                     f"FROM chunks c WHERE c.id IN ({marks(len(batch))})",
                     batch,
-                ).fetchall()
+                )
             for *row, text in rows:
                 document = visible.get(document_of(row[0]))
                 if document is not None:
                     found[row[0]] = (document, _stored_chunk(row, text))
         return found
 
+    def make_durable(self) -> None:
+        """Returns when everything committed so far would survive a power cut.
+
+        Commits are not synced one by one (thousands of small files would wait for the disk each). Before an
+        index commits, the truth must be safe: a commit taken back would leave the index ahead of the truth,
+        which would then give the same ids to other documents.
+        """
+        with self._database.translated() as db:
+            db.execute("PRAGMA synchronous = FULL")
+            try:
+                self.set_meta("durable", str(self.revision))
+            finally:
+                db.execute("PRAGMA synchronous = NORMAL")
+
     # -- the change log ------------------------------------------------------------------------------
 
     @property
     def revision(self) -> int:
         """The number of the newest change; 0 when nothing ever happened."""
-        with self._database.translated():
-            row = self._db.execute("SELECT max(revision) FROM changes").fetchone()
-            if row[0] is None:
-                row = self._db.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'changes'").fetchone()
-        return row[0] or 0
+        newest = self._rows("SELECT max(revision) FROM changes")[0][0]
+        if newest is None:  # the log was pruned
+            newest = self._rows("SELECT max(seq) FROM sqlite_sequence WHERE name = 'changes'")[0][0]
+        return newest or 0
 
     def changes(self, since: int, limit: int) -> list[Change]:
         """At most `limit` changes after a revision, oldest first."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT revision, action, document FROM changes WHERE revision > ? ORDER BY revision LIMIT ?",
             (since, limit),
         )
@@ -382,25 +415,25 @@ class Store:
 
     def live_documents(self) -> dict[int, int]:
         """Every visible document's id → its number of chunks as recorded."""
-        return dict(self._db.execute("SELECT id, chunks FROM documents WHERE live = 1 ORDER BY id"))
+        return dict(self._rows("SELECT id, chunks FROM documents WHERE live = 1 ORDER BY id"))
 
-    def labels_of(self, documents: Sequence[int]) -> dict[int, Document]:
-        """The documents with these ids that are visible, by id."""
+    def live(self, documents: Sequence[int]) -> dict[int, Document]:
+        """Those of these documents that exist, by id, in the order given."""
         found: dict[int, Document] = {}
         for batch in batches(documents):
             for document in self._documents(f"WHERE d.live = 1 AND d.id IN ({marks(len(batch))})", batch):
                 found[document.id] = document
-        return found
+        return {document: found[document] for document in documents if document in found}
 
     # -- vectors to make and to forget ---------------------------------------------------------------
 
     def hashes(self) -> set[bytes]:
         """The hash of every chunk's context and text."""
-        return {row[0] for row in self._db.execute("SELECT DISTINCT hash FROM chunks")}
+        return {row[0] for row in self._rows("SELECT DISTINCT hash FROM chunks")}
 
     def forgotten(self, limit: int) -> list[bytes]:
         """Hashes whose last chunk went and whose vector may still be there."""
-        rows = self._db.execute("SELECT hash FROM forgotten LIMIT ?", (limit,))
+        rows = self._rows("SELECT hash FROM forgotten LIMIT ?", (limit,))
         return [row[0] for row in rows]
 
     def unused(self, hashes: Sequence[bytes]) -> list[bytes]:
@@ -408,8 +441,7 @@ class Store:
         used: set[bytes] = set()
         for batch in batches(hashes):
             used |= {
-                row[0]
-                for row in self._db.execute(f"SELECT hash FROM chunks WHERE hash IN ({marks(len(batch))})", batch)
+                row[0] for row in self._rows(f"SELECT hash FROM chunks WHERE hash IN ({marks(len(batch))})", batch)
             }
         return [h for h in hashes if h not in used]
 
@@ -431,14 +463,19 @@ class Store:
             (attempt,) = db.execute("SELECT attempt FROM journal WHERE source = ?", (source,)).fetchone()
             return int(attempt)
 
+    def unnote(self, source: str) -> None:
+        """Nothing is the matter with a source any more."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM journal WHERE source = ?", (source,))
+
     def journal(self) -> list[JournalEntry]:
         """What was begun and not finished."""
-        rows = self._db.execute("SELECT source, stage, attempt, reason, since FROM journal ORDER BY source")
+        rows = self._rows("SELECT source, stage, attempt, reason, since FROM journal ORDER BY source")
         return [JournalEntry(*row) for row in rows]
 
     def meta(self, key: str) -> str | None:
         """A fact about the knowledge base."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        row = next(iter(self._rows("SELECT value FROM meta WHERE key = ?", (key,))), None)
         return row and str(row[0])
 
     def set_meta(self, key: str, value: str) -> None:
@@ -465,8 +502,8 @@ class Store:
     def counts(self) -> dict[str, int]:
         """Documents by status, and chunks."""
         counts = {status.value: 0 for status in Status}
-        counts.update(self._db.execute("SELECT status, count(*) FROM documents WHERE live = 1 GROUP BY status"))
-        counts["chunks"] = self._db.execute("SELECT count(*) FROM chunks").fetchone()[0]
+        counts.update(self._rows("SELECT status, count(*) FROM documents WHERE live = 1 GROUP BY status"))
+        counts["chunks"] = self._rows("SELECT count(*) FROM chunks")[0][0]
         return counts
 
     # -- upkeep --------------------------------------------------------------------------------------
@@ -475,12 +512,10 @@ class Store:
         """Contradictions within the truth itself, as (kind, document, detail)."""
         for line in self._database.verify():
             yield "damaged", 0, line
-        loading = {row[0] for row in self._db.execute("SELECT id FROM documents WHERE live = 0")}
+        loading = {row[0] for row in self._rows("SELECT id FROM documents WHERE live = 0")}
         for document in sorted(loading):
             yield "unfinished", document, "begun and never finished"
-        counted: dict[int, int] = dict(
-            self._db.execute(f"SELECT id >> {CHUNK_BITS}, count(*) FROM chunks GROUP BY 1").fetchall()
-        )
+        counted: dict[int, int] = dict(self._rows(f"SELECT id >> {CHUNK_BITS}, count(*) FROM chunks GROUP BY 1"))
         recorded = self.live_documents()
         for document, n in recorded.items():
             if counted.get(document, 0) != n:
@@ -488,9 +523,7 @@ class Store:
         for document in counted.keys() - recorded.keys() - loading:
             yield "chunks", document, "chunks of no document"
         for table in ("texts", "document_labels"):
-            rows = self._db.execute(
-                f"SELECT DISTINCT document FROM {table} WHERE document NOT IN (SELECT id FROM documents)"
-            )
+            rows = self._rows(f"SELECT DISTINCT document FROM {table} WHERE document NOT IN (SELECT id FROM documents)")
             for (document,) in rows:
                 yield table, document, "belongs to no document"
 

@@ -32,6 +32,9 @@ _BOILERPLATE_NAMES = frozenset(
     "nav navbar navigation menu submenu topmenu breadcrumb breadcrumbs crumbs sidebar footer topbar banner cookie "
     "cookies pagination pager advert advertisement ads share social toolbar copyright skiplink".split()
 )
+# Of these only what is mostly links: a page's own header is its beginning.
+_MENU_NAMES = frozenset("header masthead topnav mainnav headernav mainmenu sitemenu menubar navmenu navlist".split())
+_MAX_LINK_CHARS = 30  # on average; headlines are longer than the words of a menu
 _NAME_PARTS = re.compile(r"[\s_\-]+|(?<=[a-z])(?=[A-Z])")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _BLOCKS = frozenset(
@@ -124,7 +127,7 @@ def _content(root: Any) -> Any:
             surroundings.append(element)
     if sum(map(_length, surroundings)) <= total * MAX_DROPPED_SHARE:
         for element in surroundings:
-            _drop(element)
+            _drop_but_headings(element)
     mains = [element for element in body.iter() if element.tag == "main" or element.get("role") == "main"]
     if len(mains) == 1 and _length(mains[0]) >= 0.5 * _length(body):
         return mains[0]
@@ -144,7 +147,10 @@ def _is_boilerplate(element: Any, total: int) -> bool:
     if tag in ("html", "body", "main", "article") or tag in _HEADINGS:
         return False
     names = f"{element.get('class') or ''} {element.get('id') or ''}"
-    named = names != " " and any(part.lower() in _BOILERPLATE_NAMES for part in _NAME_PARTS.split(names))
+    parts = {part.lower() for part in _NAME_PARTS.split(names)} if names != " " else set()
+    named = not _BOILERPLATE_NAMES.isdisjoint(parts)
+    if (named or not _MENU_NAMES.isdisjoint(parts)) and _is_menu(element):
+        return True
     if not (tag in _BOILERPLATE or element.get("role") in _BOILERPLATE_ROLES or named):
         return False
     if tag == "nav" or element.get("role") == "navigation":
@@ -155,6 +161,35 @@ def _is_boilerplate(element: Any, total: int) -> bool:
         return bool(tag == "footer")
     # Old pages wrap everything in a form or in a table named "menu".
     return bool(_length(element) < 0.3 * total)
+
+
+def _is_menu(element: Any) -> bool:
+    """Whether it is mostly short links, apart from a main heading in it."""
+    if next(element.iter("article", "main", "p"), None) is not None:
+        return False
+    links = [a for a in element.iter("a") if a.get("href") is not None and next(a.iter("h1"), None) is None]
+    links = [a for a in links if next(a.iterancestors("h1"), None) is None]
+    linked = sum(map(_length, links))
+    apart = _length(element) - sum(map(_length, element.iter("h1")))
+    return len(links) >= 2 and linked >= 0.6 * apart and linked <= _MAX_LINK_CHARS * len(links)
+
+
+def _drop_but_headings(element: Any) -> None:
+    """Takes an element out of its tree; its main headings stay where they were."""
+    kept = set(element.iter("h1"))
+    if not kept:
+        _drop(element)
+        return
+    for heading in list(kept):
+        kept.update((*heading.iterancestors(), *heading.iter()))
+    for other in list(element.iter()):
+        if other not in kept:
+            _drop(other)
+    for around in element.iter():
+        if next(around.iterancestors("h1"), None) is None and around.tag != "h1":
+            around.text = None
+            for child in around:
+                child.tail = None
 
 
 def _drop(element: Any) -> None:
