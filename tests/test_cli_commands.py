@@ -55,12 +55,20 @@ class TestSearch:
         assert out[6] == "    docs/finance/policy.pdf, page 3  休假 › 年休假"
         assert out[-1] == "2 passages in 3 ms; encoder builtin"
 
+    @pytest.mark.parametrize(
+        "title, heading", [("休假", "年休假"), ("休假 · 内网", "年休假"), ("休假制度", "休假 › 年休假")]
+    )
     def test_title_is_not_repeated_as_the_first_heading(
-        self, base: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self,
+        title: str,
+        heading: str,
+        base: StandIn,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
-        monkeypatch.setattr("test_cli_stand_in.DOCUMENTS", [replace(DOCUMENTS[0], title="休假")])
+        monkeypatch.setattr("test_cli_stand_in.DOCUMENTS", [replace(DOCUMENTS[0], title=title)])
         run("search", "年休假")
-        assert capsys.readouterr().out.splitlines()[1] == "    docs/人事/员工手册.md  年休假"
+        assert capsys.readouterr().out.splitlines()[1] == f"    docs/人事/员工手册.md  {heading}"
 
     def test_explain_shows_stages_terms_and_times(self, base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
         run("search", "--explain", "hotel", "limit")

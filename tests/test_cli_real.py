@@ -169,3 +169,16 @@ def test_remove_and_compact(place: Path) -> None:
     done = qianxun(place, "check")
     assert (done.returncode, done.stderr) == (0, "")
     assert all("蝴蝶鱼".encode() not in file.read_bytes() for file in (place / "home").rglob("*") if file.is_file())
+
+
+def test_one_blank_page_is_said_to_be_one(place: Path) -> None:
+    pypdfium2 = pytest.importorskip("pypdfium2")
+    pdf = pypdfium2.PdfDocument.new()
+    pdf.new_page(100, 100)
+    pdf.save(place / "blank.pdf")
+    pdf.close()
+    done = qianxun(place, "add", "blank.pdf", "--kb", "./blank")
+    assert done.stdout.startswith(
+        "Added 0, replaced 0, unchanged 0, removed 0, failed 0, needs attention 1; 0 new chunks"
+    )
+    assert done.stderr.startswith("blank.pdf has no text on its one page (a scanned page?).")

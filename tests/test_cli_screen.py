@@ -86,7 +86,7 @@ def test_table_leaves_out_what_is_spare_and_cuts_names_in_the_middle(terminal: T
     assert all(cell_len(line) <= 60 for line in lines)
     assert "chunks" not in lines[0]
     assert "public" in lines[2]
-    assert re.search(r"费用.*….*\.md  资料.*….*\.md", lines[2])
+    assert re.search(r"费用.*….*\.md\s+资料.*….*\.md", lines[2])
 
 
 def test_line_wraps_between_words_under_its_indentation_and_leaves_paths_whole(terminal: Terminal) -> None:
@@ -134,6 +134,8 @@ def test_list_fits_with_long_names_and_shows_reasons_without_the_path(
     assert FOLDER not in shown
     assert "publi\n" not in shown
     assert "很…很" in shown
+    assert "\n    The file is an empty file." in shown
+    assert "reason" not in lines[0]
     terminal.truncate(0)
     assert main(["list", "--status", "ready"]) == 0
     assert "reason" not in "\n".join(terminal.lines())

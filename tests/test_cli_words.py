@@ -156,7 +156,7 @@ def test_stored_reason_is_said_in_chinese_with_its_values() -> None:
     [
         (
             "/a/b.txt looks like binary data, but is named .txt. Rename it to what it is, or convert it.",
-            "/a/b.txt 的内容像是 二进制数据，扩展名却是 .txt。请改成相符的扩展名，或转换格式。",
+            "/a/b.txt 的内容像是“二进制数据”，扩展名却是 .txt。请改成相符的扩展名，或转换格式。",
         ),
         (
             "/a/b.pdf is not a readable PDF (no PDF header). Open it in a PDF reader and save it again.",
@@ -185,7 +185,7 @@ def test_reason_where_the_file_is_named_already() -> None:
     ]
     set_language("zh")
     assert [reason_of_the_file("/a/b.txt", reason) for reason in reasons] == [
-        "该文件的内容像是 PDF 文件，扩展名却是 .txt。请改成相符的扩展名，或转换格式。",
+        "该文件的内容像是“PDF 文件”，扩展名却是 .txt。请改成相符的扩展名，或转换格式。",
         "5 页中有 3 页没有文字（可能是扫描页）。",
         "读取该文件超过了 60 秒。",
         "odd",

@@ -29,6 +29,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
             [say("problem"), say("where"), say("name"), say("detail")],
             [[(p.kind, "red"), p.where, shown_source(p.name), p.detail] for p in report.problems[:MOST_NAMED]],
             elided=[2],
+            below=3,
         )
     if len(report.problems) > MOST_NAMED:
         session.out.line(say("… and {n} more; --json names them all.", n=f"{len(report.problems) - MOST_NAMED:,}"))

@@ -30,5 +30,5 @@ def run(session: Session, args: argparse.Namespace) -> int:
         session.out.line((say("Compacted."), "green"))
         session.out.pairs(facts_of(done))
         if done.get("bytes_after", 0) > done.get("bytes_before", 0):
-            session.out.line((say("It grew: files written anew have a least size, which small ones are below."), "dim"))
+            session.out.line((say("It grew: SQLite and the indexes write files of at least a certain size."), "dim"))
     return 0

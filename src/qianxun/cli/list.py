@@ -71,6 +71,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
         right=[kept.index(i) for i in (0, 2, 3) if i in kept],
         elided=[kept.index(i) for i in (5, 6)],
         spare=[kept.index(i) for i in (3, 2, 4) if i in kept],
+        below=kept.index(7) if 7 in kept else None,
     )
     return 0
 

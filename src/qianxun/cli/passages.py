@@ -37,9 +37,10 @@ def show_hit(screen: Screen, passage: Passage) -> None:
 
 
 def heading_below(title: str, heading: Sequence[str]) -> str:
-    """The path of headings without the title, which is shown already."""
-    rest = heading[1:] if heading and heading[0].strip() == title.strip() else heading
-    return HEADING_SEPARATOR.join(rest)
+    """The path of headings without the first, if the title, which is shown already, is it or begins with it."""
+    first = heading[0].strip() if heading else ""
+    said = bool(first) and title.strip().startswith(first) and not title.strip()[len(first) :][:1].isalnum()
+    return HEADING_SEPARATOR.join(heading[1:] if said else heading)
 
 
 def show_duplicates(screen: Screen, passage: Passage) -> None:

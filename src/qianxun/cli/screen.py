@@ -91,11 +91,13 @@ class Screen:
         right: Sequence[int] = (),
         elided: Sequence[int] = (),
         spare: Sequence[int] = (),
+        below: int | None = None,
     ) -> None:
         """Rows under headers. Tab-separated when piped.
 
-        `right` are the columns of numbers. Where the terminal is too narrow, first the columns in `spare` are
-        left out, in this order; then cells of the columns in `elided` lose their middle, and others wrap.
+        `right` are the columns of numbers. Where the terminal is too narrow, first the column `below` goes under
+        its row; then the columns in `spare` are left out, in this order; then cells of the columns in `elided`
+        lose their middle, and others wrap.
         """
         if not self.styled:
             for row in ([*headers], *rows):
@@ -104,6 +106,8 @@ class Screen:
         shown = list(range(len(headers)))
         natural = [max(cells(_flat(row[i])) for row in (headers, *rows)) for i in shown]
         least = [n if i in right else min(n, NAME if i in elided else WORD) for i, n in enumerate(natural)]
+        if below is not None and sum(natural) + GAP * (len(shown) - 1) > self.width:
+            shown.remove(below)
         for column in spare:
             if sum(least[i] for i in shown) + GAP * (len(shown) - 1) <= self.width:
                 break
@@ -114,6 +118,8 @@ class Screen:
         self.line(("─" * min(self.width, sum(widths.values()) + GAP * (len(shown) - 1)), "dim"), whole=True)
         for row in rows:
             self._row([row[i] for i in shown], [(widths[i], i in right, i in elided) for i in shown])
+            if below is not None and below not in shown and _flat(row[below]):
+                self.line("    ", (_flat(row[below]), "dim"))
         self.blank()
 
     def _row(self, row: Sequence[Piece], columns: Sequence[tuple[int, bool, bool]], style: str = "") -> None:

@@ -88,6 +88,7 @@ class _Run:
     digests: dict[str, tuple[str, str]] = field(default_factory=dict)
     writing: dict[str, _Writing] = field(default_factory=dict)
     failed_before: set[str] = field(default_factory=set)
+    kept: int = 0
     waiting_chunks: int = 0
     vectors_before: int = 0
     caught_up: float = field(default_factory=time.monotonic)
@@ -133,7 +134,7 @@ def add_files(
             _take(run, message)
             done += isinstance(message.events[-1], reading.Ended)
             elapsed = time.monotonic() - run.started
-            progress(Progress("reading", done + run.report.unchanged, len(found), message.job.source, elapsed))
+            progress(Progress("reading", done + run.kept, len(found), message.job.source, elapsed))
             _catch_up_if_due(run)
         if sync:
             _remove_vanished(run, roots, found)
@@ -283,7 +284,8 @@ def _keep(run: _Run, known: Document) -> None:
         with run.keeping.write.held():
             run.keeping.store.unnote(known.source)
     _note_status(run, known.source, known.status, known.reason)
-    run.report.unchanged += 1
+    run.kept += 1
+    run.report.unchanged += known.status is Status.READY
 
 
 def _take(run: _Run, message: reading.ReadEvents) -> None:

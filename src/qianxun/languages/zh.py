@@ -34,7 +34,9 @@ MESSAGES: Final[dict[str, str]] = {
     (
         "who may see them, a,b for two labels; may be repeated. Replaces the labels of unchanged documents too "
         "(default for new ones: access.default_labels; others keep theirs)"
-    ): ("谁可以看到它们，a,b 为两个标签；可重复。未改动文档的标签也会被替换（默认：新文档用 access.default_labels，其余保持不变）"),
+    ): (
+        "谁可以看到它们，a,b 为两个标签；可重复。未改动文档的标签也会被替换（默认：新文档用 access.default_labels，其余保持不变）"
+    ),
     "Added {n}": "新增 {n}",
     "replaced {n}": "替换 {n}",
     "unchanged {n}": "未变 {n}",
@@ -107,7 +109,7 @@ MESSAGES: Final[dict[str, str]] = {
         "knowledge base, and gives back the space."
     ): ("重写仍含有已移除文档字节的文件，使知识库中不再留有其任何内容，并释放空间。"),
     "Compacted.": "压缩完成。",
-    "It grew: files written anew have a least size, which small ones are below.": "变大了：重写的文件有最小尺寸，小知识库达不到它。",
+    "It grew: SQLite and the indexes write files of at least a certain size.": "变大了：SQLite 和索引写出的文件有最小尺寸。",
     # cli/counts.py
     "1 passage": "1 个段落",
     "{n} passages": "{n} 个段落",
@@ -350,7 +352,7 @@ MESSAGES: Final[dict[str, str]] = {
     "time": "用时",
     ", ": "，",
     "encoder": "编码器",
-    "answer by": "回答方式：",
+    "answer by": "回答",
     "quoting": "摘引原文",
     "The knowledge base has no documents yet: `qianxun add FOLDER` reads some.": (
         "知识库中还没有文档：请用 `qianxun add 文件夹` 读入。"
@@ -426,7 +428,7 @@ MESSAGES: Final[dict[str, str]] = {
     "modified": "修改时间",
     "added": "添加时间",
     # documents/decoding.py
-    "{path} looks like {what}, but is named {suffix}.": "{path} 的内容像是 {what}，扩展名却是 {suffix}。",
+    "{path} looks like {what}, but is named {suffix}.": "{path} 的内容像是“{what}”，扩展名却是 {suffix}。",
     "Rename it to what it is, or convert it.": "请改成相符的扩展名，或转换格式。",
     "{path} is text in no encoding that can be recognised (tried UTF-8, UTF-16, GB18030, Big5, Shift-JIS).": (
         "无法识别文本 {path} 的编码（已尝试 UTF-8、UTF-16、GB18030、Big5、Shift-JIS）。"
