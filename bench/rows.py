@@ -117,22 +117,41 @@ class Cost:
 
 def run_process(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Cost:
     """Runs a command to its end. Raises RuntimeError with the end of what it wrote if it failed."""
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            [str(part) for part in command], stdout=output, stderr=errors, stdin=subprocess.DEVNULL,
-            env={**os.environ, **ENVIRONMENT, **(environment or {})}, cwd=ROOT,
-        )  # fmt: skip
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
+    with (
+        tempfile.TemporaryDirectory() as place,
+        tempfile.TemporaryFile("w+") as output,
+        tempfile.TemporaryFile("w+") as errors,
+    ):
+        cost = Path(place) / "cost.json"
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _MEASURE, str(cost), *map(str, command)],
+            stdout=output,
+            stderr=errors,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **ENVIRONMENT, **(environment or {})},
+            cwd=ROOT,
+            check=True,
+        )
+        wall, cpu, resident_mb, code = json.loads(cost.read_text())
         output.seek(0)
         errors.seek(0)
-        if process.returncode:
-            raise RuntimeError(f"{' '.join(map(str, command))}: exit {process.returncode}: {errors.read()[-2000:]}")
-        return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.read())
+        if code:
+            raise RuntimeError(f"{' '.join(map(str, command))}: exit {code}: {errors.read()[-2000:]}")
+        return Cost(wall, cpu, resident_mb, output.read())
 
 
+# A process of its own starts the command and waits for it: what the kernel calls a process's most memory begins
+# with that of the process it was forked from, and ours may hold a hundred thousand passages.
+_MEASURE = """
+import json, os, sys, time
+start = time.perf_counter()
+pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+wall = time.perf_counter() - start
+code = os.waitstatus_to_exitcode(status)
+with open(sys.argv[1], "w") as file:
+    json.dump([wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, code], file)
+"""
 # The user's own settings and knowledge bases have no part in a figure.
 ENVIRONMENT = {
     "QIANXUN_HOME": str(WORK / "home"),

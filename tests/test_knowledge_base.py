@@ -34,7 +34,7 @@ def test_documents_are_found_by_words_in_both_languages(kb: KnowledgeBase, docum
 
 def test_passage_is_a_slice_of_the_document_it_names(kb: KnowledgeBase, documents: Path) -> None:
     kb.add([documents])
-    passage = kb.search("年假有几天").passages[0]
+    passage = kb.search("年假有几天", explain=True).passages[0]
     assert passage.heading == ("员工手册", "年假")
     text = kb.text(passage.document)
     assert text[passage.span.start : passage.span.end] == passage.text

@@ -178,9 +178,13 @@ class KnowledgeBase:
         mode: str | None = None,
         asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
         where: Filter | None = None,
+        explain: bool = False,
     ) -> SearchResult:
-        """At most k passages, best first. `mode` is hybrid, lexical or dense. Raises InputError, StaleIndex."""
-        return self._searcher.search(query, asker=asker, k=k, mode=mode, where=where)  # type: ignore[no-any-return]
+        """At most k passages, best first. `mode` is hybrid, lexical or dense; `explain` adds the terms that matched.
+
+        Raises InputError, StaleIndex.
+        """
+        return self._searcher.search(query, asker=asker, k=k, mode=mode, where=where, explain=explain)  # type: ignore[no-any-return]
 
     def ask(
         self,

@@ -216,7 +216,8 @@ class Stage:
 class Passage:
     """A chunk with its text, which this asker may read. `rank` counts from 1; `score` is the fused one in [0, 1].
 
-    `stages` maps a stage's name to what it said. `matched` are the question's terms in it (first 20 passages only).
+    `stages` maps a stage's name to what it said. `matched` are the question's terms in it,
+    where the search was to explain itself (the first 20 passages).
     `duplicates` are the sources, visible to the asker, whose passage says the same.
     """
 

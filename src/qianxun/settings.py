@@ -77,7 +77,7 @@ class SearchSettings:
     """Finding passages."""
 
     k: int = _is(10, "passages returned", at_least=1, at_most=10_000)
-    candidates: int = _is(100, "chunks each index is asked for before fusion", at_least=10, at_most=5000)
+    candidates: int = _is(50, "chunks each index is asked for before fusion", at_least=10, at_most=5000)
     mode: Literal["hybrid", "lexical", "dense"] = _is("hybrid", "which indexes are asked")
     dense_weight: float = _is(
         0.4, "share of the dense score in the fused one; the rest is lexical", at_least=0.0, at_most=1.0

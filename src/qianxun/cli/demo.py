@@ -62,7 +62,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
             _show_added(session, report)
         words = SEARCH[language()]
         _step(session, say("Searching by meaning and by words"), f'search "{words}" -k 3', directory)
-        result = base.search(words, k=3)
+        result = base.search(words, k=3, explain=True)
         if not quiet:
             search_command.show(session, result)
         answers = []

@@ -35,7 +35,8 @@ def run(session: Session, args: argparse.Namespace) -> int:
     """Searches and prints the passages. No passage is no error."""
     query = text_of(args.query)
     with session.open() as base:
-        result = base.search(query, k=args.k, mode=args.mode, asker=asker_of(args.labels), where=below(args.source))
+        asker, where = asker_of(args.labels), below(args.source)
+        result = base.search(query, k=args.k, mode=args.mode, asker=asker, where=where, explain=True)
         if not result.passages:
             say_if_empty(session, base)
     if session.as_json:

@@ -34,7 +34,7 @@ def fuse(legs: Mapping[str, Sequence[Hit]], *, dense_weight: float) -> list[Fuse
 
     `legs` maps "dense" and "lexical" to hits in rank order. With one leg, its own order stays.
     """
-    shares = {name: {hit.chunk: _attained(hit) for hit in hits} for name, hits in legs.items()}
+    shares = {name: _attained(hits) for name, hits in legs.items()}
     if len(shares) == 1:
         (scores,) = shares.values()
     else:
@@ -54,8 +54,12 @@ def _joined(dense: Mapping[int, float], lexical: Mapping[int, float], dense_weig
     return scores
 
 
-def _attained(hit: Hit) -> float:
-    return max(0.0, min(1.0, hit.score / hit.attainable)) if hit.attainable > 0 else 0.0
+def _attained(hits: Sequence[Hit]) -> dict[int, float]:
+    """Chunk → its share of what could have been attained, in [0, 1]. One list has one attainable score."""
+    attainable = hits[0].attainable if hits else 0.0
+    if attainable <= 0.0:
+        return {hit.chunk: 0.0 for hit in hits}
+    return {hit.chunk: min(1.0, hit.score / attainable) if hit.score > 0.0 else 0.0 for hit in hits}
 
 
 def stages_of(chunks: Sequence[int], legs: Mapping[str, Sequence[Hit]]) -> dict[int, dict[str, Stage]]:

@@ -5,6 +5,7 @@ the store, which applies the asker's filter again, so a stale index can lose rec
 never show what is deleted or forbidden.
 """
 
+import dataclasses
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,8 +65,9 @@ class Searcher:
         k: int | None = None,
         mode: str | None = None,
         where: Filter | None = None,
+        explain: bool = False,
     ) -> SearchResult:
-        """At most k passages that the asker may read, best first.
+        """At most k passages that the asker may read, best first; with `explain` also the terms that matched.
 
         Raises InputError for an empty question, a k below 1 or an unknown mode.
         """
@@ -90,6 +92,8 @@ class Searcher:
             fused = fuse(hits, dense_weight=self.settings.dense_weight)
         with clock.stage("read"):
             passages = self._passages(query, hits, fused, k, allowed)
+            if explain:
+                passages = [_marked(query, passage) for passage in passages]
         logger.info("search: %d passages, %s", len(passages), _in_milliseconds(clock.seconds))
         return SearchResult(text, tuple(passages), clock.seconds, self.models, tuple(degraded))
 
@@ -146,7 +150,7 @@ class Searcher:
         sources: list[list[str]] = []
         at = 0
         while at < len(fused) and (len(kept) < k or at == 0):
-            batch = fused[at : at + k + (k // 2 if group else 0) + 2]
+            batch = fused[at : at + k + 2]
             at += len(batch)
             found = self.store.passages([f.chunk for f in batch], allowed)
             for item in batch:
@@ -170,7 +174,6 @@ class Searcher:
                 rank=rank,
                 score=item.score,
                 stages=stages[item.chunk],
-                matched=_marked(query, rank, chunk),
                 duplicates=sources[place],
             )
             for rank, place in enumerate(order, start=1)
@@ -184,8 +187,10 @@ def _legs(mode: str) -> tuple[str, ...]:
     return LEGS[mode]
 
 
-def _marked(query: Query, rank: int, chunk: StoredChunk) -> tuple[str, ...]:
-    return matched_terms(query, f"{chunk.context}\n{chunk.text}") if rank <= MARKED else ()
+def _marked(query: Query, passage: Passage) -> Passage:
+    if passage.rank > MARKED:
+        return passage
+    return dataclasses.replace(passage, matched=matched_terms(query, f"{passage.context}\n{passage.text}"))
 
 
 def _twin(chunk: StoredChunk, kept: Sequence[tuple[Fused, Document, StoredChunk]]) -> int | None:
@@ -203,7 +208,6 @@ def as_passage(
     rank: int,
     score: float = 0.0,
     stages: Mapping[str, Stage] | None = None,
-    matched: tuple[str, ...] = (),
     duplicates: Sequence[str] = (),
 ) -> Passage:
     """A stored chunk as what an asker reads. Whether they may is decided before."""
@@ -222,7 +226,6 @@ def as_passage(
         context=chunk.context,
         labels=document.labels,
         stages=stages or {},
-        matched=matched,
         duplicates=tuple(duplicates),
     )
 

@@ -563,7 +563,7 @@ def _stored_chunk(row: Sequence[Any], text: str) -> StoredChunk:
         id=id_,
         span=Span(start, end),
         text=text or "",
-        heading=tuple(item[2] for item in json.loads(headings)),
+        heading=tuple(item[2] for item in json.loads(headings)) if headings != "[]" else (),
         header=json.loads(header)[2] if header else "",
         page=page,
         location=location,
