@@ -144,7 +144,9 @@ class StandIn:
         mode: str | None = None,
         asker: Asker = Asker.admin(),  # noqa: B008
         where: Filter | None = None,
+        explain: bool = False,
     ) -> SearchResult:
+        assert explain, "the command line shows which terms matched"
         self._note("search", query=query, k=k, mode=mode, asker=asker, where=where)
         found = [d for d in self.documents(asker=asker, where=where) if d.status is Status.READY]
         passages = [passage(rank, d, page=d.pages) for rank, d in enumerate(found, start=1)]

@@ -402,6 +402,8 @@ def test_an_error_in_the_jobs_ends_the_workers_and_is_raised(odd: Path) -> None:
 
 
 DRIVER = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us deaf
 import sys
 from pathlib import Path
 from qianxun.documents.reading import *
