@@ -228,7 +228,7 @@ def test_compact_says_when_a_reader_keeps_removed_text(kb: KnowledgeBase, docume
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM documents").fetchone()
     kb.remove([documents / "oncall.md"])
-    kb._store._db.execute("PRAGMA busy_timeout = 100")
+    kb._store._database.connection.execute("PRAGMA busy_timeout = 100")
     with pytest.raises(Busy):
         kb.compact()
     reader.close()

@@ -5,7 +5,6 @@
 document's cleaned text. Nothing here knows how anything is stored or found.
 """
 
-import dataclasses
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -309,8 +308,3 @@ class Change:
     revision: int
     action: Literal["put", "drop", "label"]
     document: int
-
-
-def as_dict(record: object) -> dict[str, object]:
-    """A record as plain lists, dicts and values."""
-    return dataclasses.asdict(record)  # type: ignore[call-overload, no-any-return]

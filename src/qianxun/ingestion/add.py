@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,19 +115,8 @@ def add_files(
     """
     roots = [absolute(path) for path in paths]
     home = keeping.store.path.parent
-    with keeping.ingest.held(wait=wait) as waited_for:
-        run = _Run(
-            keeping,
-            labels=tuple(labels or ()),
-            default_labels=settings.access.default_labels,
-            report=AddReport(waited_for=waited_for),
-            progress=progress,
-            vectors_before=keeping.vectors_made,
-        )
+    with _begun(keeping, settings, labels, wait, progress) as run:
         found = list(find_files(roots, ignore=settings.reading.ignore, without=home))
-        with keeping.write.held():
-            keeping.store.abandon()
-        settle(keeping)
         run.failed_before = {entry.source for entry in keeping.store.journal()}
         jobs = _jobs(run, found, settings, retry)
         done = 0
@@ -155,18 +145,7 @@ def add_texts(
 
     The title, if any, becomes the document's heading.
     """
-    with keeping.ingest.held(wait=wait) as waited_for:
-        run = _Run(
-            keeping,
-            labels=tuple(labels or ()),
-            default_labels=settings.access.default_labels,
-            report=AddReport(waited_for=waited_for),
-            progress=progress,
-            vectors_before=keeping.vectors_made,
-        )
-        with keeping.write.held():
-            keeping.store.abandon()
-        settle(keeping)
+    with _begun(keeping, settings, labels, wait, progress) as run:
         for number, batch in enumerate(_batches(items, 256)):
             with keeping.write.held():
                 run.known = keeping.store.by_source([item.source for item in batch])
@@ -178,6 +157,25 @@ def add_texts(
             _catch_up_if_due(run)
         catch_up(keeping, progress)
     return _finished(run)
+
+
+@contextmanager
+def _begun(
+    keeping: Keeping, settings: Settings, labels: Sequence[str] | None, wait: bool, progress: Report
+) -> Iterator[_Run]:
+    """One run, alone at it, after what an earlier one left half-done is cleared away."""
+    with keeping.ingest.held(wait=wait) as waited_for:
+        with keeping.write.held():
+            keeping.store.abandon()
+        settle(keeping)
+        yield _Run(
+            keeping,
+            labels=tuple(labels or ()),
+            default_labels=settings.access.default_labels,
+            report=AddReport(waited_for=waited_for),
+            progress=progress,
+            vectors_before=keeping.vectors_made,
+        )
 
 
 def _add_text(run: _Run, item: TextItem, settings: Settings) -> None:

@@ -103,10 +103,6 @@ class Store:
             if version_of(db) == 0 or os.access(self.path, os.W_OK):
                 migrate(db, self.path)
 
-    @property
-    def _db(self) -> sqlite3.Connection:
-        return self._database.connection
-
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
         return self._database.rows(statement, values)
 
