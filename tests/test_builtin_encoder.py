@@ -1,15 +1,14 @@
 import hashlib
 import json
 import math
-import zlib
-from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from qianxun import text as matching
 from qianxun.models import builtin
 from qianxun.models.builtin import BuiltinEncoder
+from qianxun.models.tokens import Tokenizer
 
 TRANSLATIONS = [
     ("怎样重新设置密码？", "How do I reset my password?"),
@@ -35,8 +34,8 @@ def test_rows_are_unit_float32_of_the_stated_dimension(encoder: BuiltinEncoder) 
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
 
 
-@pytest.mark.parametrize("text", ["", " \n\t", "。，！？……", "?!", "\u200b", "🙂"])
-def test_text_without_features_is_a_row_of_zeros_and_matches_nothing(encoder: BuiltinEncoder, text: str) -> None:
+@pytest.mark.parametrize("text", ["", " \n\t", "。，！？……", "?!", "\u200b", "🙂", "ひらがな", "한국어"])
+def test_text_of_which_nothing_is_known_is_a_row_of_zeros_and_matches_nothing(encoder: BuiltinEncoder, text: str) -> None:
     vectors = encoder.encode_queries([text, "千寻"])
     assert not vectors[0].any()
     assert vectors[1].any()
@@ -82,79 +81,88 @@ def test_traditional_text_equals_simplified_text(encoder: BuiltinEncoder) -> Non
     assert traditional.tobytes() == simplified.tobytes()
 
 
-def reference_features(text: str) -> list[int]:
-    """The documented keys, one Python loop each."""
-    keys = []
-    for run in matching.runs(matching.fold(text)):
-        if matching.has_cjk(run):
-            points = [ord(character) for character in run]
-            for n in (1, 2, 3):
-                for start in range(len(points) - n + 1):
-                    key = 0
-                    for point in points[start : start + n]:
-                        key = key * 2**21 + point
-                    keys.append(key)
-        else:
-            word = run[:40]
-            keys.append(2**63 + zlib.crc32(word.encode()))
-            if len(word) > 4:
-                framed = "<" + word + ">"
-                for start in range(len(framed) - 3):
-                    keys.append(2**63 + 2**32 + zlib.crc32(framed[start : start + 4].encode()))
-    return keys
+def test_threads_share_one_encoder(encoder: BuiltinEncoder) -> None:
+    texts = [text for pair in TRANSLATIONS for text in pair]
+    fresh = BuiltinEncoder()
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda text: fresh.encode_queries([text])[0], texts * 4))
+    assert np.array(found).tobytes() == np.concatenate([encoder.encode_queries(texts)] * 4).tobytes()
 
 
-TEXTS_FOR_REFERENCE = [
-    "数据库备份",
-    "a",
-    "words, wordlike; WORDS and naïve Привет",
-    "在 Kubernetes 集群中，Pod 是最小的部署单元；Pod 里有一个或多个容器。",
-    "北京北京北京北京 data data data",
-    "ひらがなとカタカナ 한국어 𠀀𠀁",
-    "the quick brown fox 敏捷的棕色狐狸跳过懒狗。" * 60,
-    "f" * 300,
-]
+@pytest.mark.parametrize("length", [1, 2, 40, 254, 255, 508, 600])
+def test_long_text_is_encoded_in_parts_and_nothing_of_it_is_lost(encoder: BuiltinEncoder, length: int) -> None:
+    words = ["数据库", "backup", "保险", "court", "天气", "river"]
+    text = " ".join(words[i % len(words)] for i in range(length))
+    ending = f"{text} 糖尿病患者的饮食 糖尿病"
+    first, second = encoder.encode_passages([text, ending])
+    assert np.linalg.norm(first) == pytest.approx(1, abs=1e-6)
+    assert first.tobytes() != second.tobytes()
 
 
-@pytest.mark.parametrize("text", TEXTS_FOR_REFERENCE)
-def test_features_are_the_documented_ones(text: str) -> None:
-    assert sorted(builtin.features(text).tolist()) == sorted(reference_features(text))
+def test_vector_equals_the_transformer_written_out(encoder: BuiltinEncoder) -> None:
+    """The graph, run by plain numpy with the same weights as floats: what is left is what eight bits round away."""
+    parts = float_layers()
+    for text in [text for pair in TRANSLATIONS for text in pair] + ["混合 mixed 文本，" * 40]:
+        assert written_out(encoder, parts, text) @ encoder.encode_passages([text])[0] > 0.99
 
 
-@pytest.mark.parametrize("text", TEXTS_FOR_REFERENCE)
-def test_vector_equals_slow_reference(encoder: BuiltinEncoder, text: str) -> None:
-    keys = np.load(builtin.DATA / "features.npy").tolist()
-    row_of_key = {key: row for row, key in enumerate(keys)}
-    weights = np.load(builtin.DATA / "weights.npy")
-    total = [0.0] * encoder.dim
-    for key, count in Counter(reference_features(text)).items():
-        if key in row_of_key:
-            weight = min(127, round(16 * (1 + math.log(count))))
-            for column, value in enumerate(weights[row_of_key[key]].tolist()):
-                total[column] += weight * value
-    norm = math.sqrt(sum(value * value for value in total)) or 1.0
-    expected = [value / norm for value in total]
-    assert encoder.encode_passages([text])[0] == pytest.approx(expected, abs=1e-5)
+def float_layers() -> dict[str, np.ndarray]:
+    """The constants of the graph by name, integers times their scales."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import numpy_helper
+
+    model = onnx.load(builtin.DATA / "layers.onnx")
+    raw = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    found = dict(raw)
+    for name in [name.removesuffix(".values") for name in raw if name.endswith(".values")]:
+        weight = raw[f"{name}.values"] * raw[f"{name}.scales"]
+        assert np.abs(raw[f"{name}.values"].astype(int)).max() <= 63, "a sum of two products must fit 16 bits"
+        found[f"{name}.weight"] = weight * raw[f"{name}.factors"][:, None]
+    return found
 
 
-def test_more_features_than_one_exact_sum_holds_change_nothing(encoder: BuiltinEncoder) -> None:
-    """A long text goes through several partial sums; each stays exact, so the order cannot matter."""
-    vocabulary = np.load(builtin.DATA / "features.npy")
-    characters = "".join(chr(key) for key in vocabulary[vocabulary < 2**21].tolist()[:3000])
-    one_way, other_way = encoder.encode_passages([" ".join(characters), " ".join(characters[::-1])])
-    assert one_way.tobytes() == other_way.tobytes()
+def written_out(encoder: BuiltinEncoder, parts: dict[str, np.ndarray], text: str) -> np.ndarray:
+    """BERT's encoder with mean pooling (Devlin et al. 2019), one text, one loop a layer and a head."""
+    model = encoder._model()
+    numbers = [model.tokenizer.start, *model.tokenizer.numbers(text), model.tokenizer.end]
+    assert len(numbers) <= encoder.longest
+
+    def norm(x: np.ndarray, name: str) -> np.ndarray:
+        middle, spread = x.mean(axis=-1, keepdims=True), x.std(axis=-1, keepdims=True)
+        return (x - middle) / np.sqrt(spread**2 + 1e-12) * parts[f"{name}.weight"] + parts[f"{name}.bias"]
+
+    def linear(x: np.ndarray, name: str) -> np.ndarray:
+        return x @ parts[f"{name}.weight"] + parts[f"{name}.bias"]
+
+    x = norm(model.words[numbers] * model.scales[numbers, None] + model.positions[: len(numbers)], "norm")
+    size, n_heads = x.shape[1] // 12, 12
+    erf = np.vectorize(math.erf)
+    for layer in range(6):
+        at = f"layers.{layer}."
+        q, k, v = np.split(linear(x, f"{at}qkv"), 3, axis=1)
+        heads = []
+        for head in range(n_heads):
+            part = slice(head * size, (head + 1) * size)
+            scores = q[:, part] @ k[:, part].T / math.sqrt(size)
+            share = np.exp(scores - scores.max(axis=1, keepdims=True))
+            heads.append(share / share.sum(axis=1, keepdims=True) @ v[:, part])
+        x = norm(x + linear(np.concatenate(heads, axis=1), f"{at}mixed"), f"{at}mixed_norm")
+        wide = linear(x, f"{at}widen")
+        x = norm(x + linear(wide * 0.5 * (1 + erf(wide / math.sqrt(2))), f"{at}narrow"), f"{at}norm")
+    pooled = x.mean(axis=0)
+    return pooled / np.linalg.norm(pooled)
 
 
 def test_files_fit_the_package_and_agree_with_their_fingerprint() -> None:
     about = json.loads((builtin.DATA / "model.json").read_text(encoding="utf-8"))
     digest = hashlib.sha256()
-    for name in ("features.npy", "weights.npy"):
+    for name in ("words.npy", "word_scales.npy", "positions.npy", "token_scores.npy", "tokens.txt", "layers.onnx"):
         digest.update((builtin.DATA / name).read_bytes())
-    assert about["fingerprint"] == f"builtin-1-{digest.hexdigest()[:12]}"
-    assert sum(path.stat().st_size for path in builtin.DATA.iterdir()) <= 32 * 2**20
+    assert about["fingerprint"] == f"builtin-2-{digest.hexdigest()[:12]}"
+    assert sum(path.stat().st_size for path in builtin.DATA.iterdir()) <= 32e6
+    assert Tokenizer.read(builtin.DATA / "tokens.txt", builtin.DATA / "token_scores.npy").tokens[0] == "[PAD]"
 
-    keys, weights = np.load(builtin.DATA / "features.npy"), np.load(builtin.DATA / "weights.npy")
-    assert weights.dtype == np.int8
-    assert weights.shape == (keys.size, about["dim"])
-    assert weights.min() >= -127, "an exact sum needs |weight| <= 127"
-    assert (keys[1:] > keys[:-1]).all(), "look-up needs sorted, distinct keys"
+
+def test_card_names_the_weights_it_describes() -> None:
+    about = json.loads((builtin.DATA / "model.json").read_text(encoding="utf-8"))
+    assert about["fingerprint"] in (builtin.DATA / "MODEL_CARD.md").read_text(encoding="utf-8")

@@ -21,7 +21,7 @@ LAYERS = {
         "languages",
         "samples",
     ),
-    2: ("documents", "retrieval.understand", "retrieval.fuse", "answering"),
+    2: ("documents", "retrieval.understand", "retrieval.adapt", "retrieval.fuse", "answering"),
     3: ("storage",),
     4: ("documents.formats", "documents.reading", "documents.worker", "indexes", "models"),
     5: ("ingestion", "retrieval.search", "answering.answer", "evaluation"),
@@ -38,6 +38,7 @@ ALLOWED = {
 # The only place where an engine may be imported.
 ENGINES = {
     "faiss": "indexes",
+    "onnxruntime": "models",
     "tantivy": "indexes",
     "pypdfium2": "documents.formats",
     "docx": "documents.formats",

@@ -8,11 +8,12 @@ if TYPE_CHECKING:
     from qianxun.filters import And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range
     from qianxun.ingestion import AddReport, TextItem
     from qianxun.knowledge_base import KnowledgeBase, open
-    from qianxun.records import Answer, Asker, Citation, Document, Passage, SearchResult
+    from qianxun.records import AcceptedPair, Answer, Asker, Citation, Document, Passage, SearchResult
     from qianxun.settings import Settings, load_settings
 
 # Public name → the module that holds it, imported at first use so that `import qianxun` costs nothing.
 _HOME = {
+    "AcceptedPair": "qianxun.records",
     "AddReport": "qianxun.ingestion",
     "And": "qianxun.filters",
     "Answer": "qianxun.records",
@@ -35,6 +36,7 @@ _HOME = {
     "open": "qianxun.knowledge_base",
 }
 __all__ = [
+    "AcceptedPair",
     "AddReport",
     "And",
     "Answer",

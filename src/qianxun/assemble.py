@@ -9,6 +9,7 @@ import importlib
 import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from qianxun.errors import SettingsError, StaleIndex
 from qianxun.protocols import Encoder, Index
 from qianxun.retrieval.search import Searcher
 from qianxun.settings import Settings
+from qianxun.storage.adapter import AdapterFile
 from qianxun.storage.locks import QUIET_SECONDS, Lock
 from qianxun.storage.reindex import Keeping
 from qianxun.storage.store import Store
@@ -147,4 +149,5 @@ def searcher(directory: Path, store: Store, settings: Settings) -> Searcher:
         settings=settings.search,
         models={"encoder": model.fingerprint},
         threads=ThreadPoolExecutor(max_workers=2, thread_name_prefix="qianxun-search"),
+        adapter=partial(AdapterFile(directory).in_force, model.fingerprint, model.dim),
     )

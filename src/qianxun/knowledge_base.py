@@ -23,10 +23,11 @@ from types import TracebackType
 from typing import Any
 
 from qianxun import assemble
-from qianxun.errors import Damaged, InputError, NotFound, StaleIndex
+from qianxun.errors import Busy, Damaged, InputError, NotFound, StaleIndex
 from qianxun.filters import Filter
 from qianxun.records import (
     MAX_CHUNKS_PER_DOCUMENT,
+    AcceptedPair,
     Answer,
     Asker,
     Document,
@@ -35,8 +36,10 @@ from qianxun.records import (
     SearchResult,
     document_of,
 )
+from qianxun.retrieval.adapt import Adapter
 from qianxun.retrieval.search import as_passage
 from qianxun.settings import KB_FILE_NAME, Settings, for_knowledge_base, load_settings, to_toml
+from qianxun.storage.adapter import AdapterFile
 from qianxun.storage.store import Store
 
 # The writing flows, the search flow and their libraries are imported by the methods that need them:
@@ -212,6 +215,51 @@ class KnowledgeBase:
             )
         )
 
+    # -- adapting ------------------------------------------------------------------------------------
+
+    def adapt(
+        self,
+        pairs: Iterable[AcceptedPair] | str | Path,
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        keep: bool = True,
+        progress: Any = None,
+    ) -> Any:
+        """Learns a query adapter from accepted pairs, or a file of them, and says how it did; returns an AdaptReport.
+
+        It is kept, and in force from the next search on, if search is better with it on questions held back
+        (`verdict` "better") and `keep` is True; else nothing changes. Only documents that the asker may read are
+        learned from; what is learned is in force for everybody. Raises InputError for pairs that are too few or not
+        in order, Busy if documents went meanwhile.
+        """
+        from qianxun.evaluation.adaptation import learn_adapter
+        from qianxun.evaluation.pairs import read_pairs
+
+        given = read_pairs(Path(pairs).expanduser()) if isinstance(pairs, str | Path) else pairs
+        searcher = self._searcher
+        with contextlib.closing(assemble.vectors(self.directory, searcher.encoder)) as vectors:
+            adapter, report = learn_adapter(
+                given, searcher=searcher, vectors=vectors, asker=asker, progress=progress or _silent
+            )
+        if keep and report.verdict == "better":
+            _, write = assemble.locks(self.directory)
+            with write.held(wait=self.wait):
+                if self._gone(adapter):
+                    # Else `compact` might have come and gone, and something of them would stay.
+                    raise Busy(
+                        "Documents were removed or replaced while the query adapter was learned; it is not kept.",
+                        remedy="Run the command again.",
+                    )
+                AdapterFile(self.directory).write(adapter)
+            report.kept = True
+        return report
+
+    def remove_adapter(self) -> bool:
+        """Takes the query adapter away, in force from the next search on; False if there was none."""
+        _, write = assemble.locks(self.directory)
+        with write.held(wait=self.wait):
+            return AdapterFile(self.directory).remove()
+
     # -- looking -------------------------------------------------------------------------------------
 
     def documents(
@@ -267,6 +315,7 @@ class KnowledgeBase:
             "chunks": chunks,
             "revision": self._store.revision,
             "encoder": {"name": model.name, "fingerprint": model.fingerprint, "dim": model.dim},
+            "adapter": self._adapter_facts(model),
             "generator": None,
             "indexes": indexes,
             "unfinished": [entry.source for entry in self._store.journal()],
@@ -308,7 +357,16 @@ class KnowledgeBase:
         keeping = self._keeping
         foreign = assemble.foreign_files(self.directory, keeping.encoder, self.settings)
         ingestion.compact(keeping, foreign=foreign, progress=progress or _silent, wait=self.wait)
-        return {"bytes_before": before, "bytes_after": _bytes_below(self.directory)}
+        with keeping.write.held():
+            # A question that it learned from still leads it to about where the passage was: no byte, but a trace.
+            forgotten = AdapterFile(self.directory).remove_unless(
+                lambda a: a.fingerprint == keeping.encoder.fingerprint and self._gone(a) == 0
+            )
+        return {
+            "bytes_before": before,
+            "bytes_after": _bytes_below(self.directory),
+            "adapter_removed": forgotten,
+        }
 
     # -- parts ---------------------------------------------------------------------------------------
 
@@ -327,6 +385,29 @@ class KnowledgeBase:
             if "searcher" not in self._made:
                 self._made["searcher"] = assemble.searcher(self.directory, self._store, self.settings)
             return self._made["searcher"]
+
+    def _adapter_facts(self, model: Any) -> dict[str, Any] | None:
+        file = AdapterFile(self.directory)
+        try:
+            adapter = file.read()
+        except Damaged as error:
+            return {"in_force": False, "problem": str(error)}
+        if adapter is None:
+            return None
+        found = file.in_force(model.fingerprint, model.dim)
+        return {
+            "in_force": found.adapter is not None,
+            **({"problem": found.note} if found.note else {}),
+            "made": adapter.made,
+            "fingerprint": adapter.fingerprint,
+            **adapter.facts,
+            "documents": len(adapter.documents),
+            "gone": self._gone(adapter),
+        }
+
+    def _gone(self, adapter: Adapter) -> int:
+        """How many of the documents that it learned from were removed or replaced since."""
+        return len(adapter.documents) - len(self._store.live(adapter.documents))
 
     def _refuse_if_closed(self) -> None:
         if self._closed:

@@ -249,6 +249,20 @@ class SearchResult:
     degraded: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class AcceptedPair:
+    """A question and what somebody accepted as its answer: a document, or the passages of it that hold `quote`.
+
+    The document is named by its `source`; by its id in `document` only where `source` is empty, since a changed
+    file is a new id.
+    """
+
+    question: str
+    source: str = ""
+    document: int | None = None
+    quote: str = ""
+
+
 Support = Literal["supported", "weak", "absent"]
 Verdict = Literal["answered", "partial", "no_evidence", "ungrounded"]
 

@@ -12,6 +12,7 @@ from qianxun import __version__
 from qianxun.records import Answer, Citation, Document, Passage, Receipt, SearchResult
 
 if TYPE_CHECKING:
+    from qianxun.evaluation.adaptation import AdaptReport
     from qianxun.ingestion import AddReport, CheckReport
 
 Shape: TypeAlias = dict[str, Any]
@@ -166,6 +167,35 @@ def add_shape(report: "AddReport") -> Shape:
         "vectors": report.vectors,
         "seconds": _rounded(report.seconds),
         "waited_for": report.waited_for,
+        "version": version(),
+    }
+
+
+def adapt_shape(report: "AdaptReport") -> Shape:
+    """What came of learning a query adapter. `in_force` is null where there was none before."""
+    return {
+        "verdict": report.verdict,
+        "kept": report.kept,
+        "learned_from": report.learned_from,
+        "held_back": report.held_back,
+        "documents": report.documents,
+        "measure": report.measure,
+        "before": _rounded(report.before),
+        "after": _rounded(report.after),
+        "interval": [_rounded(bound) for bound in report.interval],
+        "in_force": _rounded(report.in_force),
+        "ridge": report.ridge,
+        "nearest": report.nearest,
+        "left_out": [
+            {
+                "question": left.pair.question,
+                "source": left.pair.source,
+                "document": left.pair.document,
+                "reason": left.reason,
+            }
+            for left in report.left_out
+        ],
+        "seconds": _rounded(report.seconds),
         "version": version(),
     }
 

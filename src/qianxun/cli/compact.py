@@ -29,6 +29,8 @@ def run(session: Session, args: argparse.Namespace) -> int:
     else:
         session.out.line((say("Compacted."), "green"))
         session.out.pairs(facts_of(done))
+        if done.get("adapter_removed"):
+            session.out.line(say("The query adapter had learned from what is gone. Learn it again: `qianxun adapt FILE`."))
         if done.get("bytes_after", 0) > done.get("bytes_before", 0):
             session.out.line((say("It grew: SQLite and the indexes write files of at least a certain size."), "dim"))
     return 0

@@ -43,6 +43,11 @@ def questions(n: int) -> str:
     return say("1 question") if n == 1 else say("{n} questions", n=f"{n:,}")
 
 
+def pairs(n: int) -> str:
+    """How many accepted pairs."""
+    return say("1 pair") if n == 1 else say("{n} pairs", n=f"{n:,}")
+
+
 def problems(n: int) -> str:
     """How many problems."""
     return say("1 problem") if n == 1 else say("{n} problems", n=f"{n:,}")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from qianxun.cli.reasons import reason_in_words
 from qianxun.cli.screen import Piece
 from qianxun.cli.session import Session
 from qianxun.cli.words import shown_bytes, shown_seconds
@@ -36,6 +37,8 @@ def facts_of(facts: Mapping[str, Any]) -> list[tuple[str, Piece]]:
     for key, value in facts.items():
         if key == "indexes" and isinstance(value, Mapping):
             rows += [(say("index {name}", name=name), _together(index)) for name, index in value.items()]
+        elif key == "adapter" and isinstance(value, Mapping):
+            rows.append((name_of_fact(key), _adapter_in_words(value)))
         elif isinstance(value, Mapping):
             rows.append((name_of_fact(key), _together(value)))
         else:
@@ -46,6 +49,8 @@ def facts_of(facts: Mapping[str, Any]) -> list[tuple[str, Piece]]:
 def name_of_fact(key: str) -> str:
     """What a key of the JSON is called for people; names of packages and the like as they are."""
     names = {
+        "adapter": say("query adapter"),
+        "adapter_removed": say("query adapter removed"),
         "available_bytes": say("free memory"),
         "bytes": say("size"),
         "bytes_after": say("size after"),
@@ -102,6 +107,31 @@ def _together(facts: Mapping[str, Any]) -> str:
         if value not in (None, "", [])
     ]
     return say(", ").join(said) or say("none")
+
+
+def _adapter_in_words(facts: Mapping[str, Any]) -> str:
+    """The query adapter in one line: what it gained where it was measured, or why it is not in force."""
+    said = [reason_in_words(str(facts["problem"]))] if "problem" in facts else []
+    if "measure" in facts:
+        said.append(
+            say(
+                "{measure} {before} → {after} ({n} questions held back, {made})",
+                measure=facts["measure"],
+                before=f"{facts['before']:.4f}",
+                after=f"{facts['after']:.4f}",
+                n=f"{facts['held_back']:,}",
+                made=facts["made"],
+            )
+        )
+    if facts.get("gone"):
+        said.append(
+            say(
+                "{gone} of the {n} documents that it learned from are gone: `qianxun compact` will remove it",
+                gone=f"{facts['gone']:,}",
+                n=f"{facts['documents']:,}",
+            )
+        )
+    return say("; ").join(said)
 
 
 def _in_words(key: str, value: Any) -> str:

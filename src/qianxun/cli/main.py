@@ -60,6 +60,7 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
                 ("rebuild", say("make the indexes anew from the stored documents")),
                 ("compact", say("give back the space of removed documents and erase their bytes")),
                 ("eval", say("measure search on a data set with known answers")),
+                ("adapt", say("learn from accepted passages; kept only if search is better")),
                 ("version", say("show the version")),
             ],
         ),

@@ -77,7 +77,7 @@ def show_degraded(screen: Screen, degraded: Sequence[str]) -> None:
 
 def models_in_words(models: Mapping[str, str]) -> str:
     """Which model did what: `encoder builtin, answer by quoting`."""
-    roles = {"encoder": say("encoder"), "answer": say("answer by")}
+    roles = {"encoder": say("encoder"), "adapter": say("adapter of"), "answer": say("answer by")}
     names = {"extractive": say("quoting")}
     return say(", ").join(f"{roles.get(role, role)} {names.get(name, cut(name, 60))}" for role, name in models.items())
 

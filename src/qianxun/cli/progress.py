@@ -109,6 +109,8 @@ def name_of_stage(stage: str) -> str:
         "checking": say("Checking"),
         "compacting": say("Compacting"),
         "searching": say("Searching"),
+        "learning": say("Learning"),
+        "measuring": say("Measuring"),
     }
     return names.get(stage, stage)
 

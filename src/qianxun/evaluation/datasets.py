@@ -92,8 +92,8 @@ def _existing(path: Path) -> Path:
     raise NotFound("{path} is missing (nor is there a .gz of it).", remedy=_LAYOUT, path=path)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines that are not blank, with their number from 1."""
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines of a text file, plain or .gz, that are not blank, with their number from 1. Raises InputError."""
     number = 0
     try:
         with _opened(path) as lines:
@@ -117,7 +117,7 @@ def _opened(path: Path) -> IO[str]:
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in _lines(path):
+    for number, line in lines_of(path):
         try:
             record = json.loads(line)
         except json.JSONDecodeError as error:
@@ -185,7 +185,7 @@ def _unique(records: Iterator[tuple[int, JudgedDocument]], path: Path) -> Iterat
 
 def _judgements(path: Path, documents: set[str], questions: Mapping[str, str]) -> dict[str, dict[str, int]]:
     judgements: dict[str, dict[str, int]] = {}
-    for position, (number, line) in enumerate(_lines(path)):
+    for position, (number, line) in enumerate(lines_of(path)):
         fields = [field.strip() for field in line.rstrip("\r\n").split("\t")]
         grade = _grade(fields[-1]) if len(fields) == 3 else None
         if grade is None:

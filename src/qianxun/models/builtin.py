@@ -1,144 +1,139 @@
-"""The encoder that comes with the package: Chinese and English in one space, no download, no GPU.
+"""The encoder that comes with the package: Chinese and English in one space, no download, no GPU, no torch.
 
-It is a *bag of features*: every character, character pair and frequent triple of a Chinese run, every
-other word and its pieces of four characters has a trained vector; a text is the weighted sum of them,
-scaled to unit length. It knows neither word order nor negation, and a feature that was rare in training
-is unknown to it. How it was trained and how well it does: `builtin_data/MODEL_CARD.md`; by what:
-`training/static` in the repository.
+A small transformer (6 layers, 384 dimensions) that ONNX Runtime runs with eight-bit arithmetic. How it was
+trained and how well it does: `builtin_data/MODEL_CARD.md`; by what: `training/student` in the repository.
 
-Vectors do not depend on the batch, the machine or the BLAS: every sum is one of whole numbers small
-enough to be exact in float32, so an ingestion that was interrupted ends with the same bits as one
+Each text is run alone, several at a time on the processor's cores. That wastes nothing on padding, costs
+little (beyond a few dozen tokens the cores are busy with one text), and a vector cannot depend on
+what happened to be encoded beside it: an ingestion that was interrupted ends with the same bits as one
 that was not.
 """
 
 import functools
 import json
-import zlib
+import os
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qianxun import text as matching
+from qianxun.models.tokens import Tokenizer, windows
 from qianxun.protocols import Vectors
 
 DATA = Path(__file__).parent / "builtin_data"
+# More threads than this wait for each other while texts are cut into tokens.
+_MAX_THREADS = 16
 
-# Keys of features: one Chinese character is its code point, pairs and triples put 21 bits per character
-# side by side (so keys of runs are exact), and what other scripts give sets the top bit over a CRC-32.
-_CHARACTER_BITS = np.uint64(21)
-_WORD = 1 << 63
-_PIECE = 1 << 63 | 1 << 32
-_PIECE_CHARS = 4
-# A longer "word" is a hash or an encoded file: its tail carries no meaning.
-_MAX_WORD_CHARS = 40
-_N_CACHED_WORDS = 1 << 16
 
-# The weight of a feature that occurs n times, in sixteenths: 1 + ln n. It must stay below 128, see _EXACT_TERMS.
-_UNIT = 16
-_MAX_WEIGHT = 127
-_WEIGHTS = np.rint(_UNIT * (1 + np.log(np.maximum(np.arange(2048), 1))))
-_COUNT_WEIGHTS = np.minimum(_WEIGHTS, _MAX_WEIGHT).astype(np.float32)
-# 1024 products of at most 127 * 127 stay below 2**24, up to which float32 holds whole numbers exactly.
-_EXACT_TERMS = 1024
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What is read when the first text comes: a command that encodes nothing need not wait for it."""
+
+    tokenizer: Tokenizer
+    words: NDArray[np.int8]  # (tokens, dim), memory-mapped: a question touches a few rows
+    scales: NDArray[np.float32]  # (tokens,)
+    positions: NDArray[np.float32]  # (longest, dim)
+    session: Any
 
 
 class BuiltinEncoder:
-    """The builtin static encoder; `folder` holds another training's files (default: the package's).
+    """The builtin encoder; `folder` holds another training's files (default: the package's).
 
     `encode_queries` and `encode_passages` are the same function here. Both return `(n, dim) float32`
-    in the order given: unit rows, except that a text without any known feature (empty, only
-    punctuation) is a row of zeros, which has similarity 0 to everything and so matches nothing.
+    in the order given: unit rows, except that a text of which nothing is known (empty, only
+    punctuation, a script that the encoder cannot read) is a row of zeros, which has similarity 0 to
+    everything and so matches nothing. A text longer than `longest` tokens is encoded in equal parts, whose
+    vectors are averaged.
 
-    Safe to share between threads. The weights are memory-mapped: processes share them, and a page is
-    read when its first feature is seen.
+    Safe to share between threads.
     """
 
     name = "builtin"
 
     def __init__(self, folder: Path | None = None) -> None:
-        folder = folder or DATA
-        about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        self._folder = folder or DATA
+        about = json.loads((self._folder / "model.json").read_text(encoding="utf-8"))
         self.fingerprint: str = about["fingerprint"]
         self.dim: int = about["dim"]
-        self._keys: NDArray[np.uint64] = np.load(folder / "features.npy")
-        self._weights: NDArray[np.int8] = np.load(folder / "weights.npy", mmap_mode="r")
+        self.longest: int = about["longest"]
+        self._loading = threading.Lock()
+        self._loaded: _Model | None = None
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of questions: `(n, dim) float32`, unit rows (zeros for a text without features)."""
+        """Vectors of questions: `(n, dim) float32`, unit rows (zeros for a text of which nothing is known)."""
         return self._encode(texts)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of passages: `(n, dim) float32`, unit rows (zeros for a text without features)."""
+        """Vectors of passages: `(n, dim) float32`, unit rows (zeros for a text of which nothing is known)."""
         return self._encode(texts)
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
-        sums = np.zeros((len(texts), self.dim))
-        # Reused for every text: to get fresh memory from the system costs more than the arithmetic.
-        rows = np.empty((_EXACT_TERMS, self.dim), dtype=np.int8)
-        floats = np.empty((_EXACT_TERMS, self.dim), dtype=np.float32)
-        for total, text in zip(sums, texts, strict=True):
-            found, counts = np.unique(rows_of(features(text), self._keys), return_counts=True)
-            weights = count_weights(counts)
-            for start in range(0, found.size, _EXACT_TERMS):
-                part = found[start : start + _EXACT_TERMS]
-                n = part.size
-                np.take(self._weights, part, axis=0, out=rows[:n], mode="clip")
-                floats[:n] = rows[:n]
-                total += weights[start : start + n] @ floats[:n]
-        lengths = np.sqrt(np.square(sums).sum(axis=1, keepdims=True))
-        np.divide(sums, lengths, out=sums, where=lengths > 0)
-        return sums.astype(np.float32)
+        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
+        if not texts:
+            return rows
+        self._model()
+        found = map(self._vector, texts) if len(texts) == 1 else _threads().map(self._vector, texts)
+        for row, vector in zip(rows, found, strict=True):
+            row[:] = vector
+        return rows
+
+    def _vector(self, text: str) -> NDArray[np.float64]:
+        model = self._model()
+        numbers = model.tokenizer.numbers(text)
+        total = np.zeros(self.dim)
+        if not model.tokenizer.says_something(numbers):
+            return total
+        for part in windows(numbers, self.longest - 2):
+            total += len(part) * _unit(self._pooled(model, part))
+        return _unit(total)
+
+    def _pooled(self, model: _Model, numbers: Sequence[int]) -> NDArray[np.float64]:
+        tokens = np.array([model.tokenizer.start, *numbers, model.tokenizer.end])
+        vectors = model.words[tokens] * model.scales[tokens, None]
+        vectors += model.positions[: len(tokens)]
+        pooled: NDArray[np.float64] = model.session.run(None, {"tokens": vectors[None]})[0][0].astype(np.float64)
+        return pooled
+
+    def _model(self) -> _Model:
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = _Model(
+                    tokenizer=Tokenizer.read(self._folder / "tokens.txt", self._folder / "token_scores.npy"),
+                    words=np.load(self._folder / "words.npy", mmap_mode="r"),
+                    scales=np.load(self._folder / "word_scales.npy"),
+                    positions=np.load(self._folder / "positions.npy").astype(np.float32),
+                    session=_session(self._folder / "layers.onnx"),
+                )
+            return self._loaded
 
 
-def features(text: str) -> NDArray[np.uint64]:
-    """The keys of all features of a text, `(n,) uint64`: repeated as they repeat, in no useful order."""
-    cjk: list[str] = []
-    keys: list[int] = []
-    for run in matching.runs(matching.fold(text)):
-        if matching.has_cjk(run):
-            cjk.append(run)
-        else:
-            keys += _word_keys(run)
-    found = np.array(keys, dtype=np.uint64)
-    return np.concatenate([found, *_cjk_keys(cjk)]) if cjk else found
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # Texts run side by side, each on one core.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def rows_of(keys: NDArray[np.uint64], vocabulary: NDArray[np.uint64]) -> NDArray[np.intp]:
-    """Where `keys` stand in the sorted `vocabulary`; unknown ones are left out."""
-    places = np.searchsorted(vocabulary, keys)
-    # A key behind the last one is compared with the last one, which it does not equal.
-    known = vocabulary[np.minimum(places, len(vocabulary) - 1)] == keys
-    rows: NDArray[np.intp] = places[known]
-    return rows
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(_n_cores(), _MAX_THREADS), thread_name_prefix="builtin-encoder")
 
 
-def count_weights(counts: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Weights of features that occur `counts` times (1 or more): whole numbers from 16 to 127."""
-    weights: NDArray[np.float32] = _COUNT_WEIGHTS[np.minimum(counts, len(_COUNT_WEIGHTS) - 1)]
-    return weights
+def _n_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
-def _cjk_keys(cjk: Sequence[str]) -> list[NDArray[np.uint64]]:
-    # The line break between runs becomes 0, so that no pair or triple reaches across it.
-    points = np.frombuffer("\n".join(cjk).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
-    points[points == ord("\n")] = 0
-    first, second, third = points, points[1:], points[2:]
-    pairs = first[:-1] << _CHARACTER_BITS | second
-    triples = pairs[:-1] << _CHARACTER_BITS | third
-    inner = (first[:-1] > 0) & (second > 0)
-    return [first[first > 0], pairs[inner], triples[inner[:-1] & inner[1:]]]
-
-
-@functools.lru_cache(maxsize=_N_CACHED_WORDS)
-def _word_keys(word: str) -> list[int]:
-    word = word[:_MAX_WORD_CHARS]
-    keys = [_WORD | zlib.crc32(word.encode())]
-    if len(word) > _PIECE_CHARS:
-        framed = f"<{word}>"
-        keys += [
-            _PIECE | zlib.crc32(framed[start : start + _PIECE_CHARS].encode())
-            for start in range(len(framed) - _PIECE_CHARS + 1)
-        ]
-    return keys
+def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    length = np.sqrt(np.square(vector).sum())
+    return vector / length if length > 0 else vector

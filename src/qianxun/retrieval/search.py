@@ -8,7 +8,7 @@ never show what is deleted or forbidden.
 import dataclasses
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from qianxun.errors import InputError, StaleIndex
 from qianxun.filters import Filter, visible_to
 from qianxun.protocols import Encoder, Index, Where
 from qianxun.records import Asker, Document, Hit, Passage, Query, SearchResult, Stage
+from qianxun.retrieval.adapt import InForce
 from qianxun.retrieval.fuse import Fused, fuse, stages_of
 from qianxun.retrieval.understand import cut_question, matched_terms, understand
 from qianxun.settings import SearchSettings
@@ -48,7 +49,10 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Searcher:
-    """Everything a search needs. `encoder` is only asked when a dense index is."""
+    """Everything a search needs. `encoder` and `adapter` are only asked when a dense index is.
+
+    `adapter` tells at each search which query adapter is in force: another process may have learned one meanwhile.
+    """
 
     store: Store
     indexes: Sequence[Index]
@@ -56,6 +60,7 @@ class Searcher:
     settings: SearchSettings
     models: Mapping[str, str]
     threads: Executor | None = None
+    adapter: Callable[[], InForce] = InForce
 
     def search(
         self,
@@ -81,12 +86,16 @@ class Searcher:
             degraded.append(f"question: cut to its first {self.settings.max_question_chars} characters")
         degraded += self._behind(legs)
         allowed = visible_to(asker, where)
+        in_force = self.adapter() if "dense" in legs else InForce()
+        if in_force.note:
+            degraded.append(in_force.note)
+        models = self.models if in_force.adapter is None else {**self.models, "adapter": in_force.adapter.made}
         with clock.stage("encode"):
-            query = understand(text, self.encoder if "dense" in legs else None)
+            query = understand(text, self.encoder if "dense" in legs else None, in_force.adapter)
         with clock.stage("filter"):
             pushed = Where(allowed, self.store.matching(allowed)) if allowed is not None else None
         if not query.words:  # punctuation, emoji: nothing that an index knows
-            return SearchResult(text, (), clock.seconds, self.models, tuple(degraded))
+            return SearchResult(text, (), clock.seconds, models, tuple(degraded))
         hits = self._ask_indexes(query, legs, max(self.settings.candidates, k), pushed, clock)
         with clock.stage("fuse"):
             fused = fuse(hits, dense_weight=self.settings.dense_weight)
@@ -95,7 +104,7 @@ class Searcher:
             if explain:
                 passages = [_marked(query, passage) for passage in passages]
         logger.info("search: %d passages, %s", len(passages), _in_milliseconds(clock.seconds))
-        return SearchResult(text, tuple(passages), clock.seconds, self.models, tuple(degraded))
+        return SearchResult(text, tuple(passages), clock.seconds, models, tuple(degraded))
 
     def _behind(self, legs: Sequence[str]) -> list[str]:
         """What the indexes do not know yet. Raises StaleIndex if one knows what the truth does not."""

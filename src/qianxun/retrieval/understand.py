@@ -3,6 +3,7 @@
 from qianxun.errors import InputError
 from qianxun.protocols import Encoder
 from qianxun.records import Query
+from qianxun.retrieval.adapt import Adapter
 from qianxun.text import characters, fold, words
 
 
@@ -17,10 +18,15 @@ def cut_question(question: str, max_chars: int) -> tuple[str, bool]:
     return text[:max_chars], len(text) > max_chars
 
 
-def understand(question: str, encoder: Encoder | None) -> Query:
-    """Distinct folded terms in the order of the question, and its vector if an encoder is given."""
+def understand(question: str, encoder: Encoder | None, adapter: Adapter | None = None) -> Query:
+    """Distinct folded terms in the order of the question, and its vector if an encoder is given.
+
+    The vector is what the encoder makes, moved by the adapter if there is one.
+    """
     folded = fold(question)
     vector = encoder.encode_queries([question])[0] if encoder is not None else None
+    if vector is not None and adapter is not None:
+        vector = adapter.apply(vector)
     return Query(
         text=question,
         words=tuple(dict.fromkeys(words(folded))),

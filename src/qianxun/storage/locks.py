@@ -31,7 +31,9 @@ POLL_SECONDS = 0.05
 # A batch ends within moments; only a longer wait is worth telling a person about.
 QUIET_SECONDS = 1.0
 SIGNATURE_BYTES = 256
-WRITING_COMMANDS = frozenset({"add", "remove", "label", "check", "rebuild", "compact", "demo", "eval", "serve"})
+WRITING_COMMANDS = frozenset(
+    {"add", "adapt", "remove", "label", "check", "rebuild", "compact", "demo", "eval", "serve"}
+)
 
 
 @dataclass(frozen=True, slots=True)
