@@ -216,6 +216,18 @@ def test_eval_retrieval(run: Json, tmp_path: Path) -> None:
     assert [len(report["results"]) for report in shape["reports"]] == [1, 1]
 
 
+def test_adapt(run: Json, knowledge_base: Path) -> None:
+    lines = [{"question": f"annual leave, case {n}", "source": "leave.txt"} for n in range(60)]
+    lines.append({"question": "annual leave", "source": "gone.txt"})
+    file = knowledge_base / "pairs.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    code, shape = run("adapt", str(file))
+    assert code == 0
+    agree(shape, "adapt")
+    assert (shape["verdict"], shape["kept"]) == ("not better", False)  # there is nothing better than the first place
+    assert set(run("adapt", "--remove")[1]) == {"removed", "version"}
+
+
 def test_demo(run: Json, tmp_path: Path) -> None:
     code, shape = run("demo", "--dir", str(tmp_path / "demo"))
     assert code == 0

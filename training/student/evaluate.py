@@ -67,7 +67,9 @@ def measured(encode: Encode, folder: Path) -> dict[str, float]:
     }
 
 
-def translations(encode: Encode, held: Sequence[data.Record], fill: Sequence[str]) -> list[tuple[str, int, list[float]]]:
+def translations(
+    encode: Encode, held: Sequence[data.Record], fill: Sequence[str]
+) -> list[tuple[str, int, list[float]]]:
     """(source, n, [recall@1 and @10 from Chinese to English, then back]) among 10,000 candidates, first over all.
 
     Candidates are the held-out sentences and, up to 10,000, sentences of `fill` in the language sought. A source's

@@ -127,7 +127,9 @@ class Graph:
         size = self.weights[f"{at}mixed.weight"].shape[0]
         sizes = self.constant(f"{at}sizes", np.array([size] * 3, dtype=np.int64))
         q, k, v = self.node("Split", [self.linear(x, f"{at}qkv"), sizes], f"{at}split", 3, axis=-1)
-        heads = self.node("MultiHeadAttention", [q, k, v, self.bias(f"{at}qkv")], f"{at}heads", num_heads=self.n_heads)[0]
+        heads = self.node("MultiHeadAttention", [q, k, v, self.bias(f"{at}qkv")], f"{at}heads", num_heads=self.n_heads)[
+            0
+        ]
         x = self.norm(self.linear(heads, f"{at}mixed"), x, f"{at}mixed_norm", self.bias(f"{at}mixed"))
         wide = self.node("BiasGelu", [self.linear(x, f"{at}widen"), self.bias(f"{at}widen")], f"{at}gelu")[0]
         return self.norm(self.linear(wide, f"{at}narrow"), x, f"{at}norm", self.bias(f"{at}narrow"))

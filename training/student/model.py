@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import gelu, normalize
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Layer(nn.Module):
         scores = (q * (dim // self.n_heads) ** -0.5) @ k.transpose(-1, -2)
         heads = torch.softmax(scores.add_(mask), dim=-1) @ v
         x = self.mixed_norm(x + self.mixed(heads.transpose(1, 2).reshape(n, length, dim)))
-        return self.norm(x + self.narrow(F.gelu(self.widen(x))))
+        return self.norm(x + self.narrow(gelu(self.widen(x))))
 
 
 class Student(nn.Module):
@@ -66,6 +66,11 @@ class Student(nn.Module):
 
     def forward(self, numbers: Tensor, lengths: Tensor) -> Tensor:
         """Unit vectors `(n, dim) float32` of token numbers `(n, longest)`, padded behind `lengths (n,)`."""
+        states, real = self.states(numbers, lengths)
+        return normalize(torch.where(real[..., None], states.float(), 0).sum(1) / lengths[:, None], dim=1)
+
+    def states(self, numbers: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What the last layer says of each token, `(n, longest, dim)`, and which of them are not padding."""
         place = torch.arange(numbers.shape[1])
         real = place < lengths[:, None]
         old = numbers < self.n_fixed
@@ -78,8 +83,7 @@ class Student(nn.Module):
         mask = torch.where(real, 0.0, -1e4)[:, None, None, :].to(self.layers[0].qkv.weight.dtype)
         for layer in self.layers:
             x = layer(x, mask)
-        x = torch.where(real[..., None], x.float(), 0).sum(1) / lengths[:, None]
-        return F.normalize(x, dim=1)
+        return x, real
 
 
 def load_teacher(student: Student, weights: dict[str, Tensor], kept: list[int]) -> None:

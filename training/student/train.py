@@ -6,6 +6,7 @@ where it was; questions and headings are pulled to the Chinese text that belongs
 """
 
 import argparse
+import copy
 import json
 import logging
 import pickle
@@ -21,7 +22,7 @@ import torch
 from data import Record, Sampler, Texts
 from model import Student, load_teacher, teacher_folder, teacher_weights
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, normalize
 
 from qianxun.models.tokens import Tokenizer
 
@@ -35,18 +36,20 @@ class Settings:
     n_learned: int = 22_000
     held_out: float = 0.02
     longest: int = 256
-    batch_tokens: int = 8192
+    longest_pair: int = 128
+    batch_tokens: int = 9000
     batch_texts: int = 384
-    rate_words: float = 2e-3
-    rate_body: float = 2e-4
+    rate_words: float = 1.5e-3
+    rate_body: float = 1.2e-4
     warm_up: int = 200
-    imitation: float = 0.55
-    rehearsal: float = 0.20
+    imitation: float = 0.62
+    rehearsal: float = 0.23
     source_power: float = 0.6
     temperature: float = 0.05
     contrast: float = 0.3
     similarity: float = 5.0
     pairs: float = 0.5
+    tokens: float = 2.0
     negatives: int = 8
     seed: int = 0
 
@@ -127,7 +130,8 @@ def prepare(parallel: list[Record], pairs: list[Record], settings: Settings) -> 
         np.concatenate([en.numbers, longer_en.numbers]),
         np.concatenate([en.starts, en.starts[-1] + longer_en.starts[1:]]),
     )
-    logger.info("tokens a record: %.1f zh, %.1f en; %d longer records", zh.lengths.mean(), en.lengths.mean(), len(groups_of))
+    lengths = zh.lengths.mean(), en.lengths.mean()
+    logger.info("tokens a record: %.1f zh, %.1f en; %d longer records", *lengths, len(groups_of))
 
     teacher = Student(len(kept), 1)
     load_teacher(teacher, teacher_weights(), kept)
@@ -186,6 +190,7 @@ class Training:
         load_teacher(self.model, teacher_weights(), prepared.kept)
         with torch.no_grad():
             self.model.learned.weight.copy_(torch.from_numpy(prepared.first))
+        self.unchanged = copy.deepcopy(self.model).bfloat16().requires_grad_(False)
         self.full = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.model.bfloat16()
         self.light = dict(self.model.named_parameters())
@@ -200,7 +205,9 @@ class Training:
         rng = np.random.default_rng(settings.seed + 1)
         self.rng = rng
         worth = {name: WORTH.get(name, 1.0) for name in set(prepared.sources)}
-        worth |= {name: 0.35 * WORTH.get(name.removesuffix(" longer"), 1.0) for name in worth if name.endswith(" longer")}
+        for name in worth:
+            if name.endswith(" longer"):
+                worth[name] = 0.35 * WORTH.get(name.removesuffix(" longer"), 1.0)
         weights = data.source_weights(prepared.sources, settings.source_power, worth)
         sampler = lambda lengths, w, most: Sampler(  # noqa: E731
             np.minimum(lengths + 2, settings.longest), w, settings.batch_tokens, most, rng
@@ -209,12 +216,16 @@ class Training:
         self.rehearse = sampler(prepared.en.lengths, weights, settings.batch_texts)
         self.teacher = torch.from_numpy(prepared.teacher)
         pair_weights = data.source_weights(prepared.pair_sources, settings.source_power, PAIR_WORTH)
-        # A pair costs its query, its passage and a negative of about the passage's length.
-        self.match = sampler(2 * prepared.passages.lengths + prepared.queries.lengths, pair_weights, 128)
+        # A pair costs its query, its passage and a negative of about the passage's length. Most of what tells a
+        # passage from others stands at its beginning, and more pairs in a batch are worth more than longer ones.
+        passage_lengths = np.minimum(prepared.passages.lengths, settings.longest_pair)
+        self.match = Sampler(
+            2 * passage_lengths + prepared.queries.lengths, pair_weights, settings.batch_tokens, 96, rng
+        )
         self.seen: Counter[str] = Counter()
 
-    def _vectors(self, texts: Sequence[np.ndarray]) -> Tensor:
-        return self.model(*data.padded(texts, self.tokenizer, self.settings.longest))
+    def _vectors(self, texts: Sequence[np.ndarray], longest: int = 0) -> Tensor:
+        return self.model(*data.padded(texts, self.tokenizer, longest or self.settings.longest))
 
     def _imitation(self, texts: Texts, batch: np.ndarray) -> Tensor:
         wanted = self.teacher[batch].float()
@@ -222,12 +233,26 @@ class Training:
         here = torch.arange(len(batch))
         # Different records with one meaning are no negatives of each other.
         meant = wanted @ wanted.T
-        scores = (got @ wanted.T / self.settings.temperature).masked_fill((meant > 0.95) & ~torch.eye(len(batch), dtype=torch.bool), -1e4)
+        alike = (meant > 0.95) & ~torch.eye(len(batch), dtype=torch.bool)
+        scores = (got @ wanted.T / self.settings.temperature).masked_fill(alike, -1e4)
         return (
             (1 - (got * wanted).sum(1)).mean()
             + self.settings.contrast * cross_entropy(scores, here)
             + self.settings.similarity * ((got @ got.T - meant) ** 2).mean()
         )
+
+    def _rehearsal(self, batch: np.ndarray) -> Tensor:
+        """English stays where it was, token by token: a far stronger hold than that of the pooled vectors alone."""
+        texts = data.padded([self.prepared.en[i] for i in batch], self.tokenizer, self.settings.longest)
+        got, real = self.model.states(*texts)
+        with torch.no_grad():
+            wanted, _ = self.unchanged.states(*texts)
+        here = real[..., None]
+        apart = torch.where(here, (got.float() - wanted.float()) ** 2, 0).sum()
+        tokens = apart / torch.where(here, wanted.float() ** 2, 0).sum()
+        means = [normalize(torch.where(here, states.float(), 0).sum(1), dim=1) for states in (got, wanted)]
+        texts_apart = (1 - (means[0] * means[1]).sum(1)).mean()
+        return self.settings.tokens * tokens + 4 * texts_apart
 
     def _matching(self, batch: np.ndarray) -> Tensor:
         p = self.prepared
@@ -235,7 +260,7 @@ class Training:
         negatives = drawn[drawn >= 0]
         passages = np.concatenate([batch, negatives])
         asked = self._vectors([p.queries[i] for i in batch])
-        found = self._vectors([p.passages[i] for i in passages])
+        found = self._vectors([p.passages[i] for i in passages], self.settings.longest_pair)
         here = torch.arange(len(batch))
         same = torch.from_numpy(p.same[batch][:, None] == p.same[passages][None, :])
         same[here, here] = False
@@ -252,7 +277,7 @@ class Training:
             loss = self._imitation(self.prepared.zh, batch)
         elif draw < s.imitation + s.rehearsal:
             kind, batch = "rehearsal", next(self.rehearse)
-            loss = self._imitation(self.prepared.en, batch)
+            loss = self._rehearsal(batch)
         else:
             kind, batch = "matching", next(self.match)
             loss = self._matching(batch)

@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "file",
         metavar="FILE",
         nargs="?",
-        help=say('accepted pairs, a JSON object a line: "question", "source", and "quote" if you like (docs/adapting.md)'),
+        help=say('accepted pairs, JSON lines with "question", "source", and "quote" if you like (docs/adapting.md)'),
     )
     parser.add_argument(
         "--as", dest="labels", metavar="LABELS", help=say("learn only from what carries one of these labels")

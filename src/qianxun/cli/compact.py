@@ -28,9 +28,11 @@ def run(session: Session, args: argparse.Namespace) -> int:
         session.print_json(work_shape(done))
     else:
         session.out.line((say("Compacted."), "green"))
-        session.out.pairs(facts_of(done))
+        session.out.pairs(facts_of({key: value for key, value in done.items() if key != "adapter_removed"}))
         if done.get("adapter_removed"):
-            session.out.line(say("The query adapter had learned from what is gone. Learn it again: `qianxun adapt FILE`."))
+            session.out.line(
+                say("The query adapter went too: it is of documents that are gone, or of another encoder.")
+            )
         if done.get("bytes_after", 0) > done.get("bytes_before", 0):
             session.out.line((say("It grew: SQLite and the indexes write files of at least a certain size."), "dim"))
     return 0

@@ -50,7 +50,6 @@ def name_of_fact(key: str) -> str:
     """What a key of the JSON is called for people; names of packages and the like as they are."""
     names = {
         "adapter": say("query adapter"),
-        "adapter_removed": say("query adapter removed"),
         "available_bytes": say("free memory"),
         "bytes": say("size"),
         "bytes_after": say("size after"),
@@ -111,7 +110,11 @@ def _together(facts: Mapping[str, Any]) -> str:
 
 def _adapter_in_words(facts: Mapping[str, Any]) -> str:
     """The query adapter in one line: what it gained where it was measured, or why it is not in force."""
-    said = [reason_in_words(str(facts["problem"]))] if "problem" in facts else []
+    if "fingerprint" not in facts:
+        return reason_in_words(str(facts["problem"]))
+    said = []
+    if not facts["in_force"]:
+        said.append(say("not in force: made for another encoder ({fingerprint})", fingerprint=facts["fingerprint"]))
     if "measure" in facts:
         said.append(
             say(

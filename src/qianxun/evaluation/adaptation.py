@@ -90,8 +90,8 @@ def learn_adapter(
     learning = [question for question in questions if not question.held_back]
     if len(questions) < MIN_QUESTIONS or len(held_back) < MIN_HELD_BACK:
         raise InputError(
-            "{n} questions with an accepted passage are too few to learn from ({held} of them would be held back; "
-            "{left} pairs name nothing that is here).",
+            "Too few questions to learn from: {n} with an accepted passage ({held} to be held back); "
+            "pairs left out: {left}.",
             remedy="Collect at least {least}, so that {least_held} or more are held back.",
             n=len(questions),
             held=len(held_back),

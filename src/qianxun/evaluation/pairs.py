@@ -104,7 +104,8 @@ def _text(record: dict[str, Any], key: str, path: Path, number: int) -> str:
     value = record.get(key)
     if value is not None and not isinstance(value, str):
         raise _broken(path, number, f'"{key}" is {value!r}, not text')
-    return (value or "").strip()
+    # JSON can hold half a character (a lone surrogate), which no encoder and no index takes.
+    return (value or "").encode("utf-8", "replace").decode().strip()
 
 
 def _broken(path: Path, line: int, error: str) -> InputError:
@@ -162,8 +163,7 @@ def _accepted(document: Document, chunks: Sequence[StoredChunk], ids: Collection
 
 
 def _key(question: str) -> str:
-    folded = " ".join(fold(question).split())
-    return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256(" ".join(fold(question).split()).encode()).hexdigest()[:32]
 
 
 class _Named:

@@ -12,6 +12,46 @@ MESSAGES: Final[dict[str, str]] = {
     "There is no {kind} named {name!r}.": "没有名为 {name!r} 的 {kind}。",
     "Known: {known}. A plugin must be installed in the same environment.": "已知的有：{known}。插件须安装在同一环境中。",
     "Index {name}: its files in {path} are gone.": "索引 {name}：{path} 中的文件不见了。",
+    # cli/adapt.py
+    (
+        "Learns from questions and the passages accepted as their answers where questions should lie among the "
+        "passages. A third of the questions is held back; what was learned is kept only if search is better with it on "
+        "those, beyond chance. Documents and indexes stay as they are."
+    ): (
+        "从问题及其被采纳的段落中，学习问题在段落之间应处的位置。三分之一的问题留作检验；只有在这些问题上搜索确有改善（超出偶然），才保留学到的结果。文档和索引保持不变。"
+    ),
+    'accepted pairs, JSON lines with "question", "source", and "quote" if you like (docs/adapting.md)': (
+        '采纳对，每行一个 JSON 对象，含 "question"、"source"，可另有 "quote"（docs/adapting.md）'
+    ),
+    "learn only from what carries one of these labels": "只从带有其中任一标签的内容学习",
+    "only measure; keep nothing": "只测量，不保留",
+    "take away what was learned": "去掉已学到的适配器",
+    "No file of accepted pairs was named.": "未指定采纳对文件。",
+    "Type `qianxun adapt FILE`, or --remove.": "请输入 `qianxun adapt 文件`，或用 --remove。",
+    "--remove goes alone.": "--remove 须单独使用。",
+    "Leave out the file and the other options.": "请去掉文件和其他选项。",
+    "Removed the query adapter.": "已移除查询适配器。",
+    "There is no query adapter.": "没有查询适配器。",
+    "learned from": "学习自",
+    "held back": "留作检验",
+    "{measure} without adapter": "不用适配器的 {measure}",
+    "{measure} with it": "用它之后的 {measure}",
+    "{measure} with the one in force": "用现有适配器的 {measure}",
+    "gain": "增益",
+    "{gain} (95 % interval {low} … {high})": "{gain}（95 % 区间 {low} … {high}）",
+    "Not kept: it cannot be told from chance that search is better with it. Nothing was changed.": (
+        "未保留：无法断定搜索因它而更好，差别可能出于偶然。没有任何改动。"
+    ),
+    "Not kept: the one in force is better. Nothing was changed.": "未保留：现有的适配器更好。没有任何改动。",
+    "It would be kept. Nothing was changed.": "若非试运行，则会保留。没有任何改动。",
+    "Kept: searches apply it from now on. `qianxun adapt --remove` takes it away.": (
+        "已保留：今后的搜索都会使用它。`qianxun adapt --remove` 可将其移除。"
+    ),
+    "no such document": "没有该文档",
+    "document without text": "文档无文字",
+    "quote not in it": "文档中没有该引文",
+    "not indexed yet (`qianxun add` again)": "尚未编入索引（请再次运行 `qianxun add`）",
+    "Left out {pairs}: {reasons}. The first: {question} → {source}": "略去 {pairs}：{reasons}。第一个：{question} → {source}",
     # cli/add.py
     (
         "Reads files and folders into the knowledge base. Unchanged files are skipped, changed ones "
@@ -110,6 +150,9 @@ MESSAGES: Final[dict[str, str]] = {
     ): ("重写仍含有已移除文档字节的文件，使知识库中不再留有其任何内容，并释放空间。"),
     "Compacted.": "压缩完成。",
     "It grew: SQLite and the indexes write files of at least a certain size.": "变大了：SQLite 和索引写出的文件有最小尺寸。",
+    "The query adapter went too: it is of documents that are gone, or of another encoder.": (
+        "查询适配器也已移除：它来自已不在的文档，或属于另一个编码器。"
+    ),
     # cli/counts.py
     "1 passage": "1 个段落",
     "{n} passages": "{n} 个段落",
@@ -129,6 +172,8 @@ MESSAGES: Final[dict[str, str]] = {
     "{n} questions": "{n} 个问题",
     "1 problem": "1 个问题",
     "{n} problems": "{n} 个问题",
+    "1 pair": "1 个采纳对",
+    "{n} pairs": "{n} 个采纳对",
     # cli/demo.py
     (
         "Copies the sample documents of an invented company into a folder, builds a knowledge base of them, "
@@ -218,6 +263,13 @@ MESSAGES: Final[dict[str, str]] = {
     "it exists": "是否存在",
     "settings file": "设置文件",
     "file names in": "文件名编码",
+    "query adapter": "查询适配器",
+    "not in force: made for another encoder ({fingerprint})": "未启用：为另一个编码器（{fingerprint}）制作",
+    "{measure} {before} → {after} ({n} questions held back, {made})": "{measure} {before} → {after}（{n} 个留作检验的问题，{made}）",
+    "{gone} of the {n} documents that it learned from are gone: `qianxun compact` will remove it": (
+        "学习所用的 {n} 个文档中有 {gone} 个已不在：`qianxun compact` 会将它移除"
+    ),
+    "; ": "；",
     "fingerprint": "指纹",
     "free disk": "磁盘余量",
     "language model": "语言模型",
@@ -342,6 +394,7 @@ MESSAGES: Final[dict[str, str]] = {
     "make the indexes anew from the stored documents": "用所存文档重建索引",
     "give back the space of removed documents and erase their bytes": "释放已移除文档占用的空间，并抹去其字节",
     "measure search on a data set with known answers": "在已知答案的数据集上测量搜索质量",
+    "learn from accepted passages; kept only if search is better": "从采纳的段落学习；只有搜索更好时才保留",
     # cli/passages.py
     "page {page}": "第 {page} 页",
     "not found": "未找到",
@@ -353,6 +406,7 @@ MESSAGES: Final[dict[str, str]] = {
     ", ": "，",
     "encoder": "编码器",
     "answer by": "回答",
+    "adapter of": "适配器",
     "quoting": "摘引原文",
     "The knowledge base has no documents yet: `qianxun add FOLDER` reads some.": (
         "知识库中还没有文档：请用 `qianxun add 文件夹` 读入。"
@@ -371,6 +425,8 @@ MESSAGES: Final[dict[str, str]] = {
     "Checking": "核对",
     "Compacting": "压缩",
     "Searching": "搜索",
+    "Learning": "学习",
+    "Measuring": "测量",
     # cli/reasons.py
     "{file}: {reason}": "{file}：{reason}",
     "the file": "该文件",
@@ -518,6 +574,13 @@ MESSAGES: Final[dict[str, str]] = {
     "{path} is nested too deeply to read.": "{path} 嵌套过深，无法读取。",
     "Open it and save it again.": "请打开后重新保存。",
     "{path} cannot be read: {error}.": "无法读取 {path}：{error}。",
+    # evaluation/adaptation.py
+    "Too few questions to learn from: {n} with an accepted passage ({held} to be held back); pairs left out: {left}.": (
+        "可供学习的问题太少：有采纳段落的 {n} 个（其中留作检验 {held} 个）；略去的采纳对 {left} 个。"
+    ),
+    "Collect at least {least}, so that {least_held} or more are held back.": (
+        "请至少收集 {least} 个，使留作检验的不少于 {least_held} 个。"
+    ),
     # evaluation/datasets.py
     "{path} is missing (nor is there a .gz of it).": "缺少 {path}（也没有对应的 .gz 文件）。",
     "A data set is a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv, each plain or .gz.": (
@@ -543,6 +606,16 @@ MESSAGES: Final[dict[str, str]] = {
     "Every pair may occur once.": "每一对只能出现一次。",
     "{path}, line {line}: {id!r} is not in {file}.": "{path} 第 {line} 行：{id!r} 不在 {file} 中。",
     "Judgements and data set do not belong together, or a file is incomplete.": "判定与数据集不匹配，或文件不完整。",
+    # evaluation/pairs.py
+    "There is no file at {path}.": "{path} 处没有文件。",
+    'Each line is a JSON object with "question" and "source" (or "document"), and "quote" if you like.': (
+        '每行应为含有 "question" 和 "source"（或 "document"）的 JSON 对象，可另有 "quote"。'
+    ),
+    "{path}, line {line}: not an accepted pair ({error}).": "{path} 第 {line} 行：不是采纳对（{error}）。",
+    "The question {question!r} names no document.": "问题 {question!r} 没有指明文档。",
+    "Give it a source or leave it out.": "请补上来源，或删去该问题。",
+    "The source {source!r} could be {first} or {second}.": "来源 {source!r} 可能是 {first}，也可能是 {second}。",
+    "Write more of it.": "请写得更完整。",
     # indexes/rows.py
     "Index {name} needs the number of dimensions of its vectors.": "索引 {name} 需要知道向量的维数。",
     "Index {name} holds vectors of shape ({dim},), not {seen}.": "索引 {name} 的向量形状为 ({dim},)，不是 {seen}。",
@@ -577,6 +650,10 @@ MESSAGES: Final[dict[str, str]] = {
     "Open it again with qianxun.open.": "请用 qianxun.open 重新打开。",
     "There is no chunk {id}.": "没有编号为 {id} 的片段。",
     "`qianxun search` shows the ids.": "`qianxun search` 显示编号。",
+    "Documents were removed or replaced while the query adapter was learned; it is not kept.": (
+        "学习查询适配器期间有文档被移除或替换；未予保留。"
+    ),
+    "Run the command again.": "请再次运行该命令。",
     # retrieval/search.py
     "There is no search mode {mode!r}.": "没有名为 {mode!r} 的搜索模式。",
     "Choose hybrid, lexical or dense.": "请选择 hybrid、lexical 或 dense。",
@@ -636,6 +713,11 @@ MESSAGES: Final[dict[str, str]] = {
     "Example: {key} = {default}": "例如：{key} = {default}",
     "{origin}: {key} is a section, not a value.": "{origin}：{key} 是一个小节，不是一个值。",
     "Set a key inside it.": "请设置其中的某一项。",
+    # storage/adapter.py
+    "{path} cannot be written ({error}).": "无法写入 {path}（{error}）。",
+    "Check that the folder is writable and has room.": "请检查该文件夹是否可写且有足够空间。",
+    "The query adapter {path} is damaged ({error}).": "查询适配器 {path} 已损坏（{error}）。",
+    "Remove it with `qianxun adapt --remove`, or learn it again.": "请用 `qianxun adapt --remove` 移除，或重新学习。",
     # storage/conditions.py
     "There is no field {field!r} to filter by.": "没有可供筛选的字段 {field!r}。",
     "Fields: {fields}.": "字段：{fields}。",
@@ -643,7 +725,6 @@ MESSAGES: Final[dict[str, str]] = {
     "A process that reads {path} keeps removed text in its log.": "有进程正在读取 {path}，其日志中还留有已移除的文本。",
     "Run `qianxun compact` again when it has ended.": "请在它结束后再次运行 `qianxun compact`。",
     "{path} is in use by another process ({error}).": "{path} 正被另一进程使用（{error}）。",
-    "Run the command again.": "请再次运行该命令。",
     # storage/locks.py
     "`{command}` (process {process}, since {since})": "`{command}`（进程 {process}，自 {since} 起）",
     "another process": "另一进程",

@@ -54,10 +54,8 @@ class AdapterFile:
             return InForce(None, f"query adapter: {FILE_NAME} is damaged")
         if adapter is None:
             return InForce()
-        if adapter.fingerprint != fingerprint:
-            return InForce(None, f"query adapter: made for the encoder {adapter.fingerprint}")
-        if adapter.change.shape != (dim, dim):
-            return InForce(None, f"query adapter: {FILE_NAME} is damaged")
+        if adapter.fingerprint != fingerprint or adapter.change.shape != (dim, dim):
+            return InForce(None, f"query adapter: made for another encoder ({adapter.fingerprint})")
         return InForce(adapter)
 
     def read(self) -> Adapter | None:
