@@ -31,10 +31,11 @@ from qianxun.models.builtin import BuiltinEncoder
 from qianxun.records import IndexRow, chunk_id, document_of
 from qianxun.retrieval.understand import understand
 from qianxun.settings import Settings
+from qianxun.text import script
 
 Floats = npt.NDArray[np.float32]
 DEPTH = 200
-TOLERANCE = 0.01
+TOLERANCE = 0.005
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Legs:
     """The union of both legs' candidates, a row a question, padded: `(n, 2 * depth)` each.
 
     `lexical` is BM25 (0 where the lexical leg did not find it), `dense` the exact cosine of every
-    candidate; `rank_*` count from 1, a large number where the leg did not find it; `relevant` is 0 or 1;
+    candidate; `rank_*` count from 1, a large number where the leg did not find it; `across` is 1 where question and
+    candidate are in two languages (one Chinese, one not); `relevant` is 0 or 1;
     `attainable`, `n_relevant` are `(n,)`. Padding has -inf in `dense` and ranks beyond any depth.
     """
 
@@ -51,6 +53,7 @@ class Legs:
     dense: Floats
     rank_lexical: npt.NDArray[np.int32]
     rank_dense: npt.NDArray[np.int32]
+    across: npt.NDArray[np.int8]
     relevant: npt.NDArray[np.int8]
     attainable: Floats
     n_relevant: npt.NDArray[np.int32]
@@ -66,8 +69,9 @@ def dump(path: Path, encoder: BuiltinEncoder, lexical: str) -> Legs:
     texts = [f"{document.title}\n{document.text}".strip() for document in documents]
     row_of = {document.id: i for i, document in enumerate(documents)}
     vectors = encoder.encode_passages(texts)
+    scripts = np.array([script(text) for text in texts])
     questions = list(judged.questions)
-    asked = encoder.encode_queries([judged.questions[id] for id in questions])
+    vectors_asked = encoder.encode_queries([judged.questions[id] for id in questions])
     n, width = len(questions), 2 * DEPTH
     legs = Legs(
         name=judged.name,
@@ -75,6 +79,7 @@ def dump(path: Path, encoder: BuiltinEncoder, lexical: str) -> Legs:
         dense=np.full((n, width), -np.inf, np.float32),
         rank_lexical=np.full((n, width), _NOT_FOUND, np.int32),
         rank_dense=np.full((n, width), _NOT_FOUND, np.int32),
+        across=np.zeros((n, width), np.int8),
         relevant=np.zeros((n, width), np.int8),
         attainable=np.zeros(n, np.float32),
         n_relevant=np.zeros(n, np.int32),
@@ -82,12 +87,14 @@ def dump(path: Path, encoder: BuiltinEncoder, lexical: str) -> Legs:
     place_of_index = Path(tempfile.mkdtemp(prefix="fusion-"))
     find = _index(lexical, texts, place_of_index)
     for i, id in enumerate(questions):
-        cosines = vectors @ asked[i]
+        cosines = vectors @ vectors_asked[i]
         by_cosine = np.argsort(-cosines, kind="stable")[:DEPTH]
         rows, scores, legs.attainable[i] = find(judged.questions[id])
         union = np.union1d(rows, by_cosine)
         place = {int(row): j for j, row in enumerate(union)}
         legs.dense[i, : union.size] = cosines[union]
+        asked = script(judged.questions[id])
+        legs.across[i, : union.size] = (scripts[union] != asked) & (scripts[union] != "") & (asked != "")
         for rank, (row, score) in enumerate(zip(rows, scores, strict=True), 1):
             legs.lexical[i, place[int(row)]] = score
             legs.rank_lexical[i, place[int(row)]] = rank
@@ -282,7 +289,32 @@ def sharpened(weight: float, sharpness: float = 2.0, trust: float = 0.5, *, miss
     return scores
 
 
-_SHARPENED = [(w, q) for w in (0.25, 0.3, 0.35, 0.4, 0.45) for q in (1.5, 2.0, 3.0)]
+def bridged(
+    weight: float, sharpness: float = 2.0, bridge: float = 2.0, trust: float = 0.5, *, missing: str = "lowest"
+) -> Formula:
+    """`sharpened`, but a candidate in another language, which words cannot find, gets of the lexical part what its
+    cosine over the best cosine, to the power `bridge`, lets one expect."""
+
+    def scores(legs: Legs, depth: int) -> Floats:
+        lexical = attained(legs, depth)
+        best = np.maximum(lexical.max(axis=1, keepdims=True), 1e-6)
+        seen = legs.rank_dense <= depth
+        lowest = np.where(seen, legs.dense, np.inf).min(axis=1, keepdims=True) if missing == "lowest" else 0.0
+        dense = np.maximum(np.where(seen, legs.dense, lowest), 0)
+        by_words = (lexical / best) ** sharpness
+        nearest = np.maximum(dense.max(axis=1, keepdims=True), 1e-6)
+        expected = np.where(legs.across > 0, (dense / nearest) ** bridge, 0)
+        joined = weight * dense + (1 - weight) * best**trust * np.maximum(by_words, expected)
+        return only_candidates(legs, depth, joined)
+
+    return scores
+
+
+_SHARPENED = [(w, q) for w in (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7) for q in (1.5, 2.0, 3.0)]
+_BRIDGED = [
+    (w, q, r, t) for w in (0.4, 0.5, 0.55, 0.6, 0.65, 0.7) for q in (1.0, 1.5, 2.0, 3.0) for r in (1.0, 1.5, 2.0, 3.0)
+    for t in (0.5, 0.75, 1.0)
+]  # fmt: skip
 FAMILIES: dict[str, tuple[Callable[..., Formula], list[tuple[Any, ...]]]] = {
     "rrf k": (rrf, [(10.0,), (60.0,)]),
     "convex w": (convex, [(w,) for w in (0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)]),
@@ -297,9 +329,11 @@ FAMILIES: dict[str, tuple[Callable[..., Formula], list[tuple[Any, ...]]]] = {
     "sharpened w, q; whole trust": (lambda w, q: sharpened(w, q, 0.0), _SHARPENED),
     "sharpened w, q; linear trust": (lambda w, q: sharpened(w, q, 1.0), _SHARPENED),
     "sharpened w, q, missing lowest": (lambda w, q: sharpened(w, q, missing="lowest"), _SHARPENED),
+    "bridged w, q, r, t": (bridged, _BRIDGED),
+    "bridged w, q, r, t, missing zero": (lambda *given: bridged(*given, missing="zero"), _BRIDGED),
     "sharpened w, q, missing zero": (lambda w, q: sharpened(w, q, missing="zero"), _SHARPENED),
 }
-CHOSEN = sharpened(0.4, 2.0, missing="lowest")
+CHOSEN = bridged(0.5, 2.0, 2.0)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,21 @@ def test_when_words_cannot_match_meaning_decides() -> None:
     assert [f.chunk for f in fuse({"dense": dense, "lexical": lexical}, dense_weight=0.4)] == [1, 2]
 
 
+def test_a_passage_in_another_language_does_not_lose_to_one_that_shares_a_word() -> None:
+    dense = [Hit(1, 0.8), Hit(2, 0.75), Hit(3, 0.4)]
+    lexical = [Hit(1, 12.0, 20.0), Hit(3, 9.0, 20.0)]  # a = .6 and .45; b = .6
+    plain = [f.chunk for f in fuse({"dense": dense, "lexical": lexical}, dense_weight=0.5)]
+    bridged = fuse({"dense": dense, "lexical": lexical}, dense_weight=0.5, other_language={2})
+    assert plain == [1, 3, 2]
+    assert [f.chunk for f in bridged] == [1, 2, 3]
+    assert math.isclose(bridged[1].score, 0.5 * 0.75 + 0.5 * math.sqrt(0.6) * (0.75 / 0.8) ** 2)
+
+
+def test_the_language_changes_nothing_where_no_words_match() -> None:
+    legs = {"dense": [Hit(1, 0.8), Hit(2, 0.75)], "lexical": list[Hit]()}
+    assert fuse(legs, dense_weight=0.5) == fuse(legs, dense_weight=0.5, other_language={1, 2})
+
+
 def test_nothing_found_is_nothing() -> None:
     assert fuse({"dense": [], "lexical": []}, dense_weight=0.4) == []
     assert [f.score for f in fuse({"dense": [Hit(1, 0.5)], "lexical": []}, dense_weight=0.4)] == [0.2]

@@ -200,3 +200,36 @@ def test_sql_agrees_with_the_reference_evaluator(varied: Store, where: Filter) -
     expected = [d.id for d in everything if matches(where, d)]
     assert sorted(expected) == varied.matching(where).tolist()
     assert expected == [d.id for d in varied.documents(ADMIN, where)]
+
+
+def test_chunks_are_known_by_what_they_are_written_in(store: Store) -> None:
+    texts = [
+        "年假必须提前申请。",
+        "Leave must be requested early.",
+        "Kubernetes 集群中的 Pod",
+        "2024 | 17 | 3.5",
+        "繁體中文，ＡＢＣ",
+    ]
+    document = put(store, "a.txt", texts)
+    ids = [chunk_id(document, n) for n in range(len(texts))]
+    assert store.written_in(ids, "cjk") == {ids[0], ids[2], ids[4]}
+    assert store.written_in(ids, "alphabetic") == {ids[1]}
+    assert store.written_in(ids, "") == {ids[3]}
+    assert store.written_in(ids[:1], "alphabetic") == set()
+
+
+def test_a_base_of_the_first_format_learns_what_its_chunks_are_written_in(tmp_path: Path) -> None:
+    texts = ["年假必须提前申请。", "Leave must be requested early."]
+    old = Store(tmp_path)
+    document = put(old, "a.txt", texts)
+    old.close()
+    with sqlite3.connect(tmp_path / "knowledge.db") as db:
+        db.execute("ALTER TABLE chunks DROP COLUMN script")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    new = Store(tmp_path)
+    ids = [chunk_id(document, 0), chunk_id(document, 1)]
+    assert new.written_in(ids, "cjk") == {ids[0]}
+    assert new.written_in(ids, "alphabetic") == {ids[1]}
+    assert [c.text for c in new.chunks(document)] == texts
+    new.close()

@@ -15,6 +15,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Callable
+from typing import Literal, TypeAlias
 
 # Han with extension A and compatibility forms, kana, Hangul syllables: scripts written without spaces
 # (or, for Korean, with particles glued on), where character pairs match better than words.
@@ -55,6 +56,25 @@ def cjk_share(text: str) -> float:
     """The share of CJK characters among the characters that are not white space, in [0, 1]."""
     n = sum(1 for c in text if not c.isspace())
     return len(_CJK_CHARACTER.findall(text)) / n if n else 0.0
+
+
+Script: TypeAlias = Literal["cjk", "alphabetic", ""]
+_CJK_SCRIPT, _ALPHABETIC = 0.2, 0.5
+
+
+def script(text: str) -> Script:
+    """What a text is mostly written in, as far as words can be compared: "" for one of few letters (a table of figures).
+
+    Chinese text is full of Latin names and English text has few Han characters, so a fifth of the characters is
+    enough for "cjk".
+    """
+    if cjk_share(text) > _CJK_SCRIPT:
+        return "cjk"
+    n, n_letters = 0, 0
+    for character in text:
+        n += not character.isspace()
+        n_letters += character.isalpha()
+    return "alphabetic" if n_letters > _ALPHABETIC * n else ""
 
 
 def fold(text: str) -> str:

@@ -3,17 +3,20 @@
 With `c` the cosine of a chunk, `a` its lexical score over what the question could have attained there,
 and `b` the largest `a` that this question reached:
 
-    score = w · max(0, c) + (1 − w) · √b · (a / b)²          w = `search.dense_weight`
+    score = w · max(0, c) + (1 − w) · √b · max((a / b)², other · (c / best c)²)          w = `search.dense_weight`
 
 `√b` is how far words can be trusted at all: a question in another language than the documents attains
 almost nothing lexically, and then meaning decides alone, by itself. The square lets the best lexical hits
-count and the mediocre ones (which share some common word) not push others out. A chunk that only the
-lexical index found gets the lowest cosine of the dense list: that is the most it can have. Chosen among
-twenty variants by `bench/fusion_study.py`; the figures and the losers are in `bench/LOG.md`.
+count and the mediocre ones (which share some common word) not push others out. `other` is 1 for a chunk in
+another language than the question, else 0: words cannot find it, so that they do not says nothing against it,
+and where both languages are in one knowledge base it would lose to anything that shares a word. It is given what
+its closeness in meaning lets one expect. A chunk that only the lexical index found gets the lowest cosine of
+the dense list: that is the most it can have. Chosen among many variants by `bench/fusion_study.py`; the
+figures and the losers are in `bench/LOG.md`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from qianxun.records import Hit, Stage
@@ -29,28 +32,36 @@ class Fused:
     score: float
 
 
-def fuse(legs: Mapping[str, Sequence[Hit]], *, dense_weight: float) -> list[Fused]:
+def fuse(
+    legs: Mapping[str, Sequence[Hit]], *, dense_weight: float, other_language: Collection[int] = ()
+) -> list[Fused]:
     """The union of the legs' hits, best first, ties by chunk id.
 
-    `legs` maps "dense" and "lexical" to hits in rank order. With one leg, its own order stays.
+    `legs` maps "dense" and "lexical" to hits in rank order. With one leg, its own order stays. `other_language` are
+    the chunks that are in another language than the question.
     """
     shares = {name: _attained(hits) for name, hits in legs.items()}
     if len(shares) == 1:
         (scores,) = shares.values()
     else:
-        scores = _joined(shares["dense"], shares["lexical"], dense_weight)
+        scores = _joined(shares["dense"], shares["lexical"], dense_weight, other_language)
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     return [Fused(chunk, score) for chunk, score in ranked]
 
 
-def _joined(dense: Mapping[int, float], lexical: Mapping[int, float], dense_weight: float) -> dict[int, float]:
+def _joined(
+    dense: Mapping[int, float], lexical: Mapping[int, float], dense_weight: float, other_language: Collection[int]
+) -> dict[int, float]:
     unseen = min(dense.values(), default=0.0)
+    nearest = max(dense.values(), default=0.0)
     best = max(lexical.values(), default=0.0)
     trusted = (1.0 - dense_weight) * math.sqrt(best)
-    scores = {chunk: dense_weight * cosine for chunk, cosine in dense.items()}
-    for chunk, attained in lexical.items():
-        meaning = scores.get(chunk, dense_weight * unseen)
-        scores[chunk] = meaning + (trusted * (attained / best) ** SHARPNESS if best else 0.0)
+    scores: dict[int, float] = {}
+    for chunk in dense.keys() | lexical.keys():
+        cosine = dense.get(chunk, unseen)
+        by_words = (lexical.get(chunk, 0.0) / best) ** SHARPNESS if best else 0.0
+        expected = (cosine / nearest) ** SHARPNESS if chunk in other_language and nearest else 0.0
+        scores[chunk] = dense_weight * cosine + trusted * max(by_words, expected)
     return scores
 
 

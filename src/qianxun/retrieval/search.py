@@ -23,6 +23,7 @@ from qianxun.retrieval.fuse import Fused, fuse, stages_of
 from qianxun.retrieval.understand import cut_question, matched_terms, understand
 from qianxun.settings import SearchSettings
 from qianxun.storage.store import Store, StoredChunk
+from qianxun.text import script
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class Searcher:
             return SearchResult(text, (), clock.seconds, models, tuple(degraded))
         hits = self._ask_indexes(query, legs, max(self.settings.candidates, k), pushed, clock)
         with clock.stage("fuse"):
-            fused = fuse(hits, dense_weight=self.settings.dense_weight)
+            fused = fuse(hits, dense_weight=self.settings.dense_weight, other_language=self._other_language(text, hits))
         with clock.stage("read"):
             passages = self._passages(query, hits, fused, k, allowed)
             if explain:
@@ -144,6 +145,14 @@ class Searcher:
         later = [self.threads.submit(ask, index) for index in asked[:-1]] if self.threads is not None else []
         found = {index.kind: ask(index) for index in asked[len(later) :]}
         return {**{index.kind: f.result() for index, f in zip(asked, later, strict=False)}, **found}
+
+    def _other_language(self, question: str, hits: Mapping[str, Sequence[Hit]]) -> set[int]:
+        """The chunks found that are in another language than the question, as far as their script tells."""
+        asked = script(question)
+        if len(hits) < 2 or not asked:
+            return set()
+        found = list({hit.chunk for leg in hits.values() for hit in leg})
+        return self.store.written_in(found, "alphabetic" if asked == "cjk" else "cjk")
 
     def _passages(
         self,

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qianxun.errors import Damaged, NewerVersion
+from qianxun.records import CHUNK_BITS
+from qianxun.text import script
 
 APPLICATION_ID = 0x7178  # "qx", so that `file` and we can tell our files from others'
 
@@ -78,7 +80,18 @@ def m001_tables(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_tables,)
+def m002_script(db: sqlite3.Connection) -> None:
+    """What each chunk is written in (`qianxun.text.script`): fusion must know where words cannot match."""
+    db.create_function("script", 1, script, deterministic=True)
+    db.execute("ALTER TABLE chunks ADD COLUMN script TEXT NOT NULL DEFAULT ''")
+    db.execute(
+        "UPDATE chunks SET script = script((SELECT substr(t.text, chunks.start - t.start + 1, "
+        f'chunks."end" - chunks.start) FROM texts t WHERE t.document = chunks.id >> {CHUNK_BITS} '
+        "AND t.start <= chunks.start ORDER BY t.start DESC LIMIT 1))"
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_tables, m002_script)
 VERSION = len(MIGRATIONS)
 
 

@@ -36,6 +36,7 @@ from qianxun.records import (
 from qianxun.storage.conditions import condition_of
 from qianxun.storage.database import Database, batches, marks
 from qianxun.storage.migrations import migrate, refuse_newer, version_of
+from qianxun.text import Script, script
 
 FILE_NAME = "knowledge.db"
 DERIVED = ("indexes", "vectors")
@@ -141,7 +142,7 @@ class Store:
         with self.transaction() as db:
             db.execute("INSERT INTO texts VALUES (?, ?, ?)", (document, part.start, part.text))
             db.executemany(
-                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         chunk_id(document, first + i),
@@ -152,6 +153,7 @@ class Store:
                         chunk.location,
                         hashes[i],
                         near[i],
+                        script(part.text[chunk.span.start - part.start : chunk.span.end - part.start]),
                     )
                     for i, chunk in enumerate(part.chunks)
                 ],
@@ -365,6 +367,16 @@ class Store:
                 if document is not None:
                     found[row[0]] = (document, _stored_chunk(row, text))
         return found
+
+    def written_in(self, ids: Sequence[int], wanted: Script) -> set[int]:
+        """Those of the chunks that are mostly written in this script (`qianxun.text.script`)."""
+        return {
+            id
+            for batch in batches(ids)
+            for (id,) in self._rows(
+                f"SELECT id FROM chunks WHERE id IN ({marks(len(batch))}) AND script = ?", [*batch, wanted]
+            )
+        }
 
     def make_durable(self) -> None:
         """Returns when everything committed so far would survive a power cut.
