@@ -333,7 +333,7 @@ FAMILIES: dict[str, tuple[Callable[..., Formula], list[tuple[Any, ...]]]] = {
     "bridged w, q, r, t, missing zero": (lambda *given: bridged(*given, missing="zero"), _BRIDGED),
     "sharpened w, q, missing zero": (lambda w, q: sharpened(w, q, missing="zero"), _SHARPENED),
 }
-CHOSEN = bridged(0.5, 2.0, 2.0)
+CHOSEN = bridged(0.5, 2.0, 2.0, 0.75, missing="zero")
 
 
 @dataclass(frozen=True)

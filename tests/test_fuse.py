@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qianxun.records import Hit, Stage
-from qianxun.retrieval.fuse import fuse, stages_of
+from qianxun.retrieval.fuse import TRUST, fuse, stages_of
 
 
 def test_one_leg_keeps_its_order() -> None:
@@ -18,11 +18,12 @@ def test_one_leg_keeps_its_order() -> None:
 
 def test_both_legs_by_hand() -> None:
     dense = [Hit(1, 0.8), Hit(2, 0.5)]
-    lexical = [Hit(2, 5.0, 20.0), Hit(3, 2.5, 20.0)]  # a = 1/4 and 1/8; b = 1/4; √b = 1/2
+    lexical = [Hit(2, 5.0, 20.0), Hit(3, 2.5, 20.0)]  # a = 1/4 and 1/8; b = 1/4
     scores = {f.chunk: f.score for f in fuse({"dense": dense, "lexical": lexical}, dense_weight=0.4)}
+    trusted = 0.6 * 0.25**TRUST
     assert math.isclose(scores[1], 0.4 * 0.8)
-    assert math.isclose(scores[2], 0.4 * 0.5 + 0.6 * 0.5 * 1)
-    assert math.isclose(scores[3], 0.4 * 0.5 + 0.6 * 0.5 * 0.25)
+    assert math.isclose(scores[2], 0.4 * 0.5 + trusted * 1)
+    assert math.isclose(scores[3], trusted * 0.25)
 
 
 def test_when_words_cannot_match_meaning_decides() -> None:
@@ -39,7 +40,7 @@ def test_a_passage_in_another_language_does_not_lose_to_one_that_shares_a_word()
     bridged = fuse({"dense": dense, "lexical": lexical}, dense_weight=0.5, other_language={2})
     assert plain == [1, 3, 2]
     assert [f.chunk for f in bridged] == [1, 2, 3]
-    assert math.isclose(bridged[1].score, 0.5 * 0.75 + 0.5 * math.sqrt(0.6) * (0.75 / 0.8) ** 2)
+    assert math.isclose(bridged[1].score, 0.5 * 0.75 + 0.5 * 0.6**TRUST * (0.75 / 0.8) ** 2)
 
 
 def test_the_language_changes_nothing_where_no_words_match() -> None:

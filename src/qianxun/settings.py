@@ -80,7 +80,7 @@ class SearchSettings:
     candidates: int = _is(50, "chunks each index is asked for before fusion", at_least=10, at_most=5000)
     mode: Literal["hybrid", "lexical", "dense"] = _is("hybrid", "which indexes are asked")
     dense_weight: float = _is(
-        0.4, "share of the dense score in the fused one; the rest is lexical", at_least=0.0, at_most=1.0
+        0.5, "share of the dense score in the fused one; the rest is lexical", at_least=0.0, at_most=1.0
     )
     group_duplicates: bool = _is(True, "show passages that say the same once, naming every source")
     max_question_chars: int = _is(4096, "longer questions are cut to this, and the result says so", at_least=16)
@@ -93,7 +93,10 @@ class AnswerSettings:
     passages: int = _is(8, "passages an answer may quote", at_least=1, at_most=100)
     max_sentences: int = _is(3, "sentences an extractive answer quotes at most", at_least=1, at_most=20)
     min_support: float = _is(
-        0.5, "evidence below which `ask` finds none (0 never, 1 always)", at_least=0.0, at_most=1.0
+        0.4,
+        "probability that the passages hold the answer, below which `ask` finds none (0 never, 1 always)",
+        at_least=0.0,
+        at_most=1.0,
     )
 
 

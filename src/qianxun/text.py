@@ -63,7 +63,7 @@ _CJK_SCRIPT, _ALPHABETIC = 0.2, 0.5
 
 
 def script(text: str) -> Script:
-    """What a text is mostly written in, as far as words can be compared: "" for one of few letters (a table of figures).
+    """What a text is mostly written in, as far as words can be compared: "" if it has few letters (a table of figures).
 
     Chinese text is full of Latin names and English text has few Han characters, so a fifth of the characters is
     enough for "cjk".

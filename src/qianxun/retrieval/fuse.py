@@ -3,25 +3,24 @@
 With `c` the cosine of a chunk, `a` its lexical score over what the question could have attained there,
 and `b` the largest `a` that this question reached:
 
-    score = w · max(0, c) + (1 − w) · √b · max((a / b)², other · (c / best c)²)          w = `search.dense_weight`
+    score = w · max(0, c) + (1 − w) · b^T · max((a / b)², other · (c / best c)²)          w = `search.dense_weight`
 
-`√b` is how far words can be trusted at all: a question in another language than the documents attains
+`b^T` is how far words can be trusted at all: a question in another language than the documents attains
 almost nothing lexically, and then meaning decides alone, by itself. The square lets the best lexical hits
 count and the mediocre ones (which share some common word) not push others out. `other` is 1 for a chunk in
 another language than the question, else 0: words cannot find it, so that they do not says nothing against it,
 and where both languages are in one knowledge base it would lose to anything that shares a word. It is given what
-its closeness in meaning lets one expect. A chunk that only the lexical index found gets the lowest cosine of
-the dense list: that is the most it can have. Chosen among many variants by `bench/fusion_study.py`; the
-figures and the losers are in `bench/LOG.md`.
+its closeness in meaning lets one expect. A chunk that the dense index did not find has a `c` of 0. Chosen
+among many variants by `bench/fusion_study.py`; the figures and the losers are in `bench/LOG.md`.
 """
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from qianxun.records import Hit, Stage
 
 SHARPNESS = 2
+TRUST = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +51,12 @@ def fuse(
 def _joined(
     dense: Mapping[int, float], lexical: Mapping[int, float], dense_weight: float, other_language: Collection[int]
 ) -> dict[int, float]:
-    unseen = min(dense.values(), default=0.0)
     nearest = max(dense.values(), default=0.0)
     best = max(lexical.values(), default=0.0)
-    trusted = (1.0 - dense_weight) * math.sqrt(best)
+    trusted = (1.0 - dense_weight) * best**TRUST
     scores: dict[int, float] = {}
     for chunk in dense.keys() | lexical.keys():
-        cosine = dense.get(chunk, unseen)
+        cosine = dense.get(chunk, 0.0)
         by_words = (lexical.get(chunk, 0.0) / best) ** SHARPNESS if best else 0.0
         expected = (cosine / nearest) ** SHARPNESS if chunk in other_language and nearest else 0.0
         scores[chunk] = dense_weight * cosine + trusted * max(by_words, expected)
