@@ -31,7 +31,7 @@ def rows(sizes: Sizes) -> Iterator[Row]:
         what=f"adding {sizes.files:,} small text files to searchable",
         unit="files/s",
         ours=Figure.of(ours),
-        target=300,
+        target=100,
         more_is_better=True,
         peers={"txtai": Figure.of(theirs) if theirs else PEERS_ABSENT},
         command="python -m bench.run --only adding",

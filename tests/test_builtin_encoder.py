@@ -35,7 +35,9 @@ def test_rows_are_unit_float32_of_the_stated_dimension(encoder: BuiltinEncoder) 
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "。，！？……", "?!", "\u200b", "🙂", "ひらがな", "한국어"])
-def test_text_of_which_nothing_is_known_is_a_row_of_zeros_and_matches_nothing(encoder: BuiltinEncoder, text: str) -> None:
+def test_text_of_which_nothing_is_known_is_a_row_of_zeros_and_matches_nothing(
+    encoder: BuiltinEncoder, text: str
+) -> None:
     vectors = encoder.encode_queries([text, "千寻"])
     assert not vectors[0].any()
     assert vectors[1].any()

@@ -17,10 +17,10 @@ from qianxun.documents import reading
 ROOT = Path(__file__).parents[1]
 # Every licence found among the dependencies, as their metadata write it. A new one is looked at by a person.
 PERMISSIVE = re.compile(
-    r"^(MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Unlicense|The Unlicense|MPL-2\.0|0BSD|Zlib|CC0)",
+    r"^(MIT|BSD|3-Clause BSD|Apache|ISC|PSF|Python Software Foundation|Unlicense|The Unlicense|MPL-2\.0|0BSD|Zlib|CC0)",
     re.IGNORECASE,
 )
-HEAVY = {"torch", "scipy", "pandas", "transformers", "numba", "pymilvus", "redis", "chainlit"}
+HEAVY = {"torch", "scipy", "sympy", "pandas", "transformers", "numba", "pymilvus", "redis", "chainlit"}
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +94,7 @@ def test_importing_the_package_imports_no_library() -> None:
     foreign = set(loaded) & {
         "numpy",
         "faiss",
+        "onnxruntime",
         "tantivy",
         "rich",
         "lxml",

@@ -31,12 +31,21 @@ STOP_WORDS = frozenset(
 )
 
 
+# OpenCC alone does not bring both scripts to one form: its s2t writes words that its t2s leaves alone (坐标, 座標,
+# 座标), and t2s keeps some traditional characters in some phrases (於). Left alone on purpose: 乾, 覆 and 沈, which are
+# simplified characters too (乾隆, 覆盖, 沈阳).
+_LEFT_OVER = dict(zip("於馀钜暱揹甯锺徵昇濬甦迳筿澂𫫇", "于余巨昵背宁钟征升浚苏径筱澄恶", strict=True)) | {
+    "座标": "坐标", "想像": "想象", "计画": "计划", "凭藉": "凭借", "薰陶": "熏陶", "蒜薹": "蒜苔",
+}  # fmt: skip
+_LEFT_OVERS = re.compile("|".join(_LEFT_OVER))
+
+
 @functools.cache
 def _to_simplified() -> Callable[[str], str]:
     from opencc import OpenCC
 
     convert: Callable[[str], str] = OpenCC("t2s").convert
-    return convert
+    return lambda text: _LEFT_OVERS.sub(lambda found: _LEFT_OVER[found[0]], convert(text))
 
 
 @functools.cache
