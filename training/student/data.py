@@ -121,6 +121,11 @@ class Texts:
         return np.diff(self.starts)
 
 
+def _texts(found: Sequence[np.ndarray]) -> Texts:
+    starts = np.cumsum([0, *(len(part) for part in found)])
+    return Texts(np.concatenate([np.zeros(0, dtype=np.int32), *found]), starts)
+
+
 def _numbers(tokenizer: Tokenizer, text: str) -> np.ndarray:
     return np.array(tokenizer.numbers(text), dtype=np.int32)
 
@@ -129,13 +134,13 @@ def tokenised(tokenizer: Tokenizer, texts: Sequence[str]) -> Texts:
     """All texts as token numbers, made in two processes."""
     with multiprocessing.Pool(2) as pool:
         found = pool.map(partial(_numbers, tokenizer), texts, chunksize=2000)
-    return Texts(np.concatenate(found), np.concatenate([[0], np.cumsum([len(part) for part in found])]))
+    return _texts(found)
 
 
 def joined(texts: Texts, groups: Sequence[Sequence[int]]) -> Texts:
     """New texts, each the texts of one group behind each other."""
     found = [np.concatenate([texts[i] for i in group]) for group in groups]
-    return Texts(np.concatenate(found), np.concatenate([[0], np.cumsum([len(part) for part in found])]))
+    return _texts(found)
 
 
 def padded(texts: Sequence[np.ndarray], tokenizer: Tokenizer, longest: int) -> tuple[Tensor, Tensor]:
