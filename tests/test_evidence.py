@@ -1,10 +1,22 @@
+import json
 from dataclasses import replace
 
 import pytest
 
-from qianxun.answering.evidence import evidence, features, verdict
-from qianxun.answering.extract import candidates
+from qianxun.answering.evidence import (
+    COEFFICIENTS,
+    SIGNS,
+    Features,
+    calibration,
+    evidence,
+    features,
+    probability,
+    verdict,
+)
+from qianxun.answering.extract import MOST_COMPARED, candidates
+from qianxun.models.builtin import BuiltinEncoder
 from qianxun.records import Passage, Span
+from qianxun.settings import AnswerSettings
 
 
 def passage(rank: int, text: str, title: str = "") -> Passage:
@@ -21,14 +33,22 @@ COMPANY = (
 )
 
 
-def support(question: str, passages=COMPANY, similarity: float = 0.0) -> float:
-    found = candidates(question, passages, term_weights={}, similarities=lambda _, texts: [similarity] * len(texts))
-    return evidence(question, found)
+BUILTIN, UNKNOWN = BuiltinEncoder().fingerprint, "some-plugin-7"
+MIN_SUPPORT = AnswerSettings().min_support
 
 
-def decision(question: str, min_support: float = 0.5, similarity: float = 0.0) -> str:
-    found = candidates(question, COMPANY, term_weights={}, similarities=lambda _, texts: [similarity] * len(texts))
-    return verdict(question, found, min_support)
+def found_for(question: str, passages=COMPANY, similarity: float = 0.0):
+    return candidates(question, passages, term_weights={}, similarities=lambda _, texts: [similarity] * len(texts))
+
+
+def support(question: str, passages=COMPANY, similarity: float = 0.0, encoder: str = BUILTIN) -> float:
+    return evidence(question, found_for(question, passages, similarity), encoder=encoder)
+
+
+def decision(
+    question: str, min_support: float = MIN_SUPPORT, similarity: float = 0.0, encoder: str = BUILTIN, passages=COMPANY
+) -> str:
+    return verdict(question, found_for(question, passages, similarity), min_support, encoder=encoder)
 
 
 OFF_TOPIC = [
@@ -51,18 +71,67 @@ def test_a_question_about_something_else_is_refused(question, similarity):
 
 
 @pytest.mark.parametrize("question", ON_TOPIC)
-def test_a_question_that_a_sentence_answers_is_answered(question):
-    assert decision(question, similarity=0.5) == "answered"
+@pytest.mark.parametrize("encoder, similarity", [(BUILTIN, 0.6), (UNKNOWN, 0.0), ("", 0.0)])
+def test_a_question_that_a_sentence_answers_is_answered(question, encoder, similarity):
+    assert decision(question, similarity=similarity, encoder=encoder) == "answered"
 
 
 @pytest.mark.parametrize("question", OFF_TOPIC + ON_TOPIC)
-def test_support_is_a_share(question):
-    assert 0.0 <= support(question) <= 1.0
+@pytest.mark.parametrize("encoder", [BUILTIN, UNKNOWN, "", "builtin", "-"])
+@pytest.mark.parametrize("similarity", [-1.0, 0.5, 1.0])
+def test_support_is_a_probability(question, encoder, similarity):
+    assert 0.0 <= support(question, similarity=similarity, encoder=encoder) <= 1.0
 
 
 def test_support_grows_with_what_is_covered_and_with_likeness():
     assert support("年休假谁审批？") > support("年休假谁取消？") > support("停车位谁取消？")
     assert support("年休假谁审批？", similarity=0.6) > support("年休假谁审批？", similarity=0.1)
+
+
+@pytest.mark.parametrize("name", SIGNS)
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize("encoder", [BUILTIN, UNKNOWN])
+def test_each_feature_speaks_one_way(name, across, encoder):
+    middle = Features(covered=0.5, similar=0.5, agreed=0.5, conflict=0.5, strange=False, across=across)
+    at = [probability(replace(middle, **{name: value}), calibration(encoder)) for value in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert at == sorted(at, reverse=SIGNS[name] < 0)
+    assert probability(replace(middle, strange=True), calibration(encoder)) < at[2]
+
+
+def test_the_shipped_coefficients_belong_to_the_builtin_encoder():
+    assert calibration(BUILTIN).encoder.rpartition("-")[0] == BUILTIN.rpartition("-")[0]
+    assert calibration(BUILTIN).within["similar"] > 0
+    assert calibration(BUILTIN).across["similar"] > 0
+    for one in json.loads(COEFFICIENTS.read_text(encoding="utf-8"))["calibrations"]:
+        for weights in (one["within"], one["across"]):
+            assert weights.keys() <= {"bias", *SIGNS}
+            assert all(weights[name] * sign >= 0 for name, sign in SIGNS.items() if name in weights)
+
+
+def test_of_an_encoder_that_nothing_was_fitted_to_only_words_count():
+    chinese = COMPANY[:3]
+    for encoder in (UNKNOWN, "hash-1", "words", ""):
+        assert calibration(encoder).encoder == ""
+        near, far = (support("年休假谁审批？", chinese, similarity=s, encoder=encoder) for s in (0.9, 0.0))
+        assert near == far > MIN_SUPPORT
+        assert decision("停车位有几个？", similarity=0.9, encoder=encoder, passages=chinese) == "no_evidence"
+
+
+def test_across_languages_without_coefficients_nothing_speaks_for_or_against():
+    warranty = COMPANY[3:4]
+    assert support("保修期有多长？", warranty, similarity=0.9, encoder=UNKNOWN) == 0.5
+    assert decision("保修期有多长？", similarity=0.9, encoder=UNKNOWN, passages=warranty) == "answered"
+    assert decision("E-3530 是什么意思？", similarity=0.9, encoder=UNKNOWN, passages=warranty) == "no_evidence"
+
+
+@pytest.mark.parametrize("encoder", [BUILTIN, UNKNOWN, ""])
+def test_nothing_in_common_is_no_support(encoder):
+    assert support("保修期有多长？", COMPANY[3:4], encoder=encoder) == 0.0
+
+
+@pytest.mark.parametrize("question", ["年休假誰審批？", "年休假谁审批？", "年休假 approval 谁审批？"])
+def test_script_and_foreign_words_make_no_difference_of_kind(question):
+    assert support(question, similarity=0.6) > MIN_SUPPORT > support("停車位有幾個？", similarity=0.3)
 
 
 def test_a_missing_identifier_counts_against():
@@ -76,21 +145,32 @@ def test_an_identifier_that_is_nowhere_is_refused_however_much_else_agrees():
 
 def test_across_languages_likeness_decides():
     warranty = COMPANY[3:4]
-    assert (
-        support("保修期有多长？", warranty, similarity=0.6) > 0.5 > support("保修期有多长？", warranty, similarity=0.2)
+    likely, unlikely = (support("保修期有多长？", warranty, similarity=s) for s in (0.75, 0.2))
+    assert likely > MIN_SUPPORT > unlikely
+
+
+def test_likeness_is_of_the_nearest_sentence_and_agreement_that_it_is_the_best():
+    question = "How long does the warranty last?"
+    found = candidates(question, COMPANY[3:4], term_weights={}, similarities=lambda _, texts: [0.4, 0.9][: len(texts)])
+    first, second = (features(question, [replace(c, score=float(c.place == n)) for c in found]) for n in (0, 1))
+    assert (first.similar, first.agreed) == (0.9, 0.0)
+    assert (second.similar, second.agreed) == (0.9, 1.0)
+
+
+def test_only_so_many_sentences_are_compared_and_the_telling_ones_among_them():
+    text = "Nothing is said here. " * 3 * MOST_COMPARED + "The warranty lasts 24 months."
+    asked: list[str] = []
+
+    def similarities(_, texts):
+        asked.extend(texts)
+        return [0.5] * len(texts)
+
+    found = candidates(
+        "How long does the warranty last?", [passage(1, text)], term_weights={}, similarities=similarities
     )
-
-
-def test_likeness_is_of_the_best_sentence_across_languages_and_of_the_nearest_within_one():
-    def similar(question: str) -> float:
-        found = candidates(
-            question, COMPANY[3:4], term_weights={}, similarities=lambda _, texts: [0.4, 0.9][: len(texts)]
-        )
-        # The second sentence is nearest; make the first one the best.
-        return features(question, [replace(c, score=1.0 - c.place) for c in found]).similar
-
-    assert similar("保修期有多长？") == 0.4
-    assert similar("How long does the warranty last?") == 0.9
+    assert len(asked) == MOST_COMPARED < len(found)
+    assert "The warranty lasts 24 months." in asked
+    assert sum(c.similarity > 0 for c in found) == MOST_COMPARED
 
 
 def test_no_sentence_is_no_support():

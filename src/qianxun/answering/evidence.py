@@ -1,45 +1,34 @@
-"""How strongly the passages support answering a question at all. Pure; knows no engine and no model.
+"""P(the passages hold the answer): how surely they do, from a few features of the best sentences. Pure.
 
-A logistic function of a few features of the best candidate; it says nothing about whether the quoted
-sentences are true. Words in common say how much of the question is spoken of. Where the question and
-the best candidate are in two languages they say little, and the encoder's similarity decides.
+A logistic function, whose coefficients were fitted to questions of which it is known whether what was found
+holds the answer (`python -m bench.refusal --fit`; how well it does: docs/evaluation.md). It says nothing about
+whether a quoted sentence is true. Words in common say how much of the question is spoken of. Where the question
+and the best sentence are in two languages they say little, and the encoder's similarity decides.
+
+Similarities mean something else with every encoder, so coefficients belong to one. They are looked up by the
+encoder's fingerprint up to its last hyphen (`builtin-2` of `builtin-2-8333b23b205f`): training it again does not
+make them worthless. Of an encoder to which nothing was fitted, and without any, only words count; where the
+question and the best sentence are in two languages there is then nothing to go by, and the probability is one half.
 """
 
+import functools
+import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from qianxun.answering.extract import Candidate
 from qianxun.records import Verdict
 from qianxun.text import cjk_share
 
-# Fitted 2026-11-21 with the builtin encoder `builtin-1-218234cd3fa6` by `python -m bench.answers --fit` on half of
-# the questions (by a hash of their ids): rgb-rag; XQuAD (zh, en, mixed, both cross-lingual directions), DRCD and
-# CMRC, each question once as it is and once with its relevant passages taken out of the result; and 900 questions
-# with the passages of another set's question. Weighted as if 7 in 10 could be answered. Figures of the other half,
-# with intervals: docs/evaluation.md.
-#   held-out half (n)         AUROC  refused of what cannot be answered  wrongly refused, both at 0.5
-#   XQuAD zh (146)            0.92   0.88                                0.19
-#   XQuAD en (129)            0.92   0.83                                0.13
-#   DRCD (142)                0.92   0.73                                0.08
-#   CMRC (124)                0.96   0.81                                0.02
-#   XQuAD mixed (150)         0.88   0.69                                0.13
-#   question zh, text en (146)  0.60   0.36                              0.23
-#   question en, text zh (129)  0.64   0.29                              0.17
-#   off topic (445)           -      0.95 (all: one language 1.00, across 0.91)
-#   rgb-rag (28; 196)         0.68   0.04                                0.02
-# The unanswerable questions of rgb-rag have passages on the very thing asked that lack only the value:
-# words in common do not tell these apart. Nor do the kind of answer found (AUROC 0.43 to 0.55) and how far the
-# best sentence is ahead of the others (no gain, and wrong where there are few). The weight of a conflict
-# across languages is that within one: it occurred there too seldom to fit.
-# Across languages AUROC is poor whatever is tried: there the figures are mostly a choice of whom to fail. The
-# likeness of the best candidate instead of the nearest one (both refitted, 6,081 rows, chosen looking at both
-# halves) refuses fewer wrongly (zh over en 0.26 to 0.23, en over zh 0.21 to 0.17), fewer of what cannot be answered
-# (0.40 to 0.35, 0.31 to 0.30), and more off topic (0.85 to 0.88).
-_SAME_LANGUAGE = {"bias": -2.5, "covered": 4.89, "similar": 0.35, "conflict": -2.97}
-_ACROSS_LANGUAGES = {"bias": -2.46, "covered": 6.95, "similar": 7.9, "conflict": -2.97}
-# Set by hand, the sets have too few: a question about E-1043 is not answered by a page that lacks E-1043.
-_STRANGE = -4.0
+COEFFICIENTS = Path(__file__).parent / "evidence.json"
+# What coefficients are fitted to; each can only speak for the answer, or only against it.
+SIGNS: Mapping[str, int] = {"covered": 1, "similar": 1, "agreed": 1, "conflict": -1}
+# Of these the ones that need no encoder.
+LEXICAL = ("covered", "conflict")
+# Set by hand, judged questions have too few: one about E-1043 is not answered by a page that lacks E-1043.
+STRANGE = -6.0
 # More than this share of CJK characters: Chinese.
 _CJK = 0.2
 # Less of the question than this in any one passage: part of what is asked is not in the documents.
@@ -48,50 +37,83 @@ _PARTIAL = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What the evidence is judged by, each in [0, 1]: of the best candidate.
+    """What the evidence is judged by, each in [0, 1].
 
-    Only `similar` is, within one language, of the nearest candidate.
+    `covered` is the share of the question's idf mass that the best sentence and its context speak of; `similar` the
+    similarity of the nearest sentence; `agreed` is 1 if the nearest sentence is the best one. `conflict` and
+    `strange` are of the best sentence (see `Candidate`), `across` tells that it is in another language.
     """
 
     covered: float
     similar: float
+    agreed: float
     conflict: float
     strange: bool
     across: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Coefficients of the logistic function, by feature and "bias"; a feature that is not named counts nothing.
+
+    `encoder` is the fingerprint that they were fitted to; empty: to words alone. `across` is used where the
+    question and the best sentence are in two languages, `within` elsewhere.
+    """
+
+    encoder: str
+    within: Mapping[str, float]
+    across: Mapping[str, float] = field(default_factory=lambda: {"bias": 0.0})
+
+
+def calibration(encoder: str) -> Calibration:
+    """The coefficients for an encoder's fingerprint: its own, else those of words alone."""
+    fitted = _fitted()
+    return fitted.get(encoder.rpartition("-")[0]) or fitted[""]
+
+
+@functools.cache
+def _fitted() -> dict[str, Calibration]:
+    known = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))["calibrations"]
+    return {one["encoder"].rpartition("-")[0]: Calibration(**one) for one in known}
+
+
 def features(question: str, candidates: Sequence[Candidate]) -> Features:
     """The features of a question's candidates, of which there must be some."""
-    best = _best(candidates)
-    across = (cjk_share(question) > _CJK) != (cjk_share(best.piece.shown) > _CJK)
+    best = max((c for c in candidates if not c.asks), key=lambda c: c.score, default=candidates[0])
+    nearest = max(c.similarity for c in candidates)
     return Features(
         covered=best.coverage,
-        similar=max(0.0, best.similarity if across else max(c.similarity for c in candidates)),
+        similar=min(max(0.0, nearest), 1.0),
+        agreed=float(best.similarity == nearest),
         conflict=best.conflict,
         strange=best.strange,
-        across=across,
+        across=(cjk_share(question) > _CJK) != (cjk_share(best.piece.shown) > _CJK),
     )
 
 
-def evidence(question: str, candidates: Sequence[Candidate]) -> float:
-    """The strength of support in [0, 1], higher is better; 0 where nothing can be quoted."""
-    if not candidates:
-        return 0.0
-    found = features(question, candidates)
-    weights = _ACROSS_LANGUAGES if found.across else _SAME_LANGUAGE
-    total = weights["bias"] + sum(getattr(found, name) * w for name, w in weights.items() if name != "bias")
-    total += _STRANGE if found.strange else 0.0
+def probability(found: Features, weights: Calibration) -> float:
+    """P(the passages hold the answer), in [0, 1]."""
+    used = weights.across if found.across else weights.within
+    total = used["bias"] + sum(getattr(found, name) * used.get(name, 0.0) for name in SIGNS)
+    total += STRANGE if found.strange else 0.0
     return 1 / (1 + math.exp(-total))
 
 
-def verdict(question: str, candidates: Sequence[Candidate], min_support: float) -> Verdict:
+def evidence(question: str, candidates: Sequence[Candidate], *, encoder: str) -> float:
+    """P(the passages hold the answer), in [0, 1]; 0 where nothing can be quoted, or nothing that is at all like it.
+
+    `encoder` is the fingerprint of what the candidates' similarities come from, empty if from nothing.
+    """
+    if not candidates:
+        return 0.0
+    found = features(question, candidates)
+    return probability(found, calibration(encoder)) if found.covered or found.similar else 0.0
+
+
+def verdict(question: str, candidates: Sequence[Candidate], min_support: float, *, encoder: str) -> Verdict:
     """Whether to answer: "no_evidence" below `min_support`, "partial" if part of what is asked is in no passage."""
-    if not candidates or evidence(question, candidates) < min_support:
+    if not candidates or evidence(question, candidates, encoder=encoder) < min_support:
         return "no_evidence"
     if features(question, candidates).across:
         return "answered"
     return "partial" if max(c.known for c in candidates) < _PARTIAL else "answered"
-
-
-def _best(candidates: Sequence[Candidate]) -> Candidate:
-    return max((c for c in candidates if not c.asks), key=lambda c: c.score, default=candidates[0])

@@ -6,6 +6,7 @@ that works across languages), by whether it holds the kind of answer asked for, 
 score. Sentences are quoted as they stand, so a quote is a slice of the document.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ Similarities: TypeAlias = Callable[[str, Sequence[str]], Sequence[float]]
 _IN_CONTEXT, _IN_PREVIOUS, _IN_PASSAGE = 0.9, 0.6, 0.4
 # Chosen on half of the questions in `bench/answers.py` and on XQuAD and DRCD; broad optimum (± a half of each: ≤ 0.02).
 _COVERAGE, _SIMILARITY, _KIND, _PASSAGE, _CONFLICT = 0.45, 0.25, 0.15, 0.3, 0.15
+# Sentences encoded for a question: 2 ms each on one core with the builtin encoder, which is most of the time of `ask`.
+MOST_COMPARED = 64
 # A further sentence is quoted if it scores at least this share of the best one.
 _NEARLY = 0.85
 _CJK = 0.2
@@ -119,14 +122,12 @@ def candidates(
     """Every sentence and row of the passages with its scores, in reading order.
 
     `term_weights` maps the question's words to their idf; a word that is not in it counts as the
-    rarest one that is. Without `similarities` every similarity is 0. Cost is linear in the passages' text.
+    rarest one that is. Without `similarities` every similarity is 0, and so it is beyond the `MOST_COMPARED`
+    that words, kind of answer and passage speak for. Cost is linear in the passages' text.
     """
     units = [pieces(passage) for passage in passages]
-    texts = [piece.shown for of_passage in units for piece in of_passage]
-    cosines = iter(similarities(question, texts) if similarities and texts else [0.0] * len(texts))
     wanted = wanted_of(question, term_weights)
     asked, kind = facts(question), expected_kind(question)
-    question_is_cjk = cjk_share(question) > _CJK
     found: list[Candidate] = []
     for i, (passage, of_passage) in enumerate(zip(passages, units, strict=True)):
         around = _terms(" \n ".join([passage.title, *passage.heading, passage.context]))
@@ -150,15 +151,10 @@ def candidates(
                 (of_all[place - 1] if place else frozenset(), _IN_PREVIOUS),
                 (whole, _IN_PASSAGE),
             )
-            similarity = next(cosines)
             holds_kind = 0.5 if kind is None else float(holds(kind, piece.shown, asked))
             lead = heading if heading_has_kind and not holds_kind else ""
             conflict = max(doubt, float(strange), _other_year(asked, piece, of_whole))
-            same_language = question_is_cjk == (cjk_share(piece.shown) > _CJK)
-            # Words say nothing across languages: there the vector stands in for them.
-            relevance = coverage if same_language else max(coverage, similarity)
-            score = _COVERAGE * relevance + _SIMILARITY * max(similarity, 0.0) + _KIND * holds_kind
-            score += _PASSAGE * passage.score - _CONFLICT * conflict
+            score = _COVERAGE * coverage + _KIND * holds_kind + _PASSAGE * passage.score - _CONFLICT * conflict
             found.append(
                 Candidate(
                     passage=i,
@@ -169,7 +165,7 @@ def candidates(
                     covers=frozenset(n for n, part in enumerate(wanted) if part.terms & own),
                     coverage=coverage,
                     known=known,
-                    similarity=similarity,
+                    similarity=0.0,
                     kind=1.0 if lead else holds_kind,
                     conflict=conflict,
                     strange=strange,
@@ -177,7 +173,23 @@ def candidates(
                     asks=_asks(piece, own, wanted),
                 )
             )
-    return found
+    return _compared(question, found, similarities) if similarities and found else found
+
+
+def _compared(question: str, found: Sequence[Candidate], similarities: Similarities) -> list[Candidate]:
+    """The candidates with their vectors counted in: of those that lead without, the others stay as they are."""
+    leading = sorted(range(len(found)), key=lambda i: -found[i].score)[:MOST_COMPARED]
+    cosines = dict(zip(leading, similarities(question, [found[i].piece.shown for i in leading]), strict=True))
+    question_is_cjk = cjk_share(question) > _CJK
+    compared: list[Candidate] = []
+    for i, candidate in enumerate(found):
+        similarity = cosines.get(i, 0.0)
+        added = _SIMILARITY * max(similarity, 0.0)
+        if question_is_cjk != (cjk_share(candidate.piece.shown) > _CJK):
+            # Words say nothing across languages: there the vector stands in for them.
+            added += _COVERAGE * max(similarity - candidate.coverage, 0.0)
+        compared.append(dataclasses.replace(candidate, similarity=similarity, score=candidate.score + added))
+    return compared
 
 
 def choose(found: Sequence[Candidate], max_sentences: int) -> list[Candidate]:

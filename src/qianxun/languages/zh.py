@@ -693,7 +693,9 @@ MESSAGES: Final[dict[str, str]] = {
     "longer questions are cut to this, and the result says so": "超过此长度的问题会被截短，并在结果中说明",
     "passages an answer may quote": "一个回答可摘引的段落数",
     "sentences an extractive answer quotes at most": "摘引式回答最多引用的句数",
-    "evidence below which `ask` finds none (0 never, 1 always)": "证据低于此值时 `ask` 认为没有依据（0 从不，1 总是）",
+    "probability that the passages hold the answer, below which `ask` finds none (0 never, 1 always)": (
+        "段落中有答案的概率，低于此值时 `ask` 认为没有依据（0 从不，1 总是）"
+    ),
     "labels of documents added without any; empty: such documents are for administrators only": (
         "添加时未指定标签的文档所得的标签；留空：此类文档只有管理员能看到"
     ),
