@@ -179,12 +179,13 @@ def test_a_file_size_limit_reads_as_no_room(line: Line, tmp_path: Path) -> None:
 
 def test_knowledge_base_of_a_newer_version(line: Line) -> None:
     database = sqlite3.connect(line.kb / "knowledge.db")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
     database.execute("PRAGMA user_version = 99")
     database.close()
     for words in (["search", "住宿"], ["add", "."], ["list"], ["check"]):
         one_line_about(line(*words), "format 99", "pip install --upgrade qianxun", code=74)
     database = sqlite3.connect(line.kb / "knowledge.db")
-    database.execute("PRAGMA user_version = 1")
+    database.execute(f"PRAGMA user_version = {version}")
     database.close()
     still_there(line)
 
