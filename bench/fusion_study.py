@@ -300,7 +300,8 @@ def bridged(
         best = np.maximum(lexical.max(axis=1, keepdims=True), 1e-6)
         seen = legs.rank_dense <= depth
         lowest = np.where(seen, legs.dense, np.inf).min(axis=1, keepdims=True) if missing == "lowest" else 0.0
-        dense = np.maximum(np.where(seen, legs.dense, lowest), 0)
+        dense = cosine(legs, depth) if missing == "exact" else np.where(seen, legs.dense, lowest)
+        dense = np.maximum(dense, 0)
         by_words = (lexical / best) ** sharpness
         nearest = np.maximum(dense.max(axis=1, keepdims=True), 1e-6)
         expected = np.where(legs.across > 0, (dense / nearest) ** bridge, 0)
@@ -310,10 +311,38 @@ def bridged(
     return scores
 
 
-_SHARPENED = [(w, q) for w in (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7) for q in (1.5, 2.0, 3.0)]
+def evident(
+    weight: float,
+    sharpness: float = 1.5,
+    given: float = 0.6,
+    bridge: float = 3.0,
+    ahead: float = 0.45,
+    trust: float = 0.5,
+) -> Formula:
+    """What `qianxun.retrieval.fuse` does: as `bridged`, but what a candidate in another language is given is added to
+    what its words earn, cosines are exact, and words are trusted less where ten candidates match about equally well."""
+
+    def scores(legs: Legs, depth: int) -> Floats:
+        lexical = attained(legs, depth)
+        best = np.maximum(lexical.max(axis=1, keepdims=True), 1e-6)
+        dense = np.where(candidates(legs, depth), np.maximum(cosine(legs, depth), 0), 0)
+        nearest = np.maximum(dense.max(axis=1, keepdims=True), 1e-6)
+        ranked = -np.sort(-lexical, axis=1)[:, 1:10]
+        stands_out = 1 - ranked.mean(axis=1, keepdims=True) / best
+        words = (lexical / best) ** sharpness + np.where(legs.across > 0, given * (dense / nearest) ** bridge, 0)
+        trusted = best**trust * np.minimum(1, stands_out / ahead)
+        return only_candidates(legs, depth, weight * dense + (1 - weight) * trusted * words / (1 + given))
+
+    return scores
+
+
+_EVIDENT = [
+    (w, q, g, 3.0, a) for w in (0.25, 0.3, 0.35, 0.4) for q in (1.0, 1.5, 2.0) for g in (0.4, 0.6, 0.8)
+    for a in (0.01, 0.3, 0.45, 0.6)
+]  # fmt: skip
+_SHARPENED = [(w, q) for w in (0.3, 0.4, 0.5, 0.6, 0.7) for q in (1.5, 2.0, 3.0)]
 _BRIDGED = [
-    (w, q, r, t) for w in (0.4, 0.5, 0.55, 0.6, 0.65, 0.7) for q in (1.0, 1.5, 2.0, 3.0) for r in (1.0, 1.5, 2.0, 3.0)
-    for t in (0.5, 0.75, 1.0)
+    (w, q, r, t) for w in (0.4, 0.5, 0.6) for q in (1.5, 2.0) for r in (2.0, 4.0, 12.0) for t in (0.5, 0.75)
 ]  # fmt: skip
 FAMILIES: dict[str, tuple[Callable[..., Formula], list[tuple[Any, ...]]]] = {
     "rrf k": (rrf, [(10.0,), (60.0,)]),
@@ -330,10 +359,11 @@ FAMILIES: dict[str, tuple[Callable[..., Formula], list[tuple[Any, ...]]]] = {
     "sharpened w, q; linear trust": (lambda w, q: sharpened(w, q, 1.0), _SHARPENED),
     "sharpened w, q, missing lowest": (lambda w, q: sharpened(w, q, missing="lowest"), _SHARPENED),
     "bridged w, q, r, t": (bridged, _BRIDGED),
-    "bridged w, q, r, t, missing zero": (lambda *given: bridged(*given, missing="zero"), _BRIDGED),
+    "bridged w, q, r, t, missing exact": (lambda *given: bridged(*given, missing="exact"), _BRIDGED),
+    "evident w, q, given, r, ahead": (evident, _EVIDENT),
     "sharpened w, q, missing zero": (lambda w, q: sharpened(w, q, missing="zero"), _SHARPENED),
 }
-CHOSEN = bridged(0.5, 2.0, 2.0, 0.75, missing="zero")
+CHOSEN = evident(0.3)
 
 
 @dataclass(frozen=True)
@@ -388,7 +418,7 @@ def main() -> int:
     parser.add_argument("--leave-one-out", action="store_true")
     parser.add_argument("--encoder", type=Path)
     parser.add_argument("--lexical", default="tantivy")
-    parser.add_argument("--depth", type=int, default=100)
+    parser.add_argument("--depth", type=int, default=50)
     parser.add_argument("--all", action="store_true", help="every constant, not only each family's best")
     parser.add_argument("--only", action="append", default=[])
     arguments = parser.parse_args()

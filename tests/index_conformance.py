@@ -321,6 +321,20 @@ class IndexConformance:
         assert self.results(many) == self.results(once)
         assert self.results(self.opened(tmp_path / "many")) == self.results(once)
 
+    def test_scores_of_given_chunks_are_those_of_search(self, tmp_path: Path) -> None:
+        """Whatever an index can tell of chunks by id is what its search says, and nothing of what is gone."""
+        index = self.filled(tmp_path, rows_of([1, 2, 3]))
+        index.remove([2])
+        index.commit(2)
+        gone, unknown = chunk_id(2, 0), chunk_id(99, 0)
+        for asked in map(question, QUESTIONS):
+            found = {hit.chunk: hit.score for hit in index.search(asked, 1000)}
+            told = index.scores(asked, [*index.ids().tolist(), gone, unknown])
+            assert told == ({} if self.kind == "lexical" else found)
+            assert index.scores(asked, []) == {}
+        nothing = dataclasses.replace(question("年假"), vector=None)
+        assert index.scores(nothing, index.ids().tolist()) == {}
+
     # Processes.
 
     def test_reopening_finds_the_same(self, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qianxun.records import Hit, Stage
-from qianxun.retrieval.fuse import TRUST, fuse, stages_of
+from qianxun.retrieval.fuse import CLOSENESS, OTHER_LANGUAGE, SHARPNESS, fuse, stages_of
 
 
 def test_one_leg_keeps_its_order() -> None:
@@ -16,14 +16,31 @@ def test_one_leg_keeps_its_order() -> None:
     assert [(f.chunk, f.score) for f in fuse({"lexical": lexical}, dense_weight=0.4)] == [(7, 0.4), (5, 0.2)]
 
 
+def words(share: float) -> float:
+    """What the lexical part of the formula gives to a share of the best, without trust."""
+    return share**SHARPNESS / (1 + OTHER_LANGUAGE)
+
+
 def test_both_legs_by_hand() -> None:
     dense = [Hit(1, 0.8), Hit(2, 0.5)]
-    lexical = [Hit(2, 5.0, 20.0), Hit(3, 2.5, 20.0)]  # a = 1/4 and 1/8; b = 1/4
-    scores = {f.chunk: f.score for f in fuse({"dense": dense, "lexical": lexical}, dense_weight=0.4)}
-    trusted = 0.6 * 0.25**TRUST
+    lexical = [Hit(2, 5.0, 20.0), Hit(3, 2.5, 20.0), Hit(4, 0.5, 20.0)]  # a = 1/4, 1/8, 1/40; far ahead
+    scores = {
+        f.chunk: f.score
+        for f in fuse({"dense": dense, "lexical": lexical}, dense_weight=0.4, cosines={3: 0.3})
+    }  # fmt: skip
+    trust = math.sqrt(0.25)
     assert math.isclose(scores[1], 0.4 * 0.8)
-    assert math.isclose(scores[2], 0.4 * 0.5 + trusted * 1)
-    assert math.isclose(scores[3], trusted * 0.25)
+    assert math.isclose(scores[2], 0.4 * 0.5 + 0.6 * trust * words(1))
+    assert math.isclose(scores[3], 0.4 * 0.3 + 0.6 * trust * words(0.5))
+    assert math.isclose(scores[4], 0.4 * 0.5 + 0.6 * trust * words(0.1)), "the lowest of the dense list"
+
+
+def test_words_that_match_ten_chunks_alike_do_not_decide() -> None:
+    dense = [Hit(n, 0.9 - n / 100) for n in range(1, 12)]
+    alike = [Hit(n, 5.0 + n / 100, 20.0) for n in range(11, 0, -1)]
+    ranked = fuse({"dense": dense, "lexical": alike}, dense_weight=0.4)
+    assert [f.chunk for f in ranked] == list(range(1, 12))
+    assert ranked[0].score < 0.4 * 0.89 + 0.6 * 0.5 * words(1) / 10
 
 
 def test_when_words_cannot_match_meaning_decides() -> None:
@@ -36,11 +53,18 @@ def test_when_words_cannot_match_meaning_decides() -> None:
 def test_a_passage_in_another_language_does_not_lose_to_one_that_shares_a_word() -> None:
     dense = [Hit(1, 0.8), Hit(2, 0.75), Hit(3, 0.4)]
     lexical = [Hit(1, 12.0, 20.0), Hit(3, 9.0, 20.0)]  # a = .6 and .45; b = .6
-    plain = [f.chunk for f in fuse({"dense": dense, "lexical": lexical}, dense_weight=0.5)]
-    bridged = fuse({"dense": dense, "lexical": lexical}, dense_weight=0.5, other_language={2})
+    plain = [f.chunk for f in fuse({"dense": dense, "lexical": lexical}, dense_weight=0.3)]
+    bridged = fuse({"dense": dense, "lexical": lexical}, dense_weight=0.3, other_language={2})
     assert plain == [1, 3, 2]
     assert [f.chunk for f in bridged] == [1, 2, 3]
-    assert math.isclose(bridged[1].score, 0.5 * 0.75 + 0.5 * 0.6**TRUST * (0.75 / 0.8) ** 2)
+    expected = OTHER_LANGUAGE * (0.75 / 0.8) ** CLOSENESS / (1 + OTHER_LANGUAGE)
+    assert math.isclose(bridged[1].score, 0.3 * 0.75 + 0.7 * math.sqrt(0.6) * expected)
+
+
+def test_in_another_language_names_that_match_still_count() -> None:
+    dense = [Hit(1, 0.7), Hit(2, 0.7)]
+    legs = {"dense": dense, "lexical": [Hit(2, 3.0, 20.0)]}
+    assert [f.chunk for f in fuse(legs, dense_weight=0.3, other_language={1, 2})] == [2, 1]
 
 
 def test_the_language_changes_nothing_where_no_words_match() -> None:

@@ -104,6 +104,10 @@ class Index(Protocol):
         """At most k hits, best first; ties by ascending chunk id. Only what `where` lets through."""
         ...
 
+    def scores(self, query: Query, chunks: Sequence[int]) -> dict[int, float]:
+        """The scores that `search` would give to these chunks, as far as it holds them; {} where it cannot tell."""
+        ...
+
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         """Folded words → inverse document frequency, > 0, for words it knows and does not; {} where there are none."""
         ...

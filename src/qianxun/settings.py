@@ -80,7 +80,7 @@ class SearchSettings:
     candidates: int = _is(50, "chunks each index is asked for before fusion", at_least=10, at_most=5000)
     mode: Literal["hybrid", "lexical", "dense"] = _is("hybrid", "which indexes are asked")
     dense_weight: float = _is(
-        0.5, "share of the dense score in the fused one; the rest is lexical", at_least=0.0, at_most=1.0
+        0.3, "share of the dense score in the fused one; the rest is lexical", at_least=0.0, at_most=1.0
     )
     group_duplicates: bool = _is(True, "show passages that say the same once, naming every source")
     max_question_chars: int = _is(4096, "longer questions are cut to this, and the result says so", at_least=16)

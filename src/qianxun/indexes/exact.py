@@ -17,6 +17,7 @@ from qianxun.indexes.rows import (
     promising,
     rows_of_documents,
     save_array,
+    scores_of,
     vector_of,
     vectors_of,
 )
@@ -127,6 +128,11 @@ class ExactIndex:
     def verify(self) -> None:
         """Reads every file to the last byte. Raises StaleIndex naming a damaged one."""
         self._folder.verify()
+
+    def scores(self, query: Query, chunks: Sequence[int]) -> dict[int, float]:
+        self._refresh()
+        vector = vector_of(query, self._dim, self.name)
+        return {} if vector is None else scores_of(self._committed.ids, self._committed.vectors, vector, chunks)
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         """Nothing: a dense index knows no words."""

@@ -192,6 +192,9 @@ class ExactLexicalIndex:
         """Reads every file to the last byte. Raises StaleIndex naming a damaged one."""
         self._folder.verify()
 
+    def scores(self, query: Query, chunks: Sequence[int]) -> dict[int, float]:
+        return {}  # fusion has no use for it: a chunk that is not found lacks the words
+
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         self._refresh()
         field, _ = self._committed.fields

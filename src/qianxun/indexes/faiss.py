@@ -28,6 +28,7 @@ from qianxun.indexes.rows import (
     positions,
     rows_of_documents,
     save_array,
+    scores_of,
     vector_of,
     vectors_of,
 )
@@ -299,6 +300,16 @@ class FaissIndex:
     def verify(self) -> None:
         """Reads every file to the last byte. Raises StaleIndex naming a damaged one."""
         self._folder.verify()
+
+    def scores(self, query: Query, chunks: Sequence[int]) -> dict[int, float]:
+        self._refresh()
+        vector = vector_of(query, self._dim, self.name)
+        found: dict[int, float] = {}
+        if vector is None:
+            return found
+        for segment in self._segments:
+            found |= scores_of(segment.ids, segment.vectors, vector, chunks, segment.dead)
+        return found
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         """Nothing: a dense index knows no words."""

@@ -100,6 +100,19 @@ def best(ids: Ids, vectors: NDArray[Any], query: Vectors, k: int) -> list[Hit]:
     return [Hit(chunk, score) for chunk, score in zip(ids[order].tolist(), scores[order].tolist(), strict=True)]
 
 
+def scores_of(
+    sorted_ids: Ids, vectors: NDArray[Any], query: Vectors, chunks: Sequence[int], dead: NDArray[np.bool_] | None = None
+) -> dict[int, float]:
+    """The scores of those of the chunks that are among the rows and not dead, by chunk, as `best` gives them."""
+    wanted = np.fromiter(chunks, np.int64, len(chunks))
+    places = positions(sorted_ids, wanted)
+    present = places >= 0
+    if dead is not None:
+        present[present] = ~dead[places[present]]
+    kept = places[present]
+    return {hit.chunk: hit.score for hit in best(sorted_ids[kept], vectors[kept], query, len(kept))}
+
+
 def promising(scores: Vectors, k: int) -> NDArray[np.int64]:
     """The places of all scores that may be among the k best once they are summed exactly, ties included."""
     if len(scores) <= k:

@@ -128,6 +128,9 @@ class TantivyIndex:
         with self._engine():
             return _search(view, query, k, where)
 
+    def scores(self, query: Query, chunks: Sequence[int]) -> dict[int, float]:
+        return {}  # fusion has no use for it: a chunk that is not found lacks the words
+
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         view = self._refresh()
         if view is None:

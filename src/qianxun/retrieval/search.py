@@ -99,7 +99,12 @@ class Searcher:
             return SearchResult(text, (), clock.seconds, models, tuple(degraded))
         hits = self._ask_indexes(query, legs, max(self.settings.candidates, k), pushed, clock)
         with clock.stage("fuse"):
-            fused = fuse(hits, dense_weight=self.settings.dense_weight, other_language=self._other_language(text, hits))
+            fused = fuse(
+                hits,
+                dense_weight=self.settings.dense_weight,
+                other_language=self._other_language(text, hits),
+                cosines=self._cosines(query, hits),
+            )
         with clock.stage("read"):
             passages = self._passages(query, hits, fused, k, allowed)
             if explain:
@@ -145,6 +150,18 @@ class Searcher:
         later = [self.threads.submit(ask, index) for index in asked[:-1]] if self.threads is not None else []
         found = {index.kind: ask(index) for index in asked[len(later) :]}
         return {**{index.kind: f.result() for index, f in zip(asked, later, strict=False)}, **found}
+
+    def _cosines(self, query: Query, hits: Mapping[str, Sequence[Hit]]) -> dict[int, float]:
+        """The cosines of the chunks that only the lexical index found, from a dense index that can tell."""
+        if len(hits) < 2:
+            return {}
+        near = {hit.chunk for hit in hits["dense"]}
+        others = [hit.chunk for hit in hits["lexical"] if hit.chunk not in near]
+        found: dict[int, float] = {}
+        for index in self.indexes:
+            if index.kind == "dense" and others:
+                found |= {chunk: max(0.0, score) for chunk, score in index.scores(query, others).items()}
+        return found
 
     def _other_language(self, question: str, hits: Mapping[str, Sequence[Hit]]) -> set[int]:
         """The chunks found that are in another language than the question, as far as their script tells."""
