@@ -93,7 +93,7 @@ class AnswerSettings:
     passages: int = _is(8, "passages an answer may quote", at_least=1, at_most=100)
     max_sentences: int = _is(3, "sentences an extractive answer quotes at most", at_least=1, at_most=20)
     min_support: float = _is(
-        0.4,
+        0.25,
         "probability that the passages hold the answer, below which `ask` finds none (0 never, 1 always)",
         at_least=0.0,
         at_most=1.0,
