@@ -192,6 +192,19 @@ class _Batch:
     single: bool  # its worker's death is its own fault
 
 
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits meanwhile, and stays blocked in a process begun here: it could not ignore it from its first instant."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @dataclass(eq=False)
 class _Worker:
     """A worker process, the thread that listens to it, and the clock of the file it is at.
@@ -344,14 +357,15 @@ class _Pool:
         path = "import sys; sys.path[:] = sys.argv.pop().split(chr(0x1f))"
         code = f"{path}; from qianxun.documents.worker import main; main()"
         environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-c", code, "\x1f".join(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            # Not in the terminal's foreground group: Ctrl-C is for the parent, which ends its workers itself.
-            start_new_session=True,
-        )
+        with _interrupts_held():
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-c", code, "\x1f".join(sys.path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=environment,
+                # Not in the terminal's foreground group: Ctrl-C is for the parent, which ends its workers itself.
+                start_new_session=True,
+            )
         worker = _Worker(process, sent_at=time.monotonic())
         with contextlib.suppress(OSError):
             _write(process.stdin, settings)
