@@ -194,7 +194,7 @@ class _Batch:
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits meanwhile, and stays blocked in a process begun here: it could not ignore it from its first instant."""
+    """Ctrl-C waits meanwhile, and stays blocked in a process begun here, which could not ignore it from the start."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
