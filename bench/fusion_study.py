@@ -44,8 +44,9 @@ class Legs:
 
     `lexical` is BM25 (0 where the lexical leg did not find it), `dense` the exact cosine of every
     candidate; `rank_*` count from 1, a large number where the leg did not find it; `across` is 1 where question and
-    candidate are in two languages (one Chinese, one not); `relevant` is 0 or 1;
-    `attainable`, `n_relevant` are `(n,)`. Padding has -inf in `dense` and ranks beyond any depth.
+    candidate are in two languages (one Chinese, one not); `relevant` is 0 or 1; `rows` are the candidates' rows in
+    `vectors`, `(documents, dim)`; `attainable`, `n_relevant` are `(n,)`. Padding has -inf in `dense` and ranks
+    beyond any depth.
     """
 
     name: str
@@ -57,6 +58,8 @@ class Legs:
     relevant: npt.NDArray[np.int8]
     attainable: Floats
     n_relevant: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int32]
+    vectors: npt.NDArray[np.float16]
 
 
 _NOT_FOUND = 1 << 20
@@ -83,6 +86,8 @@ def dump(path: Path, encoder: BuiltinEncoder, lexical: str) -> Legs:
         relevant=np.zeros((n, width), np.int8),
         attainable=np.zeros(n, np.float32),
         n_relevant=np.zeros(n, np.int32),
+        rows=np.zeros((n, width), np.int32),
+        vectors=vectors.astype(np.float16),
     )
     place_of_index = Path(tempfile.mkdtemp(prefix="fusion-"))
     find = _index(lexical, texts, place_of_index)
@@ -93,6 +98,7 @@ def dump(path: Path, encoder: BuiltinEncoder, lexical: str) -> Legs:
         union = np.union1d(rows, by_cosine)
         place = {int(row): j for j, row in enumerate(union)}
         legs.dense[i, : union.size] = cosines[union]
+        legs.rows[i, : union.size] = union
         asked = script(judged.questions[id])
         legs.across[i, : union.size] = (scripts[union] != asked) & (scripts[union] != "") & (asked != "")
         for rank, (row, score) in enumerate(zip(rows, scores, strict=True), 1):
@@ -317,28 +323,48 @@ def evident(
     given: float = 0.6,
     bridge: float = 3.0,
     ahead: float = 0.45,
+    feedback: float = 1.0,
     trust: float = 0.5,
 ) -> Formula:
     """What `qianxun.retrieval.fuse` does: as `bridged`, but what a candidate in another language is given is added to
-    what its words earn, cosines are exact, and words are trusted less where ten candidates match about equally well."""
+    what its words earn, cosines are exact, words are trusted less where ten candidates match about equally well,
+    and all is scored once more with the question drawn to what leads, as far as both legs agree on it."""
 
     def scores(legs: Legs, depth: int) -> Floats:
         lexical = attained(legs, depth)
         best = np.maximum(lexical.max(axis=1, keepdims=True), 1e-6)
-        dense = np.where(candidates(legs, depth), np.maximum(cosine(legs, depth), 0), 0)
-        nearest = np.maximum(dense.max(axis=1, keepdims=True), 1e-6)
+        dense = np.where(candidates(legs, depth), cosine(legs, depth), 0)
         ranked = -np.sort(-lexical, axis=1)[:, 1:10]
-        stands_out = 1 - ranked.mean(axis=1, keepdims=True) / best
-        words = (lexical / best) ** sharpness + np.where(legs.across > 0, given * (dense / nearest) ** bridge, 0)
-        trusted = best**trust * np.minimum(1, stands_out / ahead)
-        return only_candidates(legs, depth, weight * dense + (1 - weight) * trusted * words / (1 + given))
+        trusted = best**trust * np.minimum(1, (1 - ranked.mean(axis=1, keepdims=True) / best) / ahead)
+        by_words = (lexical / best) ** sharpness
+
+        def scored(dense: Floats) -> Floats:
+            meant = np.maximum(dense, 0)
+            nearest = np.maximum(meant.max(axis=1, keepdims=True), 1e-6)
+            words = by_words + np.where(legs.across > 0, given * (meant / nearest) ** bridge, 0)
+            return only_candidates(legs, depth, weight * meant + (1 - weight) * trusted * words / (1 + given))
+
+        first = scored(dense)
+        return scored(_drawn(legs, dense, by_words, first, feedback)) if feedback else first
 
     return scores
 
 
+def _drawn(legs: Legs, dense: Floats, by_words: Floats, scores: Floats, feedback: float) -> Floats:
+    """The cosines with the question's vector moved towards that of the candidate that leads."""
+    drawn = dense.copy()
+    for i, leader in enumerate(np.argmax(scores, axis=1)):
+        near = dense[i, leader]
+        share = feedback * max(0.0, near) * by_words[i, leader]
+        if share:
+            vectors = legs.vectors[legs.rows[i]].astype(np.float32)
+            drawn[i] = (dense[i] + share * (vectors @ vectors[leader])) / np.sqrt(1 + 2 * share * near + share**2)
+    return drawn
+
+
 _EVIDENT = [
-    (w, q, g, 3.0, a) for w in (0.25, 0.3, 0.35, 0.4) for q in (1.0, 1.5, 2.0) for g in (0.4, 0.6, 0.8)
-    for a in (0.01, 0.3, 0.45, 0.6)
+    (w, q, g, 3.0, a, f) for w in (0.25, 0.3, 0.35, 0.4) for q in (1.5, 2.0) for g in (0.6, 0.8)
+    for a in (0.3, 0.45, 0.6) for f in (0.0, 1.0, 1.5)
 ]  # fmt: skip
 _SHARPENED = [(w, q) for w in (0.3, 0.4, 0.5, 0.6, 0.7) for q in (1.5, 2.0, 3.0)]
 _BRIDGED = [
@@ -360,7 +386,7 @@ FAMILIES: dict[str, tuple[Callable[..., Formula], list[tuple[Any, ...]]]] = {
     "sharpened w, q, missing lowest": (lambda w, q: sharpened(w, q, missing="lowest"), _SHARPENED),
     "bridged w, q, r, t": (bridged, _BRIDGED),
     "bridged w, q, r, t, missing exact": (lambda *given: bridged(*given, missing="exact"), _BRIDGED),
-    "evident w, q, given, r, ahead": (evident, _EVIDENT),
+    "evident w, q, given, r, ahead, feedback": (evident, _EVIDENT),
     "sharpened w, q, missing zero": (lambda w, q: sharpened(w, q, missing="zero"), _SHARPENED),
 }
 CHOSEN = evident(0.3)

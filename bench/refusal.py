@@ -53,7 +53,7 @@ from qianxun.knowledge_base import open as open_knowledge_base
 from qianxun.protocols import Encoder
 from qianxun.records import Passage
 from qianxun.settings import Settings, load_settings
-from qianxun.text import cjk_share
+from qianxun.text import script
 
 DATASETS = (
     "xquad-zh-to-zh", "xquad-en-to-en", "xquad-zh-to-en", "xquad-en-to-zh", "xquad-mixed", "cmrc2018-zh", "drcd-zht",
@@ -94,7 +94,7 @@ class Judged:
     @property
     def direction(self) -> str:
         """The languages of the question and of the best sentence."""
-        languages = ("Chinese", "English") if cjk_share(self.question) > 0.2 else ("English", "Chinese")
+        languages = ("Chinese", "English") if script(self.question) == "cjk" else ("English", "Chinese")
         across = self.features is not None and self.features.across
         return f"question {languages[0]}, text {languages[across]}"
 
@@ -174,7 +174,7 @@ def judged(
             term_weights=kb._searcher.term_weights(question.text),
             similarities=_similarities(encoder),
         )
-        features = evidence.features(question.text, found) if found else None
+        features = evidence.features(found) if found else None
         yield Judged(path.name, question.id, question.text, asked, verdict, features)
 
 
@@ -186,7 +186,7 @@ def collected(folders: Sequence[Path], settings: Settings, limit: int, *, again:
     found: list[Judged] = []
     for path in folders:
         ask = to_ask(path, questions, limit)
-        kept = work / f"{path.name}-{_print_of(ask, settings)}.jsonl"
+        kept = work / f"{path.name}-{print_of(ask, settings)}.jsonl"
         if again or not kept.exists():
             start = time.perf_counter()
             (work / "kb").mkdir(parents=True, exist_ok=True)
@@ -205,7 +205,7 @@ def collected(folders: Sequence[Path], settings: Settings, limit: int, *, again:
     return found
 
 
-def _print_of(ask: Sequence[tuple[Question, str]], settings: Settings) -> str:
+def print_of(ask: Sequence[tuple[Question, str]], settings: Settings) -> str:
     """Changes when what is kept would: with the questions, the settings, and the code that searches and reads."""
     package = Path(qianxun.__file__).parent
     digest = hashlib.sha256(repr(([(q.id, how) for q, how in ask], settings)).encode())

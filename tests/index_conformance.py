@@ -321,7 +321,7 @@ class IndexConformance:
         assert self.results(many) == self.results(once)
         assert self.results(self.opened(tmp_path / "many")) == self.results(once)
 
-    def test_scores_of_given_chunks_are_those_of_search(self, tmp_path: Path) -> None:
+    def test_vectors_of_given_chunks_score_as_in_search(self, tmp_path: Path) -> None:
         """Whatever an index can tell of chunks by id is what its search says, and nothing of what is gone."""
         index = self.filled(tmp_path, rows_of([1, 2, 3]))
         index.remove([2])
@@ -329,11 +329,10 @@ class IndexConformance:
         gone, unknown = chunk_id(2, 0), chunk_id(99, 0)
         for asked in map(question, QUESTIONS):
             found = {hit.chunk: hit.score for hit in index.search(asked, 1000)}
-            told = index.scores(asked, [*index.ids().tolist(), gone, unknown])
-            assert told == ({} if self.kind == "lexical" else found)
-            assert index.scores(asked, []) == {}
-        nothing = dataclasses.replace(question("年假"), vector=None)
-        assert index.scores(nothing, index.ids().tolist()) == {}
+            told = index.vectors([*index.ids().tolist(), gone, unknown])
+            scores = {chunk: float(vector @ asked.vector) for chunk, vector in told.items()}
+            assert scores == ({} if self.kind == "lexical" else pytest.approx(found, abs=1e-6))
+        assert index.vectors([]) == {}
 
     # Processes.
 

@@ -166,8 +166,60 @@ def test_formulas_of_the_fusion_study_equal_those_computed_by_hand() -> None:
         relevant=np.array([[0, 1, 1]], np.int8),
         attainable=np.array([8.0], np.float32),
         n_relevant=np.array([2], np.int32),
+        rows=np.arange(3, dtype=np.int32)[None],
+        vectors=np.eye(3, dtype=np.float16),
     )
     # attained: 1/2, 1/4, 0. best 1/2: its root 0.7071, times 1, 1/4, 0.
     assert sharpened(0.5, 2.0)(legs, 10)[0] == pytest.approx([0.3536, 0.45 + 0.0884, 0.4], abs=1e-4)
     assert convex(0.5)(legs, 10)[0] == pytest.approx([0.25, 0.575, 0.4])
     assert ndcg(legs, convex(0.5)(legs, 10)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_formula_that_the_study_calls_chosen_is_the_product_s(seed: int) -> None:
+    import numpy as np
+
+    from bench.fusion_study import CHOSEN, Legs
+    from qianxun.records import Hit
+    from qianxun.retrieval.fuse import fuse
+    from qianxun.settings import SearchSettings
+
+    rng = np.random.default_rng(seed)
+    n, depth = 14, 8
+    vectors = rng.normal(size=(n, 6)).astype(np.float16).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = vectors @ vectors[0] * 0.9
+    found = rng.permutation(n)[:depth]
+    lexical = np.zeros(n, np.float32)
+    lexical[found] = np.sort(rng.uniform(0.2, 6, depth))[::-1]
+    nearest = np.argsort(-cosines)[:depth]
+    ranks = np.full((2, n), 1 << 20, np.int32)
+    ranks[0, found], ranks[1, nearest] = np.arange(1, depth + 1), np.arange(1, depth + 1)
+    across = rng.integers(0, 2, n).astype(np.int8)
+    legs = Legs(
+        name="random",
+        lexical=lexical[None],
+        dense=cosines[None],
+        rank_lexical=ranks[:1],
+        rank_dense=ranks[1:],
+        across=across[None],
+        relevant=np.zeros((1, n), np.int8),
+        attainable=np.array([9.0], np.float32),
+        n_relevant=np.array([1], np.int32),
+        rows=np.arange(n, dtype=np.int32)[None],
+        vectors=vectors.astype(np.float16),
+    )
+    by_study = CHOSEN(legs, depth)[0]
+    fused = fuse(
+        {
+            "dense": [Hit(int(i), float(cosines[i])) for i in nearest],
+            "lexical": [Hit(int(i), float(lexical[i]), 9.0) for i in found],
+        },
+        dense_weight=SearchSettings().dense_weight,
+        other_language=set(np.flatnonzero(across).tolist()),
+        cosines=dict(enumerate(cosines.tolist())),
+        near=lambda chunk: dict(enumerate((vectors @ vectors[chunk]).tolist())),
+    )
+    assert {f.chunk: f.score for f in fused} == pytest.approx(
+        {i: float(score) for i, score in enumerate(by_study) if np.isfinite(score)}, abs=2e-3
+    )

@@ -42,13 +42,13 @@ def found_for(question: str, passages=COMPANY, similarity: float = 0.0):
 
 
 def support(question: str, passages=COMPANY, similarity: float = 0.0, encoder: str = BUILTIN) -> float:
-    return evidence(question, found_for(question, passages, similarity), encoder=encoder)
+    return evidence(found_for(question, passages, similarity), encoder=encoder)
 
 
 def decision(
     question: str, min_support: float = MIN_SUPPORT, similarity: float = 0.0, encoder: str = BUILTIN, passages=COMPANY
 ) -> str:
-    return verdict(question, found_for(question, passages, similarity), min_support, encoder=encoder)
+    return verdict(found_for(question, passages, similarity), min_support, encoder=encoder)
 
 
 OFF_TOPIC = [
@@ -152,7 +152,7 @@ def test_across_languages_likeness_decides():
 def test_likeness_is_of_the_nearest_sentence_and_agreement_that_it_is_the_best():
     question = "How long does the warranty last?"
     found = candidates(question, COMPANY[3:4], term_weights={}, similarities=lambda _, texts: [0.4, 0.9][: len(texts)])
-    first, second = (features(question, [replace(c, score=float(c.place == n)) for c in found]) for n in (0, 1))
+    first, second = (features([replace(c, score=float(c.place == n)) for c in found]) for n in (0, 1))
     assert (first.similar, first.agreed) == (0.9, 0.0)
     assert (second.similar, second.agreed) == (0.9, 1.0)
 
@@ -185,5 +185,5 @@ def test_the_threshold_at_its_ends():
 
 def test_features_are_shares():
     found = candidates("年休假谁审批？", COMPANY, term_weights={})
-    one = features("年休假谁审批？", found)
+    one = features(found)
     assert all(0 <= getattr(one, name) <= 1 for name in one.__dataclass_fields__)

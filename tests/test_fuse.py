@@ -2,11 +2,12 @@
 
 import math
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qianxun.records import Hit, Stage
-from qianxun.retrieval.fuse import CLOSENESS, OTHER_LANGUAGE, SHARPNESS, fuse, stages_of
+from qianxun.retrieval.fuse import CLOSENESS, FEEDBACK, OTHER_LANGUAGE, SHARPNESS, fuse, stages_of
 
 
 def test_one_leg_keeps_its_order() -> None:
@@ -72,6 +73,36 @@ def test_the_language_changes_nothing_where_no_words_match() -> None:
     assert fuse(legs, dense_weight=0.5) == fuse(legs, dense_weight=0.5, other_language={1, 2})
 
 
+def test_what_both_legs_agree_on_draws_what_is_near_it() -> None:
+    dense = [Hit(1, 0.6), Hit(2, 0.5), Hit(3, 0.45)]
+    legs = {"dense": dense, "lexical": [Hit(1, 5.0, 20.0)]}
+    told = {1: 1.0, 2: 0.1, 3: 0.9}
+    plain = fuse(legs, dense_weight=0.4)
+    drawn = fuse(legs, dense_weight=0.4, near=lambda chunk: told if chunk == 1 else {})
+    assert [f.chunk for f in plain] == [1, 2, 3]
+    assert [f.chunk for f in drawn] == [1, 3, 2]
+    share = FEEDBACK * 0.6  # its cosine, and all that the best hit has of the words
+    length = math.sqrt(1 + 2 * share * 0.6 + share**2)
+    scores = {f.chunk: f.score for f in drawn}
+    assert math.isclose(scores[3], 0.4 * (0.45 + share * 0.9) / length)
+    assert math.isclose(scores[1], 0.4 * (0.6 + share) / length + 0.6 * math.sqrt(0.25) * words(1))
+
+
+def test_the_drawn_cosine_is_that_of_the_sum_of_the_vectors() -> None:
+    question, first, other = (np.array(v) / np.linalg.norm(v) for v in ([3.0, 1, 0], [2.0, 2, 1], [0.0, 1, 2]))
+    legs = {"dense": [Hit(1, float(question @ first)), Hit(2, float(question @ other))], "lexical": [Hit(1, 9.0, 9.0)]}
+    drawn = fuse(legs, dense_weight=1.0, near=lambda _: {1: 1.0, 2: float(first @ other)})
+    meant = question + FEEDBACK * float(question @ first) * first
+    assert math.isclose(drawn[1].score, float(meant @ other) / np.linalg.norm(meant))
+
+
+def test_what_the_words_do_not_know_draws_nothing() -> None:
+    dense = [Hit(1, 0.9), Hit(2, 0.3)]
+    for lexical in ([], [Hit(2, 0.1, 40.0)]):
+        legs = {"dense": dense, "lexical": lexical}
+        assert fuse(legs, dense_weight=0.3, near=lambda _: {1: 1.0, 2: 1.0}) == fuse(legs, dense_weight=0.3)
+
+
 def test_nothing_found_is_nothing() -> None:
     assert fuse({"dense": [], "lexical": []}, dense_weight=0.4) == []
     assert [f.score for f in fuse({"dense": [Hit(1, 0.5)], "lexical": []}, dense_weight=0.4)] == [0.2]
@@ -85,7 +116,8 @@ hits = st.lists(st.tuples(st.integers(0, 30), st.floats(-1, 1)), max_size=20, un
 @given(hits, hits, st.floats(0, 1))
 def test_every_hit_appears_once_in_order_and_in_range(dense: list[Hit], lexical: list[Hit], weight: float) -> None:
     lexical = [Hit(h.chunk, abs(h.score) * 9, 10.0) for h in lexical]
-    fused = fuse({"dense": dense, "lexical": lexical}, dense_weight=weight)
+    near = {h.chunk: h.score for h in dense}
+    fused = fuse({"dense": dense, "lexical": lexical}, dense_weight=weight, near=lambda _: near)
     assert sorted(f.chunk for f in fused) == sorted({h.chunk for h in dense} | {h.chunk for h in lexical})
     assert fused == sorted(fused, key=lambda f: (-f.score, f.chunk))
     assert all(0 <= f.score <= 1 for f in fused)

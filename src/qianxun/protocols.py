@@ -104,8 +104,11 @@ class Index(Protocol):
         """At most k hits, best first; ties by ascending chunk id. Only what `where` lets through."""
         ...
 
-    def scores(self, query: Query, chunks: Sequence[int]) -> dict[int, float]:
-        """The scores that `search` would give to these chunks, as far as it holds them; {} where it cannot tell."""
+    def vectors(self, chunks: Sequence[int]) -> dict[int, Vectors]:
+        """The vectors of these chunks, as far as it holds them, each `(dim,)`; {} where there are none.
+
+        A hit's score is the product of its vector and the query's.
+        """
         ...
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:

@@ -182,7 +182,7 @@ def encode(model: Student, texts: Texts, tokenizer: Tokenizer, longest: int, bat
 class Training:
     """One run: half-precision weights for the passes, full-precision ones that learn."""
 
-    def __init__(self, prepared: Prepared, settings: Settings) -> None:
+    def __init__(self, prepared: Prepared, settings: Settings, start: Path | None = None) -> None:
         self.settings = settings
         self.prepared = prepared
         self.tokenizer = prepared.tokenizer
@@ -191,6 +191,13 @@ class Training:
         with torch.no_grad():
             self.model.learned.weight.copy_(torch.from_numpy(prepared.first))
         self.unchanged = copy.deepcopy(self.model).bfloat16().requires_grad_(False)
+        self.seen: Counter[str] = Counter()
+        if start is not None:
+            before = torch.load(start, weights_only=True)
+            if before["tokens"] != prepared.tokens:
+                raise SystemExit(f"{start} has another vocabulary than --work: go on with the text it began with.")
+            self.model.load_state_dict(before["weights"])
+            self.seen.update(before["seen"])
         self.full = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.model.bfloat16()
         self.light = dict(self.model.named_parameters())
@@ -202,7 +209,7 @@ class Training:
         self.optimizer = torch.optim.AdamW(
             [{"params": words, "lr": 0.0}, {"params": body, "lr": 0.0}], weight_decay=0.0, betas=(0.9, 0.98), fused=True
         )
-        rng = np.random.default_rng(settings.seed + 1)
+        rng = np.random.default_rng([settings.seed + 1, self.seen.total()])  # a run that goes on draws other batches
         self.rng = rng
         worth = {name: WORTH.get(name, 1.0) for name in set(prepared.sources)}
         for name in worth:
@@ -222,7 +229,6 @@ class Training:
         self.match = Sampler(
             2 * passage_lengths + prepared.queries.lengths, pair_weights, settings.batch_tokens, 96, rng
         )
-        self.seen: Counter[str] = Counter()
 
     def _vectors(self, texts: Sequence[np.ndarray], longest: int = 0) -> Tensor:
         return self.model(*data.padded(texts, self.tokenizer, longest or self.settings.longest))
@@ -319,6 +325,8 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, nargs="+", required=True, help="JSON lines of a, b, src")
     parser.add_argument("--work", type=Path, default=Path("training/work"), help="what is made once; checkpoints")
     parser.add_argument("--minutes", type=float, default=80)
+    parser.add_argument("--start", type=Path, help="a checkpoint to go on from: learning rates rise and fall once more")
+    parser.add_argument("--rate", type=float, default=1.0, help="scales the highest learning rates")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -335,12 +343,12 @@ def main() -> None:
         (given.work / "held.jsonl").write_text(
             "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in prepared.held), encoding="utf-8"
         )
-    training = Training(prepared, settings)
+    training = Training(prepared, settings, given.start)
     logger.info("training for %.0f minutes", given.minutes)
     started, n, saved = time.monotonic(), 0, 0.0
     recent: dict[str, list[float]] = {}
     while (spent := (time.monotonic() - started) / 60) < given.minutes:
-        factor = min(1.0, (n + 1) / settings.warm_up) * max(0.01, 1 - spent / given.minutes)
+        factor = given.rate * min(1.0, (n + 1) / settings.warm_up) * max(0.01, 1 - spent / given.minutes)
         kind, loss = training.step(factor)
         recent.setdefault(kind, []).append(loss)
         n += 1

@@ -116,9 +116,7 @@ def _quoted(
         question, packed, term_weights=term_weights, similarities=_similarities(encoder) if encoder else None
     )
     chosen = extract.choose(candidates, settings.max_sentences)
-    verdict = evidence.verdict(
-        question, candidates, settings.min_support, encoder=encoder.fingerprint if encoder else ""
-    )
+    verdict = evidence.verdict(candidates, settings.min_support, encoder=encoder.fingerprint if encoder else "")
     if not chosen or verdict == "no_evidence":
         return _nothing(question, packed, n_documents)
     order = list(dict.fromkeys(c.passage for c in chosen))

@@ -16,7 +16,7 @@ from qianxun.answering.facts import facts, missing, negated, without_facts
 from qianxun.answering.pieces import Piece, pieces
 from qianxun.documents.sentences import sentences
 from qianxun.records import Passage, Span, Support
-from qianxun.text import characters, cjk_share, words
+from qianxun.text import characters, script, words
 
 # Shares of a sentence's words that must occur in the cited span. Paraphrase keeps about half of the
 # words and of the Chinese character pairs; unrelated sentences of one document share up to a quarter.
@@ -24,8 +24,7 @@ SUPPORTED = 0.5
 WEAK = 0.25
 # Sentences that a claim may be drawn from together.
 _WINDOW = 3
-# More than this share of CJK characters on one side and less on the other: two languages.
-_CJK = 0.2
+# The least cosine of a claim and a quote in another language.
 _SIMILAR = 0.5
 # Two pieces are about as near to a claim if the one shares this part of what the other shares.
 _ALONE = 0.85
@@ -97,7 +96,7 @@ class _Claim:
         self.words = without_facts(sentence)
         self.facts = facts(sentence)
         self.negated = negated(sentence)
-        self.is_cjk = cjk_share(sentence) > _CJK
+        self.is_cjk = script(sentence) == "cjk"
         self.shares = {unit: self._share([unit]) for unit in units}
         self.closest = max(units, key=self.shares.__getitem__)
         self.around = "\n".join([*passage.heading, passage.context])
@@ -109,7 +108,7 @@ class _Claim:
         lost, other_unit = missing(self.facts, facts(f"{quote}\n{self.around}"))
         own = self._share(window)
         shared = max(own, overlap(self.words, without_facts(f"{quote}\n{self.around}")))
-        if (cjk_share(quote) > _CJK) != self.is_cjk:
+        if (script(quote) == "cjk") != self.is_cjk:
             alike = bool(self.facts) or (similarities is not None and similarities(self.text, [quote])[0] >= _SIMILAR)
             return int(alike and not lost), shared, own
         # Other figures than the source's are a false statement, however many words agree.

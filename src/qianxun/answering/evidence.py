@@ -20,7 +20,6 @@ from pathlib import Path
 
 from qianxun.answering.extract import Candidate
 from qianxun.records import Verdict
-from qianxun.text import cjk_share
 
 COEFFICIENTS = Path(__file__).parent / "evidence.json"
 # What coefficients are fitted to; each can only speak for the answer, or only against it.
@@ -29,8 +28,6 @@ SIGNS: Mapping[str, int] = {"covered": 1, "similar": 1, "agreed": 1, "conflict":
 LEXICAL = ("covered", "conflict")
 # Set by hand, judged questions have too few: one about E-1043 is not answered by a page that lacks E-1043.
 STRANGE = -6.0
-# More than this share of CJK characters: Chinese.
-_CJK = 0.2
 # Less of the question than this in any one passage: part of what is asked is not in the documents.
 _PARTIAL = 0.4
 
@@ -77,7 +74,7 @@ def _fitted() -> dict[str, Calibration]:
     return {one["encoder"].rpartition("-")[0]: Calibration(**one) for one in known}
 
 
-def features(question: str, candidates: Sequence[Candidate]) -> Features:
+def features(candidates: Sequence[Candidate]) -> Features:
     """The features of a question's candidates, of which there must be some."""
     best = max((c for c in candidates if not c.asks), key=lambda c: c.score, default=candidates[0])
     nearest = max(c.similarity for c in candidates)
@@ -87,7 +84,7 @@ def features(question: str, candidates: Sequence[Candidate]) -> Features:
         agreed=float(best.similarity == nearest),
         conflict=best.conflict,
         strange=best.strange,
-        across=(cjk_share(question) > _CJK) != (cjk_share(best.piece.shown) > _CJK),
+        across=best.across,
     )
 
 
@@ -99,21 +96,21 @@ def probability(found: Features, weights: Calibration) -> float:
     return 1 / (1 + math.exp(-total))
 
 
-def evidence(question: str, candidates: Sequence[Candidate], *, encoder: str) -> float:
+def evidence(candidates: Sequence[Candidate], *, encoder: str) -> float:
     """P(the passages hold the answer), in [0, 1]; 0 where nothing can be quoted, or nothing that is at all like it.
 
     `encoder` is the fingerprint of what the candidates' similarities come from, empty if from nothing.
     """
     if not candidates:
         return 0.0
-    found = features(question, candidates)
+    found = features(candidates)
     return probability(found, calibration(encoder)) if found.covered or found.similar else 0.0
 
 
-def verdict(question: str, candidates: Sequence[Candidate], min_support: float, *, encoder: str) -> Verdict:
+def verdict(candidates: Sequence[Candidate], min_support: float, *, encoder: str) -> Verdict:
     """Whether to answer: "no_evidence" below `min_support`, "partial" if part of what is asked is in no passage."""
-    if not candidates or evidence(question, candidates, encoder=encoder) < min_support:
+    if not candidates or evidence(candidates, encoder=encoder) < min_support:
         return "no_evidence"
-    if features(question, candidates).across:
+    if features(candidates).across:
         return "answered"
     return "partial" if max(c.known for c in candidates) < _PARTIAL else "answered"

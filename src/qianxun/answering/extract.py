@@ -16,7 +16,7 @@ from qianxun.answering.facts import Facts, facts
 from qianxun.answering.kinds import expected_kind, holds
 from qianxun.answering.pieces import Piece, pieces
 from qianxun.records import Passage
-from qianxun.text import STOP_WORDS, characters, cjk_share, fold, has_cjk, runs, words
+from qianxun.text import STOP_WORDS, characters, fold, has_cjk, runs, script, words
 
 # The cosine of each text with the question.
 Similarities: TypeAlias = Callable[[str, Sequence[str]], Sequence[float]]
@@ -24,13 +24,24 @@ Similarities: TypeAlias = Callable[[str, Sequence[str]], Sequence[float]]
 # What a term found outside the sentence is worth: in the heading, title or table header; in the
 # sentence before; elsewhere in the passage.
 _IN_CONTEXT, _IN_PREVIOUS, _IN_PASSAGE = 0.9, 0.6, 0.4
-# Chosen on half of the questions in `bench/answers.py` and on XQuAD and DRCD; broad optimum (± a half of each: ≤ 0.02).
-_COVERAGE, _SIMILARITY, _KIND, _PASSAGE, _CONFLICT = 0.45, 0.25, 0.15, 0.3, 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each figure of a candidate counts for in its score. Chosen by `bench/extraction_study.py`."""
+
+    coverage: float = 0.45
+    similarity: float = 0.25
+    kind: float = 0.15
+    passage: float = 0.3
+    conflict: float = 0.15
+
+
+WEIGHTS = Weights()
 # Sentences encoded for a question: 2 ms each on one core with the builtin encoder, which is most of the time of `ask`.
 MOST_COMPARED = 64
 # A further sentence is quoted if it scores at least this share of the best one.
 _NEARLY = 0.85
-_CJK = 0.2
 
 # Words of asking, which carry none of what is asked about. Chinese has no word boundaries, so they are
 # cut out of the question before it becomes character pairs.
@@ -53,7 +64,7 @@ class Candidate:
     anywhere in the passage. `kind` is 1 if it holds the kind of answer asked for, 0 if not, 0.5 if none is
     known to be asked for. `conflict` is 1 if it speaks of another year than the question; `strange` if its
     passage lacks an identifier that the question names. `asks` marks a sentence that only repeats the
-    question.
+    question, `across` one in another language than the question.
     """
 
     passage: int
@@ -68,8 +79,9 @@ class Candidate:
     kind: float
     conflict: float
     strange: bool
-    score: float
     asks: bool
+    across: bool
+    score: float = 0.0
 
     @property
     def shown(self) -> str:
@@ -128,6 +140,7 @@ def candidates(
     units = [pieces(passage) for passage in passages]
     wanted = wanted_of(question, term_weights)
     asked, kind = facts(question), expected_kind(question)
+    asked_in = script(question)
     found: list[Candidate] = []
     for i, (passage, of_passage) in enumerate(zip(passages, units, strict=True)):
         around = _terms(" \n ".join([passage.title, *passage.heading, passage.context]))
@@ -154,41 +167,50 @@ def candidates(
             holds_kind = 0.5 if kind is None else float(holds(kind, piece.shown, asked))
             lead = heading if heading_has_kind and not holds_kind else ""
             conflict = max(doubt, float(strange), _other_year(asked, piece, of_whole))
-            score = _COVERAGE * coverage + _KIND * holds_kind + _PASSAGE * passage.score - _CONFLICT * conflict
-            found.append(
-                Candidate(
-                    passage=i,
-                    place=place,
-                    piece=piece,
-                    lead=lead,
-                    terms=own,
-                    covers=frozenset(n for n, part in enumerate(wanted) if part.terms & own),
-                    coverage=coverage,
-                    known=known,
-                    similarity=0.0,
-                    kind=1.0 if lead else holds_kind,
-                    conflict=conflict,
-                    strange=strange,
-                    score=score,
-                    asks=_asks(piece, own, wanted),
-                )
+            candidate = Candidate(
+                passage=i,
+                place=place,
+                piece=piece,
+                lead=lead,
+                terms=own,
+                covers=frozenset(n for n, part in enumerate(wanted) if part.terms & own),
+                coverage=coverage,
+                known=known,
+                similarity=0.0,
+                kind=1.0 if lead else holds_kind,
+                conflict=conflict,
+                strange=strange,
+                asks=_asks(piece, own, wanted),
+                across=(script(piece.shown) == "cjk") != (asked_in == "cjk"),
             )
-    return _compared(question, found, similarities) if similarities and found else found
+            found.append(dataclasses.replace(candidate, score=score(candidate, passage)))
+    return _compared(question, found, passages, similarities) if similarities and found else found
 
 
-def _compared(question: str, found: Sequence[Candidate], similarities: Similarities) -> list[Candidate]:
+def score(candidate: Candidate, passage: Passage, weights: Weights = WEIGHTS) -> float:
+    """What speaks for a candidate. Words say nothing across languages: there its vector stands in for them."""
+    similarity = max(0.0, candidate.similarity)
+    covered = max(candidate.coverage, similarity) if candidate.across else candidate.coverage
+    kind = 0.0 if candidate.lead else candidate.kind
+    return (
+        weights.coverage * covered
+        + weights.similarity * similarity
+        + weights.kind * kind
+        + weights.passage * passage.score
+        - weights.conflict * candidate.conflict
+    )
+
+
+def _compared(
+    question: str, found: Sequence[Candidate], passages: Sequence[Passage], similarities: Similarities
+) -> list[Candidate]:
     """The candidates with their vectors counted in: of those that lead without, the others stay as they are."""
     leading = sorted(range(len(found)), key=lambda i: -found[i].score)[:MOST_COMPARED]
     cosines = dict(zip(leading, similarities(question, [found[i].piece.shown for i in leading]), strict=True))
-    question_is_cjk = cjk_share(question) > _CJK
     compared: list[Candidate] = []
     for i, candidate in enumerate(found):
-        similarity = cosines.get(i, 0.0)
-        added = _SIMILARITY * max(similarity, 0.0)
-        if question_is_cjk != (cjk_share(candidate.piece.shown) > _CJK):
-            # Words say nothing across languages: there the vector stands in for them.
-            added += _COVERAGE * max(similarity - candidate.coverage, 0.0)
-        compared.append(dataclasses.replace(candidate, similarity=similarity, score=candidate.score + added))
+        near = dataclasses.replace(candidate, similarity=cosines.get(i, 0.0))
+        compared.append(dataclasses.replace(near, score=score(near, passages[near.passage])))
     return compared
 
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from qianxun.indexes.rows import (
     best,
+    held_vectors,
     load_array,
     needed_dim,
     positions,
     promising,
     rows_of_documents,
     save_array,
-    scores_of,
     vector_of,
     vectors_of,
 )
@@ -129,10 +129,9 @@ class ExactIndex:
         """Reads every file to the last byte. Raises StaleIndex naming a damaged one."""
         self._folder.verify()
 
-    def scores(self, query: Query, chunks: Sequence[int]) -> dict[int, float]:
+    def vectors(self, chunks: Sequence[int]) -> dict[int, Vectors]:
         self._refresh()
-        vector = vector_of(query, self._dim, self.name)
-        return {} if vector is None else scores_of(self._committed.ids, self._committed.vectors, vector, chunks)
+        return held_vectors(self._committed.ids, self._committed.vectors, chunks)
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         """Nothing: a dense index knows no words."""

@@ -22,7 +22,7 @@ import numpy as np
 from qianxun import text as matching
 from qianxun.filters import matches
 from qianxun.indexes.state import IndexFolder, State, write_file
-from qianxun.protocols import Ids, Where
+from qianxun.protocols import Ids, Vectors, Where
 from qianxun.records import CHUNK_BITS, Hit, IndexRow, Query
 from qianxun.settings import IndexSettings
 
@@ -192,8 +192,8 @@ class ExactLexicalIndex:
         """Reads every file to the last byte. Raises StaleIndex naming a damaged one."""
         self._folder.verify()
 
-    def scores(self, query: Query, chunks: Sequence[int]) -> dict[int, float]:
-        return {}  # fusion has no use for it: a chunk that is not found lacks the words
+    def vectors(self, chunks: Sequence[int]) -> dict[int, Vectors]:
+        return {}
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         self._refresh()

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from qianxun.indexes.rows import (
     SLACK,
     best,
+    held_vectors,
     load_array,
     needed_dim,
     positions,
     rows_of_documents,
     save_array,
-    scores_of,
     vector_of,
     vectors_of,
 )
@@ -301,14 +301,11 @@ class FaissIndex:
         """Reads every file to the last byte. Raises StaleIndex naming a damaged one."""
         self._folder.verify()
 
-    def scores(self, query: Query, chunks: Sequence[int]) -> dict[int, float]:
+    def vectors(self, chunks: Sequence[int]) -> dict[int, Vectors]:
         self._refresh()
-        vector = vector_of(query, self._dim, self.name)
-        found: dict[int, float] = {}
-        if vector is None:
-            return found
+        found: dict[int, Vectors] = {}
         for segment in self._segments:
-            found |= scores_of(segment.ids, segment.vectors, vector, chunks, segment.dead)
+            found |= held_vectors(segment.ids, segment.vectors, chunks, segment.dead)
         return found
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:

@@ -100,17 +100,17 @@ def best(ids: Ids, vectors: NDArray[Any], query: Vectors, k: int) -> list[Hit]:
     return [Hit(chunk, score) for chunk, score in zip(ids[order].tolist(), scores[order].tolist(), strict=True)]
 
 
-def scores_of(
-    sorted_ids: Ids, vectors: NDArray[Any], query: Vectors, chunks: Sequence[int], dead: NDArray[np.bool_] | None = None
-) -> dict[int, float]:
-    """The scores of those of the chunks that are among the rows and not dead, by chunk, as `best` gives them."""
+def held_vectors(
+    sorted_ids: Ids, vectors: NDArray[Any], chunks: Sequence[int], dead: NDArray[np.bool_] | None = None
+) -> dict[int, Vectors]:
+    """The vectors of those of the chunks that are among the rows and not dead."""
     wanted = np.fromiter(chunks, np.int64, len(chunks))
     places = positions(sorted_ids, wanted)
     present = places >= 0
     if dead is not None:
         present[present] = ~dead[places[present]]
     kept = places[present]
-    return {hit.chunk: hit.score for hit in best(sorted_ids[kept], vectors[kept], query, len(kept))}
+    return dict(zip(sorted_ids[kept].tolist(), vectors[kept].astype(np.float32), strict=True))
 
 
 def promising(scores: Vectors, k: int) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ from qianxun import text as matching
 from qianxun.filters import FIELDS, And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range
 from qianxun.indexes.exact_lexical import K1, SCORE_DIGITS, idf
 from qianxun.indexes.state import FileRecord, IndexFolder, State, record_of
-from qianxun.protocols import Ids, Where
+from qianxun.protocols import Ids, Vectors, Where
 from qianxun.records import Hit, IndexRow, Query, document_of
 from qianxun.settings import IndexSettings
 
@@ -128,8 +128,8 @@ class TantivyIndex:
         with self._engine():
             return _search(view, query, k, where)
 
-    def scores(self, query: Query, chunks: Sequence[int]) -> dict[int, float]:
-        return {}  # fusion has no use for it: a chunk that is not found lacks the words
+    def vectors(self, chunks: Sequence[int]) -> dict[int, Vectors]:
+        return {}
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         view = self._refresh()

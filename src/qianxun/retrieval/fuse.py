@@ -14,13 +14,23 @@ not push others out. `other` is 1 for a chunk in another language than the quest
 so that they do not says nothing against it, and where both languages are in one knowledge base it would lose to
 anything that shares a word. It is given what its closeness in meaning lets one expect.
 
+What both legs put first is then believed: of the chunk that leads, with vector `v`, the question's vector `q` takes on
+as much as the legs agree on it,
+
+    q'      = q + c · (a / b)^1.5 · v        (scaled to unit length)
+
+and everything is scored once more with the cosines of `q'` (Rocchio 1971, from one passage). Where several passages
+answer a question, they are near each other; where the words find nothing or something else, nothing changes.
+
 Every chunk has its exact cosine, also one that only the lexical index found, if the dense index can tell; else the
 lowest of the dense list, the most it can have. Chosen among many variants by `bench/fusion_study.py`; the
 figures and the losers are in `bench/LOG.md`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from qianxun.records import Hit, Stage
 
@@ -28,6 +38,10 @@ SHARPNESS = 1.5
 TRUST = 0.5
 AHEAD, N_BEHIND = 0.45, 9
 OTHER_LANGUAGE, CLOSENESS = 0.6, 3
+FEEDBACK = 1.0
+
+# A chunk → its cosines with the other candidates, as far as they are known.
+Near: TypeAlias = Callable[[int], Mapping[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,41 +58,60 @@ def fuse(
     dense_weight: float,
     other_language: Collection[int] = (),
     cosines: Mapping[int, float] | None = None,
+    near: Near | None = None,
 ) -> list[Fused]:
     """The union of the legs' hits, best first, ties by chunk id.
 
     `legs` maps "dense" and "lexical" to hits in rank order. With one leg, its own order stays. `other_language` are
     the chunks that are in another language than the question; `cosines` those of chunks that only the lexical
-    index found.
+    index found; without `near` what leads has no say in what follows.
     """
     shares = {name: _attained(hits) for name, hits in legs.items()}
     if len(shares) == 1:
         (scores,) = shares.values()
     else:
-        scores = _joined(shares["dense"], shares["lexical"], dense_weight, other_language, cosines or {})
+        scores = _joined(legs["dense"], shares["lexical"], dense_weight, other_language, cosines or {}, near)
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     return [Fused(chunk, score) for chunk, score in ranked]
 
 
 def _joined(
-    dense: Mapping[int, float],
+    dense: Sequence[Hit],
     lexical: Mapping[int, float],
     dense_weight: float,
     other_language: Collection[int],
     cosines: Mapping[int, float],
+    near: Near | None,
 ) -> dict[int, float]:
-    lowest = min(dense.values(), default=0.0)
-    nearest = max(dense.values(), default=0.0)
+    found = {hit.chunk: hit.score for hit in dense}
+    lowest = min(found.values(), default=0.0)
     best = max(lexical.values(), default=0.0)
     trust = _trust(list(lexical.values()))
-    scores: dict[int, float] = {}
-    for chunk in dense.keys() | lexical.keys():
-        cosine = max(0.0, dense[chunk] if chunk in dense else cosines.get(chunk, lowest))
-        words = (lexical.get(chunk, 0.0) / best) ** SHARPNESS if best else 0.0
-        if chunk in other_language and nearest:
-            words += OTHER_LANGUAGE * min(1.0, cosine / nearest) ** CLOSENESS
-        scores[chunk] = dense_weight * cosine + (1.0 - dense_weight) * trust * words / (1.0 + OTHER_LANGUAGE)
-    return scores
+    meant = {chunk: found.get(chunk, cosines.get(chunk, lowest)) for chunk in found.keys() | lexical.keys()}
+    words = {chunk: (lexical.get(chunk, 0.0) / best) ** SHARPNESS if best else 0.0 for chunk in meant}
+
+    def scored(meant: Mapping[int, float]) -> dict[int, float]:
+        nearest = max(meant.values(), default=0.0)
+        scores: dict[int, float] = {}
+        for chunk, cosine in meant.items():
+            cosine, by_words = min(1.0, max(0.0, cosine)), words[chunk]
+            if chunk in other_language and nearest > 0.0:
+                by_words += OTHER_LANGUAGE * min(1.0, cosine / nearest) ** CLOSENESS
+            scores[chunk] = dense_weight * cosine + (1.0 - dense_weight) * trust * by_words / (1.0 + OTHER_LANGUAGE)
+        return scores
+
+    scores = scored(meant)
+    first = min(scores, key=lambda chunk: (-scores[chunk], chunk), default=None)
+    if near is None or first is None or meant[first] <= 0.0 or not words[first]:
+        return scores
+    return scored(_drawn(meant, near(first), FEEDBACK * meant[first] * words[first], meant[first]))
+
+
+def _drawn(meant: Mapping[int, float], near: Mapping[int, float], share: float, cosine: float) -> dict[int, float]:
+    """The cosines with `q + share · v`, from those with `q` (`meant`) and with `v` (`near`); `cosine` is of q and v."""
+    length = math.sqrt(1.0 + 2.0 * share * cosine + share * share)
+    farthest = min(near.values(), default=0.0)
+    return {chunk: (c + share * near.get(chunk, farthest)) / length for chunk, c in meant.items()}
 
 
 def _trust(attained: Sequence[float]) -> float:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 from qianxun.documents.dedupe import say_the_same
 from qianxun.errors import InputError, StaleIndex
 from qianxun.filters import Filter, visible_to
-from qianxun.protocols import Encoder, Index, Where
+from qianxun.protocols import Encoder, Index, Vectors, Where
 from qianxun.records import Asker, Document, Hit, Passage, Query, SearchResult, Stage
 from qianxun.retrieval.adapt import InForce
 from qianxun.retrieval.fuse import Fused, fuse, stages_of
@@ -99,12 +100,7 @@ class Searcher:
             return SearchResult(text, (), clock.seconds, models, tuple(degraded))
         hits = self._ask_indexes(query, legs, max(self.settings.candidates, k), pushed, clock)
         with clock.stage("fuse"):
-            fused = fuse(
-                hits,
-                dense_weight=self.settings.dense_weight,
-                other_language=self._other_language(text, hits),
-                cosines=self._cosines(query, hits),
-            )
+            fused = self._fused(text, query, hits)
         with clock.stage("read"):
             passages = self._passages(query, hits, fused, k, allowed)
             if explain:
@@ -151,22 +147,38 @@ class Searcher:
         found = {index.kind: ask(index) for index in asked[len(later) :]}
         return {**{index.kind: f.result() for index, f in zip(asked, later, strict=False)}, **found}
 
-    def _cosines(self, query: Query, hits: Mapping[str, Sequence[Hit]]) -> dict[int, float]:
-        """The cosines of the chunks that only the lexical index found, from a dense index that can tell."""
+    def _fused(self, question: str, query: Query, hits: Mapping[str, Sequence[Hit]]) -> list[Fused]:
+        """The legs' hits as one ranking, with what the vectors of all of them tell."""
+        weight = self.settings.dense_weight
         if len(hits) < 2:
-            return {}
-        near = {hit.chunk for hit in hits["dense"]}
-        others = [hit.chunk for hit in hits["lexical"] if hit.chunk not in near]
-        found: dict[int, float] = {}
+            return fuse(hits, dense_weight=weight)
+        vectors = self._vectors(hits)
+
+        def cosines(vector: Vectors) -> dict[int, float]:
+            # Summed and rounded as the dense indexes do it: what says the same must not differ in the last digit.
+            return {chunk: float((held @ vector).astype("float32")) for chunk, held in vectors.items()}
+
+        return fuse(
+            hits,
+            dense_weight=weight,
+            other_language=self._other_language(question, hits),
+            cosines=cosines(cast("Vectors", query.vector)),
+            near=lambda chunk: cosines(vectors[chunk]) if chunk in vectors else {},
+        )
+
+    def _vectors(self, hits: Mapping[str, Sequence[Hit]]) -> dict[int, Vectors]:
+        """The vectors, in double precision, of what either index found, as far as a dense index has them."""
+        found: dict[int, Vectors] = {}
         for index in self.indexes:
-            if index.kind == "dense" and others:
-                found |= {chunk: max(0.0, score) for chunk, score in index.scores(query, others).items()}
+            if index.kind == "dense":
+                held = index.vectors(list({hit.chunk for leg in hits.values() for hit in leg}))
+                found |= {chunk: vector.astype("float64") for chunk, vector in held.items()}
         return found
 
     def _other_language(self, question: str, hits: Mapping[str, Sequence[Hit]]) -> set[int]:
         """The chunks found that are in another language than the question, as far as their script tells."""
         asked = script(question)
-        if len(hits) < 2 or not asked:
+        if not asked:
             return set()
         found = list({hit.chunk for leg in hits.values() for hit in leg})
         return self.store.written_in(found, "alphabetic" if asked == "cjk" else "cjk")
