@@ -319,7 +319,7 @@ def bridged(
 
 def evident(
     weight: float,
-    sharpness: float = 1.5,
+    sharpness: float = 2.0,
     given: float = 0.6,
     bridge: float = 3.0,
     ahead: float = 0.45,

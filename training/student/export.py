@@ -1,6 +1,6 @@
 """Turns a checkpoint into the files of the package: eight-bit weights, an ONNX graph for ONNX Runtime, a vocabulary.
 
-    python training/student/export.py --checkpoint student.pt --texts FILE... [--out src/qianxun/models/builtin_data]
+    python training/student/export.py --checkpoint PT... --texts FILE... [--out src/qianxun/models/builtin_data]
 
 Linear layers multiply integers: weights with one scale an output, made once; activations with one scale a tensor,
 made by the runtime as it goes (`DynamicQuantizeMatMul`). Done plainly that loses much on this model, because a few
@@ -200,16 +200,26 @@ def write(folder: Path, saved: dict[str, Any], largest: dict[str, np.ndarray] | 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write the package's files from a checkpoint.")
-    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--checkpoint", type=Path, nargs="+", required=True, help="of train.py; several: their mean")
     parser.add_argument("--out", type=Path, default=PACKAGE_DATA)
     parser.add_argument("--texts", type=Path, nargs="+", required=True, help="JSON lines of zh, en to calibrate with")
     parser.add_argument("--floats", action="store_true", help="keep the layers as floats, for comparison")
     given = parser.parse_args()
-    saved = torch.load(given.checkpoint)
+    saved = averaged([torch.load(path) for path in given.checkpoint])
     largest = None if given.floats else calibrated(saved, data.read(given.texts))
     fingerprint = write(given.out, saved, largest)
     size = sum(path.stat().st_size for path in given.out.iterdir())
     print(f"{fingerprint}: {size / 1e6:.1f} MB in {given.out}")
+
+
+def averaged(checkpoints: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The last checkpoint with the mean of all weights: better than each, where one run went on from the other
+    (Izmailov et al. 2018, Averaging Weights Leads to Wider Optima)."""
+    last = checkpoints[-1]
+    if any(one["tokens"] != last["tokens"] for one in checkpoints):
+        raise SystemExit("Checkpoints of different vocabularies have no mean: give those of one --work.")
+    weights = {name: sum(one["weights"][name] for one in checkpoints) / len(checkpoints) for name in last["weights"]}
+    return {**last, "weights": weights}
 
 
 def calibrated(saved: dict[str, Any], records: Sequence[data.Record], n: int = 1500) -> dict[str, np.ndarray]:

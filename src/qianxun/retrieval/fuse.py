@@ -3,7 +3,7 @@
 With `c` the cosine of a chunk, `a` its lexical score over what the question could have attained there, `b` the
 largest `a` that this question reached, and `w` the setting `search.dense_weight`:
 
-    score   = w · max(0, c) + (1 − w) · trust · ((a / b)^1.5 + 0.6 · other · (c / best c)³) / 1.6
+    score   = w · max(0, c) + (1 − w) · trust · ((a / b)² + 0.6 · other · (c / best c)³) / 1.6
     trust   = √b · min(1, ahead / 0.45)
     ahead   = 1 − the mean of the nine lexical scores after the best one, over the best one
 
@@ -17,7 +17,7 @@ anything that shares a word. It is given what its closeness in meaning lets one 
 What both legs put first is then believed: of the chunk that leads, with vector `v`, the question's vector `q` takes on
 as much as the legs agree on it,
 
-    q'      = q + c · (a / b)^1.5 · v        (scaled to unit length)
+    q'      = q + c · (a / b)² · v        (scaled to unit length)
 
 and everything is scored once more with the cosines of `q'` (Rocchio 1971, from one passage). Where several passages
 answer a question, they are near each other; where the words find nothing or something else, nothing changes.
@@ -34,7 +34,7 @@ from typing import TypeAlias
 
 from qianxun.records import Hit, Stage
 
-SHARPNESS = 1.5
+SHARPNESS = 2.0
 TRUST = 0.5
 AHEAD, N_BEHIND = 0.45, 9
 OTHER_LANGUAGE, CLOSENESS = 0.6, 3
