@@ -14,7 +14,7 @@ import pickle
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from bench.answers import holds
@@ -36,9 +36,9 @@ DATASETS = (
 )  # fmt: skip
 N_QUESTIONS = 240
 GRID: dict[str, tuple[float, ...]] = {
-    "similarity": (0.15, 0.25, 0.4, 0.6, 0.9),
-    "kind": (0.05, 0.1, 0.15, 0.25),
-    "passage": (0.0, 0.15, 0.3, 0.5, 0.8),
+    "similarity": (0.05, 0.15, 0.25, 0.4),
+    "kind": (0.05, 0.1, 0.15),
+    "passage": (0.15, 0.3, 0.5, 0.8, 1.2),
     "conflict": (0.15,),
 }
 
@@ -63,9 +63,8 @@ def asked(path: Path, limit: int, settings: Settings) -> list[Asked]:
     questions = [q for q in questions_of(path, limit) if q.answerable and q.parts]
     made = WORK / "extraction" / encoder.fingerprint / f"{path.name}-{print_of([(q, '') for q in questions], settings)}"
     if made.exists():
-        found: list[Asked] = pickle.loads(made.read_bytes())
-        return found
-    found = []
+        return [Asked(*one) for one in pickle.loads(made.read_bytes())]
+    found: list[Asked] = []
     n = settings.answer.passages
     with tempfile.TemporaryDirectory() as folder, open_knowledge_base(folder, settings=settings) as kb:
         kb.add_texts(TextItem(d.id, d.title, d.text) for d in read_dataset(path).documents())
@@ -77,7 +76,7 @@ def asked(path: Path, limit: int, settings: Settings) -> list[Asked]:
             sentences = extract.candidates(q.text, passages, term_weights=weights, similarities=_similarities(encoder))
             found.append(Asked(path.name, q.id, q.parts, passages, sentences))
     made.parent.mkdir(parents=True, exist_ok=True)
-    made.write_bytes(pickle.dumps(found))
+    made.write_bytes(pickle.dumps([tuple(getattr(o, f.name) for f in fields(o)) for o in found]))
     return found
 
 

@@ -31,9 +31,9 @@ class Weights:
     """What each figure of a candidate counts for in its score. Chosen by `bench/extraction_study.py`."""
 
     coverage: float = 0.45
-    similarity: float = 0.25
-    kind: float = 0.15
-    passage: float = 0.3
+    similarity: float = 0.15
+    kind: float = 0.1
+    passage: float = 0.8
     conflict: float = 0.15
 
 
