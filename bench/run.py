@@ -1,7 +1,7 @@
 """Runs the benchmark rows: `python -m bench.run [--only NAME]… [--save] [--tiny]`. Exit 1 if a target is missed.
 
-NAME is a module of rows: startup, encoding, adding, searching or retrieval. `bench.indexes`, `bench.answers` and
-`bench.fusion_study` are scripts of their own.
+NAME is a module of rows: startup, encoding, adding, searching or retrieval. `bench.indexes`, `bench.answers`,
+`bench.refusal` and the studies are scripts of their own.
 """
 
 import argparse
