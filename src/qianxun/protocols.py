@@ -104,8 +104,8 @@ class Index(Protocol):
         """At most k hits, best first; ties by ascending chunk id. Only what `where` lets through."""
         ...
 
-    def vectors(self, chunks: Sequence[int]) -> dict[int, Vectors]:
-        """The vectors of these chunks, as far as it holds them, each `(dim,)`; {} where there are none.
+    def vectors(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
+        """Those of these chunks that it holds, `(n,)` in any order, and their vectors, `(n, dim)`; none if lexical.
 
         A hit's score is the product of its vector and the query's.
         """

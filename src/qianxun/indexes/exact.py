@@ -129,7 +129,7 @@ class ExactIndex:
         """Reads every file to the last byte. Raises StaleIndex naming a damaged one."""
         self._folder.verify()
 
-    def vectors(self, chunks: Sequence[int]) -> dict[int, Vectors]:
+    def vectors(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
         self._refresh()
         return held_vectors(self._committed.ids, self._committed.vectors, chunks)
 

@@ -192,8 +192,8 @@ class ExactLexicalIndex:
         """Reads every file to the last byte. Raises StaleIndex naming a damaged one."""
         self._folder.verify()
 
-    def vectors(self, chunks: Sequence[int]) -> dict[int, Vectors]:
-        return {}
+    def vectors(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
+        return np.empty(0, np.int64), np.empty((0, 0), np.float32)
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         self._refresh()

@@ -301,12 +301,12 @@ class FaissIndex:
         """Reads every file to the last byte. Raises StaleIndex naming a damaged one."""
         self._folder.verify()
 
-    def vectors(self, chunks: Sequence[int]) -> dict[int, Vectors]:
+    def vectors(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
         self._refresh()
-        found: dict[int, Vectors] = {}
-        for segment in self._segments:
-            found |= held_vectors(segment.ids, segment.vectors, chunks, segment.dead)
-        return found
+        if not self._segments:
+            return np.empty(0, np.int64), np.empty((0, self._dim), np.float32)
+        found = [held_vectors(segment.ids, segment.vectors, chunks, segment.dead) for segment in self._segments]
+        return np.concatenate([ids for ids, _ in found]), np.concatenate([vectors for _, vectors in found])
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         """Nothing: a dense index knows no words."""

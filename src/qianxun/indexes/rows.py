@@ -102,15 +102,15 @@ def best(ids: Ids, vectors: NDArray[Any], query: Vectors, k: int) -> list[Hit]:
 
 def held_vectors(
     sorted_ids: Ids, vectors: NDArray[Any], chunks: Sequence[int], dead: NDArray[np.bool_] | None = None
-) -> dict[int, Vectors]:
-    """The vectors of those of the chunks that are among the rows and not dead."""
+) -> tuple[Ids, Vectors]:
+    """Those of the chunks that are among the rows and not dead, and their vectors."""
     wanted = np.fromiter(chunks, np.int64, len(chunks))
     places = positions(sorted_ids, wanted)
     present = places >= 0
     if dead is not None:
         present[present] = ~dead[places[present]]
     kept = places[present]
-    return dict(zip(sorted_ids[kept].tolist(), vectors[kept].astype(np.float32), strict=True))
+    return sorted_ids[kept], vectors[kept].astype(np.float32)
 
 
 def promising(scores: Vectors, k: int) -> NDArray[np.int64]:

@@ -128,8 +128,8 @@ class TantivyIndex:
         with self._engine():
             return _search(view, query, k, where)
 
-    def vectors(self, chunks: Sequence[int]) -> dict[int, Vectors]:
-        return {}
+    def vectors(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
+        return np.empty(0, np.int64), np.empty((0, 0), np.float32)
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         view = self._refresh()

@@ -152,28 +152,26 @@ class Searcher:
         weight = self.settings.dense_weight
         if len(hits) < 2:
             return fuse(hits, dense_weight=weight)
-        vectors = self._vectors(hits)
+        chunks, vectors = self._vectors(hits)
+        row_of = {chunk: row for row, chunk in enumerate(chunks)}
 
         def cosines(vector: Vectors) -> dict[int, float]:
             # Summed and rounded as the dense indexes do it: what says the same must not differ in the last digit.
-            return {chunk: float((held @ vector).astype("float32")) for chunk, held in vectors.items()}
+            return dict(zip(chunks, (vectors @ vector).astype("float32").tolist(), strict=True)) if chunks else {}
 
         return fuse(
             hits,
             dense_weight=weight,
             other_language=self._other_language(question, hits),
             cosines=cosines(cast("Vectors", query.vector)),
-            near=lambda chunk: cosines(vectors[chunk]) if chunk in vectors else {},
+            near=lambda chunk: cosines(vectors[row_of[chunk]]) if chunk in row_of else {},
         )
 
-    def _vectors(self, hits: Mapping[str, Sequence[Hit]]) -> dict[int, Vectors]:
-        """The vectors, in double precision, of what either index found, as far as a dense index has them."""
-        found: dict[int, Vectors] = {}
-        for index in self.indexes:
-            if index.kind == "dense":
-                held = index.vectors(list({hit.chunk for leg in hits.values() for hit in leg}))
-                found |= {chunk: vector.astype("float64") for chunk, vector in held.items()}
-        return found
+    def _vectors(self, hits: Mapping[str, Sequence[Hit]]) -> tuple[list[int], Vectors]:
+        """The vectors, in double precision, of what either index found, as far as the dense index has them."""
+        dense = next(index for index in self.indexes if index.kind == "dense")
+        chunks, vectors = dense.vectors(list({hit.chunk for leg in hits.values() for hit in leg}))
+        return chunks.tolist(), vectors.astype("float64")
 
     def _other_language(self, question: str, hits: Mapping[str, Sequence[Hit]]) -> set[int]:
         """The chunks found that are in another language than the question, as far as their script tells."""
