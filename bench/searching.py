@@ -58,7 +58,7 @@ def _cold(n: int, base: Path, peer: Path | None, sizes: Sizes) -> Iterator[Row]:
 
     yield row("cold-search", f"cold `qianxun search`, {n:,} chunks, wall", "s", 0.8, 8, lambda c: c.wall_seconds)
     yield row("cold-search-cpu", "cold `qianxun search`, processor time", "s", 0.8, 8, lambda c: c.cpu_seconds)
-    yield row("cold-search-memory", "cold `qianxun search`, most memory resident", "MB", 400, None, lambda c: c.resident_mb)
+    yield row("cold-search-memory", "cold `qianxun search`, most memory", "MB", 400, None, lambda c: c.resident_mb)
 
 
 def _warm(n: int, base: Path, peer: Path | None, sizes: Sizes) -> Iterator[Row]:
