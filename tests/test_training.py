@@ -1,6 +1,7 @@
 """The training of the builtin encoder runs from text to files that the package reads. `make test-training`."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +78,25 @@ def test_the_files_agree_with_the_checkpoint(made: Path) -> None:
 def test_evaluation_prints_a_row_for_each_source(made: Path) -> None:
     printed = run("evaluate.py", "--checkpoint", made / "work/student.pt", "--held", made / "parallel.jsonl")
     assert [line.split(" | ")[0] for line in printed.splitlines()[2:]] == ["| all", "| s0", "| s1"]
+
+
+def test_a_second_run_goes_on_from_the_first_and_their_mean_lies_between(made: Path) -> None:
+    first, second = made / "first.pt", made / "work/student.pt"
+    shutil.copy(second, first)
+    texts = made / "parallel.jsonl"
+    run(
+        "train.py", "--parallel", texts, "--pairs", made / "pairs.jsonl", "--work", made / "work", "--minutes", "0.1",
+        "--start", first, "--rate", "0.5",
+    )  # fmt: skip
+    run("export.py", "--checkpoint", first, second, "--texts", texts, "--out", made / "mean")
+    sys.path.insert(0, str(TRAINING))
+    import evaluate
+    import torch
+
+    one, two = torch.load(first), torch.load(second)
+    assert sum(two["seen"].values()) > sum(one["seen"].values())
+    assert not torch.equal(one["weights"]["learned.weight"], two["weights"]["learned.weight"])
+    asked = ["谁负责数据库？", "Who is responsible for the music?"]
+    mean = BuiltinEncoder(made / "mean").encode_passages(asked)
+    for path in (first, second):
+        assert (mean * evaluate.checkpoint_encoder(path)(asked)).sum(axis=1).min() > 0.97
