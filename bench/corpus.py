@@ -4,7 +4,7 @@
 `../shared` beside the repository). Where that is absent, a seeded generator makes as many passages of
 the same length. Each passage is a document of one chunk.
 
-    python -m bench.corpus            builds the knowledge bases of the rows, once, under bench/work
+    python -m bench.corpus            builds the knowledge bases of the rows, once, under bench/cache
 """
 
 import gzip

@@ -1,6 +1,6 @@
 """What speaks for a sentence as the answer: weights compared offline on questions whose answers are known.
 
-Every set is searched and the sentences of what was found are dumped once (`bench/work/extraction`); a choice of weights
+Every set is searched and the sentences found are dumped once (`bench/cache/extraction`); a choice of weights
 then costs seconds. A choice is measured by the share of questions of which the quoted sentences hold the answer, with
 `answer.max_sentences` sentences and with one, nobody being refused. What was learnt is in LOG.md; what was chosen
 is `qianxun.answering.extract.WEIGHTS`.

@@ -1,6 +1,6 @@
 """How to join the lexical and the dense leg: formulas compared offline on every development set.
 
-Both legs' hits are dumped once for each set (bench/work/fusion), each document a chunk of its own; a
+Both legs' hits are dumped once for each set (bench/cache/fusion), each document a chunk of its own; a
 formula then costs milliseconds. What was learnt is in LOG.md; the formula chosen is `qianxun.retrieval.fuse`.
 
     python -m bench.fusion_study                     the table of formulas

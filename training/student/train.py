@@ -323,7 +323,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the builtin encoder.")
     parser.add_argument("--parallel", type=Path, nargs="+", required=True, help="JSON lines of zh, en, src")
     parser.add_argument("--pairs", type=Path, nargs="+", required=True, help="JSON lines of a, b, src")
-    parser.add_argument("--work", type=Path, default=Path("training/work"), help="what is made once; checkpoints")
+    parser.add_argument("--work", type=Path, default=Path("training/cache"), help="what is made once; checkpoints")
     parser.add_argument("--minutes", type=float, default=80)
     parser.add_argument("--start", type=Path, help="a checkpoint to go on from: learning rates rise and fall once more")
     parser.add_argument("--rate", type=float, default=1.0, help="scales the highest learning rates")
