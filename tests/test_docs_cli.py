@@ -1,6 +1,7 @@
 """docs/commands.md and docs/settings.md are current; docs/json.md has every key that is printed, and no other."""
 
 import importlib.util
+import io
 import json
 import re
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from qianxun import samples
+from qianxun import assemble, samples
 from qianxun.cli.demo import QUESTIONS
 from qianxun.cli.main import commands, main
 
@@ -58,7 +59,7 @@ def test_every_command_has_a_section_in_both_pages() -> None:
     for _, group in commands():
         for name, _ in group:
             assert f"\n## {name}\n" in written
-            assert name in EXAMPLES or name == "label"
+            assert name.replace(" ", "_") in EXAMPLES or name == "label"
 
 
 def test_every_exit_code_is_documented() -> None:
@@ -226,6 +227,63 @@ def test_adapt(run: Json, knowledge_base: Path) -> None:
     agree(shape, "adapt")
     assert (shape["verdict"], shape["kept"]) == ("not better", False)  # there is nothing better than the first place
     assert set(run("adapt", "--remove")[1]) == {"removed", "version"}
+
+
+def typed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+
+def test_embed_rerank_generate(run: Json, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind, made in (("rerankers", "Longest"), ("generators", "Parrot")):
+        table: Any = assemble.BUILT_IN[kind]
+        monkeypatch.setitem(table, made.lower(), f"test_engines:{made}")
+    typed("年假有几天？\n\nannual leave\n", monkeypatch)
+    code, shape = run("embed", "--query", "--set", "encoder.name=builtin")
+    assert code == 0
+    agree(shape, "embed")
+    norms = [round(sum(number * number for number in row), 3) for row in shape["vectors"]]
+    assert norms == [1.0, 0.0, 1.0]
+    typed("一\n" + "二" * 600 + "\n", monkeypatch)
+    code, shape = run("rerank", "多长？", "--set", "reranker.name=longest")
+    assert code == 0
+    agree(shape, "rerank")
+    assert [row["label"] for row in shape["results"]] == ["no", "yes"]
+    code, shape = run("generate", "你好", "--set", "generator.name=parrot")
+    assert code == 0
+    agree(shape, "generate")
+    assert shape["usage"] == {"prompt_tokens": 100, "completion_tokens": 12}
+
+
+def test_reindex(run: Json, monkeypatch: pytest.MonkeyPatch, knowledge_base: Path) -> None:
+    pairs = knowledge_base / "accepted.jsonl"
+    pairs.write_text(json.dumps({"question": "annual leave", "source": "leave.txt"}) + "\n", encoding="utf-8")
+    code, shape = run("reindex", "--encoder", "hash", "--dry-run", "--eval", str(pairs))
+    assert code == 0
+    agree(shape, "reindex")
+
+
+def test_models(run: Json, tmp_path: Path) -> None:
+    code, shape = run("models", "list")
+    assert code == 0
+    agree(shape, "models_list")
+    code, shape = run("models", "plan", "Qwen/Qwen2.5-7B-Instruct", "--gpu", "24GiB", "--context", "4096")
+    assert code == 0
+    agree(shape, "models_plan")
+    assert shape["parameters"] == 7_615_616_512
+    assert run("models", "plan", "--gpu", "8GiB", "--gpus", "1")[0] == 1
+    code, shape = run("models", "plan", "--compare", "--gpu", "a100", "--gpu-price", "20", "--hosted-price", "0.5,1")
+    assert code == 0
+    agree(shape, "models_compare")
+    assert [way["way"] for way in shape["ways"]] == ["fp16", "awq-int4", "hosted"]
+    code, shape = run("models", "serve", "--set", "profile=qwen-vllm", "--set", "encoder.name=http")
+    assert code == 0
+    agree(shape, "models_serve")
+    code, shape = run(
+        "models", "check", "reranker", "--set", "reranker.url=http://127.0.0.1:9/v1", "--set", "remote.retries=0"
+    )
+    assert code == 76
+    agree(shape, "models_check")
+    assert shape["models"][0]["checks"][0]["check"] == "answers"
 
 
 def test_demo(run: Json, tmp_path: Path) -> None:

@@ -71,10 +71,13 @@ def _constants(tree: ast.Module) -> dict[str, str]:
 
 
 def _texts_of(call: ast.Call, constants: dict[str, str]) -> Iterator[str]:
-    if _name(call) != "say" and _name(call) not in ERRORS:
+    if _name(call) == "finding":  # a check of a model: its name, whether it passed, what was seen, what to do
+        arguments: list[ast.expr] = call.args[2:4]
+    elif _name(call) == "say" or _name(call) in ERRORS:
+        arguments = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "remedy")]
+    else:
         return
-    remedies = [keyword.value for keyword in call.keywords if keyword.arg == "remedy"]
-    for argument in (*call.args[:1], *remedies):
+    for argument in arguments:
         for part in (argument.body, argument.orelse) if isinstance(argument, ast.IfExp) else (argument,):
             if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value:
                 yield part.value

@@ -17,7 +17,7 @@ EXIT_CODES = """\
 | code | when |
 | --- | --- |
 | 0 | Done. Also when `search` finds nothing, `ask` finds no evidence (see `verdict`), or `remove` is answered no. |
-| 1 | `doctor` found something broken; or an error of none of the kinds below. |
+| 1 | `doctor` found something broken; `reindex`: the new encoder is worse; `models plan`: no room; or another error. |
 | 2 | The command line, a setting, a path or a question cannot be used. |
 | 3 | `add`: some files could not be read. They are named on standard error; all others are kept. |
 | 4 | What was named does not exist, or may not be seen by the asker. |
@@ -26,8 +26,8 @@ EXIT_CODES = """\
 | 70 | An error nobody foresaw. `-v` shows the traceback. |
 | 74 | Disk or knowledge base: no room, damaged, made by a newer version. |
 | 75 | Another process is writing, and `--no-wait` was given (or `check` was asked while an `add` runs). |
-| 76 | A model service failed. |
-| 130 | Ctrl-C. `add`, `rebuild` and `compact` go on where they stopped when they are run again. |
+| 76 | A model failed: not reachable, too slow, busy, refused, answered nonsense, or failed its self-test. |
+| 130 | Ctrl-C. `add`, `rebuild`, `reindex`, `compact` and `models pull` go on where they stopped when run again. |
 | 141 | Whoever read our output has gone (`qianxun list \\| head`). |
 
 ## Output
@@ -64,11 +64,11 @@ def settings_page() -> str:
         "",
         "Made from the code by `python tools/make_docs.py`; do not edit.",
         "",
-        "Where a setting comes from, the weakest first: the default below; `qianxun.toml` (the file given with",
-        "`--config`, else the working directory's, else the one in the home folder); the knowledge base's own",
-        "`kb.toml`; variables such as `QIANXUN_SEARCH__K=5` (two underscores between section and key); `--set",
-        "search.k=5`. An unknown key is an error that names the nearest known one. `qianxun init` writes a file with",
-        "every setting in it.",
+        "Where a setting comes from, the weakest first: the default below; the `profile` ([models.md](models.md));",
+        "`qianxun.toml` (the file given with `--config`, else the working directory's, else the one in the home",
+        "folder); the knowledge base's own `kb.toml`; variables such as `QIANXUN_SEARCH__K=5` (two underscores between",
+        "section and key); `--set search.k=5`. An unknown key is an error that names the nearest known one. `qianxun",
+        "init` writes a file with every setting in it.",
     ]
     section = None
     for setting in every_setting():

@@ -5,30 +5,59 @@ Built-ins and plugins have the same form, `name → "module:factory"`, in the en
 a test holds it against `pyproject.toml`. Plugins are looked up by name only when no built-in has it.
 """
 
+import contextlib
 import importlib
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qianxun.errors import SettingsError, StaleIndex
-from qianxun.protocols import Encoder, Index
+from qianxun.errors import Busy, ModelError, SettingsError, StaleIndex, StorageError
+from qianxun.protocols import Cache, Encoder, Generator, Index, Reranker
 from qianxun.retrieval.search import Searcher
-from qianxun.settings import Settings
+from qianxun.settings import Settings, address_of, engine_of
 from qianxun.storage.adapter import AdapterFile
 from qianxun.storage.locks import QUIET_SECONDS, Lock
 from qianxun.storage.reindex import Keeping
-from qianxun.storage.store import Store
+from qianxun.storage.store import Store, now
 from qianxun.storage.vectors import VectorStore
+
+if TYPE_CHECKING:
+    from qianxun.models.check import ModelReport
+    from qianxun.models.wrappers.checked import Notebook
 
 logger = logging.getLogger(__name__)
 
+NONE = "none"
+# What a lexical index is made with in place of an encoder: changing the encoder leaves it as it is.
+WORDS = "words"
+# Engines whose weights somebody else brings: tested before their first use. Plugins answer for themselves.
+TESTED = frozenset({"http", "transformers"})
+# Texts handed over at a time while adding: what is lost when a run is killed, so less where encoding is dear.
+_TEXTS_AT_ONCE = {"builtin": 512, "hash": 512}
+_DEAR_TEXTS_AT_ONCE = 64
+
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "encoders": {
-        "builtin": "qianxun.models.builtin:BuiltinEncoder",
-        "hash": "qianxun.models.hashing:HashEncoder",
+        "builtin": "qianxun.models.builtin:open_encoder",
+        "hash": "qianxun.models.hashing:open_encoder",
+        "http": "qianxun.models.remote.encoder:open_encoder",
+        "transformers": "qianxun.models.in_process.encoder:open_encoder",
+    },
+    "rerankers": {
+        "http": "qianxun.models.remote.reranker:open_reranker",
+        "transformers": "qianxun.models.in_process.reranker:open_reranker",
+    },
+    "generators": {
+        "http": "qianxun.models.remote.generator:open_generator",
+        "transformers": "qianxun.models.in_process.generator:open_generator",
+    },
+    "caches": {
+        "memory": "qianxun.caches.memory:open_cache",
+        "redis": "qianxun.caches.redis:open_cache",
     },
     "indexes": {
         "exact": "qianxun.indexes.exact:open_index",
@@ -59,10 +88,118 @@ def factory(kind: str, name: str) -> Any:
     return plugins[name].load()
 
 
-def encoder(settings: Settings) -> Encoder:
-    """The encoder that the settings name."""
-    made: Encoder = factory("encoders", settings.encoder.name)()
+def known(kind: str) -> set[str]:
+    """The names of everything installed of a kind, plugins too."""
+    from importlib.metadata import entry_points
+
+    return {*BUILT_IN[kind], *(point.name for point in entry_points(group=f"qianxun.{kind}"))}
+
+
+def encoder(settings: Settings, notebook: "Notebook | None" = None) -> Encoder:
+    """The encoder that the settings name; with a notebook, one that passes its self-test before its first text."""
+    name = engine_of(settings.encoder)
+    made: Encoder = factory("encoders", name)(settings)
+    if notebook is not None and name in TESTED:
+        from qianxun.models.wrappers.checked import CheckedEncoder
+
+        made = CheckedEncoder(made, notebook, run=_run(settings.encoder), remote=bool(address_of(settings.encoder)))
     return made
+
+
+def reranker(settings: Settings, notebook: "Notebook | None" = None) -> Reranker | None:
+    """The reranker that the settings name, or None; with a notebook, one that is tested before it is used."""
+    section, name = settings.reranker, engine_of(settings.reranker)
+    if name == NONE:
+        return None
+    made: Reranker = factory("rerankers", name)(settings)
+    if notebook is not None and name in TESTED:
+        from qianxun.models.wrappers.checked import CheckedReranker
+
+        made = CheckedReranker(made, notebook, identity=f"{section.model}@{section.revision}", run=_run(section))
+    return made
+
+
+def generator(settings: Settings, notebook: "Notebook | None" = None) -> Generator | None:
+    """The generator that the settings name, or None; with a notebook, one that is tested before it is used."""
+    section, name = settings.generator, engine_of(settings.generator)
+    if name == NONE:
+        return None
+    made: Generator = factory("generators", name)(settings)
+    if notebook is not None and name in TESTED:
+        from qianxun.models.wrappers.checked import CheckedGenerator
+
+        made = CheckedGenerator(made, notebook, identity=f"{section.model}@{section.revision}", run=_run(section))
+    return made
+
+
+def check_model(role: str, settings: Settings, notebook: "Notebook | None" = None) -> "ModelReport | None":
+    """The self-test of one model, kept in the notebook if it passes; None where there is nothing to test.
+
+    A model that does not answer is a report too.
+    """
+    import asyncio
+
+    from qianxun.models import check
+    from qianxun.models.wrappers.checked import PROBES
+
+    section, waive = getattr(settings, role), settings.models.waive_meaning_checks
+    if engine_of(section) not in TESTED:
+        return None
+    if role == "encoder":
+        encoding: Any = encoder(settings)
+        identity = encoding.fingerprint
+        page = notebook.kept(role, identity) if notebook is not None else {}
+        # The dimension may be known only once a server has answered.
+        known = check.unpacked(page[PROBES], encoding.dim) if PROBES in page else None
+        report = _closing(role, encoding, lambda: check.check_encoder(encoding, waive_meaning=waive, known=known))
+    else:
+        identity = f"{section.model}@{section.revision}"
+        engine: Any = reranker(settings) if role == "reranker" else generator(settings)
+        if role == "reranker":
+            report = _closing(role, engine, lambda: check.check_reranker(engine, waive_meaning=waive))
+        else:
+            report = _closing(role, engine, lambda: asyncio.run(check.check_generator(engine, waive_meaning=waive)))
+        report.identity = model_name(section)
+    if notebook is not None and report.ok:
+        notebook.keep(report, identity, _run(section))
+    return report
+
+
+def _closing(role: str, engine: Any, test: "Callable[[], ModelReport]") -> "ModelReport":
+    from qianxun.models import check
+
+    try:
+        return test()
+    except ModelError as error:
+        return check.no_answer(role, served_by(engine), error)
+    finally:
+        close(engine)
+
+
+def _run(section: Any) -> str:
+    """One way of running a model: what a self-test holds for."""
+    where = address_of(section) or f"in process on {section.device} in {section.precision}"
+    return f"{where} as {section.served_as or section.model}"
+
+
+def change_lock(directory: Path) -> Lock:
+    """Held while an index of another encoder is built beside, and while what seems to be nobody's is deleted."""
+    return Lock(directory, "change")
+
+
+def notebook(store: Store, write: Lock, settings: Settings, *, wait: bool) -> "Notebook":
+    """Where a knowledge base keeps what self-tests found. A reader (`wait` False) that cannot write tests again."""
+    from qianxun.models.wrappers.checked import Notebook
+
+    def read(key: str) -> dict[str, Any] | None:
+        text = store.meta(f"model:{key}")
+        return json.loads(text) if text else None
+
+    def keep(key: str, page: dict[str, Any]) -> None:
+        with contextlib.nullcontext() if wait else contextlib.suppress(Busy, StorageError), write.held(wait=wait):
+            store.set_meta(f"model:{key}", json.dumps(page, ensure_ascii=False))
+
+    return Notebook(read=read, write=keep, now=now, waive_meaning=settings.models.waive_meaning_checks)
 
 
 def indexes(
@@ -72,20 +209,31 @@ def indexes(
     opened = [index(directory, name, encoder, settings, read_only) for name in _index_names(settings)]
     for one in opened:
         if one.revision == 0 and store.was_indexed(one.name):
-            raise StaleIndex(
-                "Index {name}: its files in {path} are gone.",
-                remedy="Run `qianxun rebuild`.",
-                name=one.name,
-                path=index_directory(directory, one.name),
-            )
+            raise _gone(directory, one, encoder, settings)
     return opened
 
 
+def _gone(directory: Path, index: Index, encoder: Encoder, settings: Settings) -> StaleIndex:
+    path = index_directory(directory, index.name, encoder, settings)
+    others = [p.name for p in path.parent.glob(f"{index.name}@*") if p != path]
+    if others and index.kind == "dense":
+        return StaleIndex(
+            "Index {name} was made with another encoder ({seen}, now {fingerprint}).",
+            remedy="Run `qianxun reindex` to change the encoder, or name the one it was made with.",
+            name=index.name,
+            seen=", ".join(sorted(name.partition("@")[2] for name in others)),
+            fingerprint=encoder.fingerprint,
+        )
+    return StaleIndex(
+        "Index {name}: its files in {path} are gone.", remedy="Run `qianxun rebuild`.", name=index.name, path=path
+    )
+
+
 def index(directory: Path, name: str, encoder: Encoder, settings: Settings, read_only: bool = False) -> Index:
-    """One index by name, in `<kb>/indexes/<name>`."""
+    """One index by name, in its folder below `<kb>/indexes`."""
     made: Index = factory("indexes", name)(
-        index_directory(directory, name),
-        fingerprint=encoder.fingerprint,
+        index_directory(directory, name, encoder, settings),
+        fingerprint=encoder.fingerprint if name == settings.index.dense else WORDS,
         settings=settings.index,
         dim=encoder.dim,
         read_only=read_only,
@@ -97,16 +245,20 @@ def _index_names(settings: Settings) -> tuple[str, str]:
     return settings.index.dense, settings.index.lexical
 
 
-def index_directory(directory: Path, name: str) -> Path:
-    """Where an index keeps its files."""
-    return directory / "indexes" / name
+def index_directory(directory: Path, name: str, encoder: Encoder, settings: Settings) -> Path:
+    """Where an index keeps its files. A dense index has a folder for each encoder, so that changing the encoder in
+    `kb.toml` changes to another index at once, and back."""
+    dense = name == settings.index.dense
+    return directory / "indexes" / (f"{name}@{encoder.fingerprint}" if dense else name)
 
 
 def foreign_files(directory: Path, encoder: Encoder, settings: Settings) -> list[Path]:
     """Derived files of engines and encoders that the settings do not name."""
-    found = [p for p in (directory / "indexes").glob("*") if p.name not in _index_names(settings)]
+    named = {index_directory(directory, name, encoder, settings) for name in _index_names(settings)}
     own = f"{encoder.fingerprint}.db"
-    return found + [p for p in vectors_directory(directory).glob("*") if not p.name.startswith(own)]
+    return [p for p in (directory / "indexes").glob("*") if p not in named] + [
+        p for p in vectors_directory(directory).glob("*") if not p.name.startswith(own)
+    ]
 
 
 def vectors_directory(directory: Path) -> Path:
@@ -126,8 +278,8 @@ def locks(directory: Path) -> tuple[Lock, Lock]:
 
 def keeping(directory: Path, store: Store, settings: Settings) -> Keeping:
     """Everything that writing a knowledge base needs."""
-    model = encoder(settings)
     ingest, write = locks(directory)
+    model = encoder(settings, notebook(store, write, settings, wait=True))
     return Keeping(
         store=store,
         vectors=vectors(directory, model),
@@ -135,19 +287,101 @@ def keeping(directory: Path, store: Store, settings: Settings) -> Keeping:
         indexes=indexes(directory, store, model, settings),
         ingest=ingest,
         write=write,
-        encode_batch=settings.encoder.batch,
+        encode_batch=encode_batch(settings),
     )
 
 
+def keeping_beside(directory: Path, live: Keeping, settings: Settings) -> Keeping:
+    """The same truth with another encoder's vectors and dense index, which nobody searches yet."""
+    model = encoder(settings, notebook(live.store, live.write, settings, wait=True))
+    return Keeping(
+        store=live.store,
+        vectors=vectors(directory, model),
+        encoder=model,
+        indexes=[index(directory, settings.index.dense, model, settings)],
+        ingest=live.ingest,
+        write=live.write,
+        encode_batch=encode_batch(settings),
+    )
+
+
+def encode_batch(settings: Settings) -> int:
+    """Texts handed to the encoder at a time while adding."""
+    return settings.encoder.batch or _TEXTS_AT_ONCE.get(engine_of(settings.encoder), _DEAR_TEXTS_AT_ONCE)
+
+
 def searcher(directory: Path, store: Store, settings: Settings) -> Searcher:
-    """Everything that asking a knowledge base needs; writes nothing."""
-    model = encoder(settings)
+    """Everything that asking a knowledge base needs; keeps nothing but what self-tests found."""
+    _, write = locks(directory)
+    tests = notebook(store, write, settings, wait=False)
+    model = for_searching(encoder(settings, tests), settings)
+    judge = reranker(settings, tests)
+    models = {"encoder": model.fingerprint}
+    if judge is not None:
+        models["reranker"] = model_name(settings.reranker)
     return Searcher(
         store=store,
         indexes=indexes(directory, store, model, settings, read_only=True),
         encoder=model,
         settings=settings.search,
-        models={"encoder": model.fingerprint},
+        models=models,
         threads=ThreadPoolExecutor(max_workers=2, thread_name_prefix="qianxun-search"),
         adapter=partial(AdapterFile(directory).in_force, model.fingerprint, model.dim),
+        reranker=judge,
+        reranking=settings.reranker,
     )
+
+
+def model_name(section: Any) -> str:
+    """What a model is called in results: its name, else its server."""
+    return str(section.model or address_of(section) or engine_of(section))
+
+
+def facts_of_encoder(encoder: Encoder) -> dict[str, Any]:
+    """What an encoder is, for people and programs."""
+    return {
+        "name": encoder.name,
+        "fingerprint": encoder.fingerprint,
+        "dim": encoder.dim,
+        "served_by": served_by(encoder),
+    }
+
+
+def served_by(engine: Any) -> str:
+    """Where and how an engine runs, in one line."""
+    return str(getattr(engine, "served_by", "") or "in process")
+
+
+def close(engine: Any) -> None:
+    """Lets go of what an engine holds, if it holds anything."""
+    if hasattr(engine, "close"):
+        engine.close()
+
+
+def name_of(section: Any) -> str | None:
+    """The model of a reranker or generator, or None if there is none."""
+    return None if engine_of(section) == NONE else model_name(section)
+
+
+def for_searching(encoder: Encoder, settings: Settings) -> Encoder:
+    """The encoder with what many callers share: vectors of questions asked before, and one batch for several callers.
+
+    The builtin encoder is faster than any of it; plugins answer for themselves.
+    """
+    if engine_of(settings.encoder) not in TESTED:
+        return encoder
+    from qianxun.models.wrappers.cached import CachedEncoder
+    from qianxun.models.wrappers.merged import MergedEncoder
+
+    made = encoder
+    if not address_of(settings.encoder) and settings.models.merge_milliseconds:
+        made = MergedEncoder(made, settings.models.merge_milliseconds / 1000)
+    kept = caches(settings)
+    return CachedEncoder(made, kept) if kept else made
+
+
+def caches(settings: Settings) -> list[Cache]:
+    """Where vectors of questions are kept, the nearest first."""
+    names = ["memory"] if settings.models.query_cache else []
+    names += ["redis"] if settings.models.query_cache_redis else []
+    return [factory("caches", name)(settings) for name in names]

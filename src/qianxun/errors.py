@@ -15,7 +15,10 @@
     └── ModelError             the model service
         ├── ModelUnavailable   ... cannot be reached
         ├── ModelTimeout       ... did not answer in time
-        └── BadModelReply      ... answered something unusable
+        ├── ModelBusy          ... is overloaded or its quota is used up; try later
+        ├── ModelRefused       ... refuses: wrong key, unknown model, a request it does not take
+        ├── BadModelReply      ... answered something unusable
+        └── UnfitModel         ... is not the model that the settings name, or is started wrongly
 
 An error is made from a template and its values, so that a door can say it in the reader's language;
 `str(error)` is English. `remedy` says what to do. Exit codes of the command line are here because
@@ -137,5 +140,17 @@ class ModelTimeout(ModelError):
     """The model service did not answer in time."""
 
 
+class ModelBusy(ModelError):
+    """The model service is overloaded, or its quota is used up."""
+
+
+class ModelRefused(ModelError):
+    """The model service refuses: wrong key, unknown model, a request it does not take."""
+
+
 class BadModelReply(ModelError):
     """The model service answered something unusable."""
+
+
+class UnfitModel(ModelError):
+    """A model failed its self-test: not the one that the settings name, or started wrongly."""

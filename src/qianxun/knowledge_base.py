@@ -15,15 +15,14 @@ one writes.
 
 import contextlib
 import logging
-import shutil
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from qianxun import assemble
-from qianxun.errors import Busy, Damaged, InputError, NotFound, StaleIndex
+from qianxun import assemble, facts
+from qianxun.errors import Busy, InputError, NotFound
 from qianxun.filters import Filter
 from qianxun.records import (
     MAX_CHUNKS_PER_DOCUMENT,
@@ -36,9 +35,15 @@ from qianxun.records import (
     SearchResult,
     document_of,
 )
-from qianxun.retrieval.adapt import Adapter
 from qianxun.retrieval.search import as_passage
-from qianxun.settings import KB_FILE_NAME, Settings, for_knowledge_base, load_settings, to_toml
+from qianxun.settings import (
+    KB_FILE_NAME,
+    Settings,
+    for_knowledge_base,
+    load_settings,
+    own_text,
+    with_encoder,
+)
 from qianxun.storage.adapter import AdapterFile
 from qianxun.storage.store import Store
 
@@ -68,20 +73,22 @@ def open(
     kb_file = directory / KB_FILE_NAME
     if not kb_file.exists() and store.revision == 0:
         with contextlib.suppress(PermissionError):
-            # Beside it first: half a settings file would lock the knowledge base for good.
-            beside = kb_file.with_suffix(".new")
-            beside.write_text(_own_settings(given), encoding="utf-8")
-            beside.replace(kb_file)
-    return KnowledgeBase(directory, store, for_knowledge_base(given, directory, overrides), wait=wait)
+            _write_whole(kb_file, own_text(given))
+    return KnowledgeBase(directory, store, given, overrides=overrides, wait=wait)
 
 
 class KnowledgeBase:
     """Documents, and everything that can be asked of them."""
 
-    def __init__(self, directory: Path, store: Store, settings: Settings, *, wait: bool = True) -> None:
+    def __init__(
+        self, directory: Path, store: Store, settings: Settings, *, overrides: Sequence[str] = (), wait: bool = True
+    ) -> None:
         self.directory = directory
-        self.settings = settings
+        self.settings = for_knowledge_base(settings, directory, overrides)
         self.wait = wait
+        self._given = settings
+        self._overrides = tuple(overrides)
+        self._seen = _signature(directory / KB_FILE_NAME)
         self._store = store
         self._made: dict[str, Any] = {}
         self._closed = False
@@ -196,7 +203,10 @@ class KnowledgeBase:
         asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
         where: Filter | None = None,
     ) -> Answer:
-        """An answer whose citations are checked. Not to be called from within a running event loop."""
+        """An answer whose citations are checked. Not to be called from within a running event loop.
+
+        Without a generator it is made of quotations; so it is when the generator fails, and `degraded` says so.
+        """
         import asyncio
 
         from qianxun.answering.answer import answer
@@ -207,10 +217,11 @@ class KnowledgeBase:
             answer(
                 found.query,
                 found,
-                generator=None,
-                encoder=searcher.encoder,
+                generator=self._generator,
+                encoder=None if any(part.startswith("dense:") for part in found.degraded) else searcher.encoder,
                 term_weights=searcher.term_weights(found.query),
                 settings=self.settings.answer,
+                generation=self.settings.generator,
                 n_documents=self._store.count(asker, where),
             )
         )
@@ -244,7 +255,7 @@ class KnowledgeBase:
         if keep and report.verdict == "better":
             _, write = assemble.locks(self.directory)
             with write.held(wait=self.wait):
-                if self._gone(adapter):
+                if facts.n_gone(adapter, self._store):
                     # Else `compact` might have come and gone, and something of them would stay.
                     raise Busy(
                         "Documents were removed or replaced while the query adapter was learned; it is not kept.",
@@ -292,36 +303,8 @@ class KnowledgeBase:
 
     def info(self) -> dict[str, Any]:
         """What is in the knowledge base and what serves it; opens indexes but no document."""
-        counts = self._store.counts()
-        chunks = counts.pop("chunks")
-        model = assemble.encoder(self.settings)
-        indexes: dict[str, Any] = {}
-        for name in (self.settings.index.dense, self.settings.index.lexical):
-            try:
-                index = assemble.index(self.directory, name, model, self.settings, read_only=True)
-            except StaleIndex as error:
-                indexes[name] = {"problem": str(error)}
-                continue
-            with contextlib.closing(index):
-                indexes[name] = {
-                    "revision": index.revision,
-                    "chunks": len(index.ids()),
-                    "reason": getattr(index, "reason", ""),
-                    "bytes": _bytes_below(assemble.index_directory(self.directory, name)),
-                }
-        return {
-            "directory": str(self.directory),
-            "documents": counts,
-            "chunks": chunks,
-            "revision": self._store.revision,
-            "encoder": {"name": model.name, "fingerprint": model.fingerprint, "dim": model.dim},
-            "adapter": self._adapter_facts(model),
-            "generator": None,
-            "indexes": indexes,
-            "unfinished": [entry.source for entry in self._store.journal()],
-            "bytes": _bytes_below(self.directory),
-            "free_bytes": shutil.disk_usage(self.directory).free,
-        }
+        self._refuse_if_closed()
+        return facts.of(self.directory, self._store, self.settings)
 
     # -- upkeep --------------------------------------------------------------------------------------
 
@@ -342,7 +325,8 @@ class KnowledgeBase:
             ingest, write = assemble.locks(self.directory)
             with ingest.held(wait=self.wait):
                 with write.held():  # nothing is deleted under somebody's hands
-                    reset = self._reset_unusable()
+                    self._let_go()
+                    reset = facts.reset_unusable(self.directory, self._store, self.settings)
                 keeping = assemble.keeping(self.directory, self._store, self.settings)
                 keeping.ingest, keeping.write = ingest, write
                 self._made["keeping"] = keeping
@@ -353,27 +337,121 @@ class KnowledgeBase:
         """Rewrites every file so that nothing removed is left in any byte, and frees the room."""
         from qianxun import ingestion
 
-        before = _bytes_below(self.directory)
+        before = facts.bytes_below(self.directory)
         keeping = self._keeping
         foreign = assemble.foreign_files(self.directory, keeping.encoder, self.settings)
-        ingestion.compact(keeping, foreign=foreign, progress=progress or _silent, wait=self.wait)
+        with assemble.change_lock(self.directory).held(wait=self.wait):
+            ingestion.compact(keeping, foreign=foreign, progress=progress or _silent, wait=self.wait)
         with keeping.write.held():
             # A question that it learned from still leads it to about where the passage was: no byte, but a trace.
             forgotten = AdapterFile(self.directory).remove_unless(
-                lambda a: a.fingerprint == keeping.encoder.fingerprint and self._gone(a) == 0
+                lambda a: a.fingerprint == keeping.encoder.fingerprint and facts.n_gone(a, self._store) == 0
             )
         return {
             "bytes_before": before,
-            "bytes_after": _bytes_below(self.directory),
+            "bytes_after": facts.bytes_below(self.directory),
             "adapter_removed": forgotten,
         }
 
+    def reindex(
+        self,
+        encoder: str | None = None,
+        *,
+        pairs: Iterable[AcceptedPair] | str | Path | None = None,
+        even_if_worse: bool = False,
+        switch: bool = True,
+        progress: Any = None,
+    ) -> Any:
+        """Changes the encoder while searches go on; returns a ChangeReport.
+
+        `encoder` is `builtin`, a model's name or folder, a server's address, or an installed plugin; None takes what
+        the settings say apart from the knowledge base's own. With `pairs` (accepted question–passage pairs, or a file
+        of them) both are compared first, and a new one that is worse beyond chance is not taken, unless
+        `even_if_worse`. `switch` False only builds and compares. Raises UnfitModel, ModelError, InputError, Busy.
+        """
+        from qianxun.ingestion.change import change_encoder
+        from qianxun.storage.reindex import Progress
+
+        report_to = progress or _silent
+        settings = with_encoder(
+            self.settings, self._given, self._overrides, encoder, engines=assemble.known("encoders")
+        )
+        keeping = self._keeping
+        new = assemble.keeping_beside(self.directory, keeping, settings)
+        comparison: list[Any] = []
+
+        def accept() -> bool:
+            if pairs is not None:
+                counted = iter(range(1, 1 << 62))
+                comparison.append(
+                    self._compared(settings, pairs, lambda: report_to(Progress("measuring", next(counted), None)))
+                )
+            worse = bool(comparison) and comparison[0].verdict == "worse"
+            return switch and (even_if_worse or not worse)
+
+        def put_in_force() -> None:
+            path = self.directory / KB_FILE_NAME
+            before = path.read_text(encoding="utf-8") if path.is_file() else ""
+            _write_whole(path, own_text(settings, before))
+            # What was said of the encoder when this object was made is no longer so.
+            self._overrides = tuple(text for text in self._overrides if not text.startswith("encoder."))
+
+        try:
+            report = change_encoder(
+                new,
+                before=keeping.encoder.fingerprint,
+                change=assemble.change_lock(self.directory),
+                accept=accept,
+                switch=put_in_force,
+                wait=self.wait,
+                progress=report_to,
+            )
+        finally:
+            for index in new.indexes:
+                index.close()
+            new.vectors.close()
+        report.comparison = comparison[0] if comparison else None
+        return report
+
+    def _compared(
+        self, settings: Settings, pairs: Iterable[AcceptedPair] | str | Path, done: Callable[[], None]
+    ) -> Any:
+        from qianxun.evaluation.comparison import compare
+        from qianxun.evaluation.pairs import read_pairs
+
+        given = read_pairs(Path(pairs).expanduser()) if isinstance(pairs, str | Path) else pairs
+        after = assemble.searcher(self.directory, self._store, settings)
+        try:
+            return compare(self._searcher, after, given, Asker.admin(), done)
+        finally:
+            for index in after.indexes:
+                index.close()
+
+    def check_model(self, role: str) -> Any:
+        """Tests the encoder, reranker or generator anew; returns a ModelReport, None where there is nothing to test."""
+        _, write = assemble.locks(self.directory)
+        notebook = assemble.notebook(self._store, write, self.settings, wait=True)
+        return assemble.check_model(role, self.settings, notebook)
+
     # -- parts ---------------------------------------------------------------------------------------
+
+    def _notice_change(self) -> None:
+        """Lets go of what was made with an encoder that is no longer in force, here or by another process."""
+        seen = _signature(self.directory / KB_FILE_NAME)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        settings = for_knowledge_base(self._given, self.directory, self._overrides)
+        if settings != self.settings:
+            self.settings = settings
+            # Not closed: another thread may be searching with them.
+            self._made.clear()
 
     @property
     def _keeping(self) -> Any:
         with self._guard:
             self._refuse_if_closed()
+            self._notice_change()
             if "keeping" not in self._made:
                 self._made["keeping"] = assemble.keeping(self.directory, self._store, self.settings)
             return self._made["keeping"]
@@ -382,32 +460,19 @@ class KnowledgeBase:
     def _searcher(self) -> Any:
         with self._guard:
             self._refuse_if_closed()
+            self._notice_change()
             if "searcher" not in self._made:
                 self._made["searcher"] = assemble.searcher(self.directory, self._store, self.settings)
             return self._made["searcher"]
 
-    def _adapter_facts(self, model: Any) -> dict[str, Any] | None:
-        file = AdapterFile(self.directory)
-        try:
-            adapter = file.read()
-        except Damaged as error:
-            return {"in_force": False, "problem": str(error)}
-        if adapter is None:
-            return None
-        found = file.in_force(model.fingerprint, model.dim)
-        return {
-            "in_force": found.adapter is not None,
-            **({"problem": found.note} if found.note else {}),
-            "made": adapter.made,
-            "fingerprint": adapter.fingerprint,
-            **adapter.facts,
-            "documents": len(adapter.documents),
-            "gone": self._gone(adapter),
-        }
-
-    def _gone(self, adapter: Adapter) -> int:
-        """How many of the documents that it learned from were removed or replaced since."""
-        return len(adapter.documents) - len(self._store.live(adapter.documents))
+    @property
+    def _generator(self) -> Any:
+        with self._guard:
+            if "generator" not in self._made:
+                _, write = assemble.locks(self.directory)
+                tests = assemble.notebook(self._store, write, self.settings, wait=False)
+                self._made["generator"] = assemble.generator(self.settings, tests)
+            return self._made["generator"]
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -419,6 +484,12 @@ class KnowledgeBase:
 
     def _let_go(self) -> None:
         keeping, searcher = self._made.pop("keeping", None), self._made.pop("searcher", None)
+        for engine in (self._made.pop("generator", None), searcher and searcher.reranker):
+            if engine is not None and hasattr(engine, "close"):
+                engine.close()
+        for engine in {id(e): e for e in (keeping and keeping.encoder, searcher and searcher.encoder) if e}.values():
+            if hasattr(engine, "close"):
+                engine.close()
         for index in [*(keeping.indexes if keeping else ()), *(searcher.indexes if searcher else ())]:
             index.close()
         if searcher is not None and searcher.threads is not None:
@@ -426,53 +497,21 @@ class KnowledgeBase:
         if keeping is not None:
             keeping.vectors.close()
 
-    def _reset_unusable(self) -> list[str]:
-        """Puts aside derived files that cannot even be opened; `rebuild` makes them again."""
-        self._let_go()
-        reset: list[str] = []
-        model = assemble.encoder(self.settings)
-        for name in (self.settings.index.dense, self.settings.index.lexical):
-            try:
-                with contextlib.closing(assemble.index(self.directory, name, model, self.settings)) as index:
-                    index.verify()
-                    if index.revision == 0:
-                        self._store.forget_indexed(index.name)
-            except StaleIndex as error:
-                logger.warning("%s", error)
-                shutil.rmtree(assemble.index_directory(self.directory, name), ignore_errors=True)
-                self._store.forget_indexed(name)
-                reset.append(name)
-        try:
-            with contextlib.closing(assemble.vectors(self.directory, model)) as vectors:
-                vectors.verify()
-        except Damaged as error:
-            logger.warning("%s", error)
-            for path in assemble.vectors_directory(self.directory).glob(f"{model.fingerprint}.db*"):
-                path.unlink()
-            reset.append("vectors")
-        return reset
+
+def _write_whole(path: Path, text: str) -> None:
+    """Beside it first: half a settings file would lock the knowledge base for good."""
+    beside = path.with_suffix(".new")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
 
 
-def _own_settings(settings: Settings) -> str:
-    """What a new knowledge base remembers of the settings that made it, because its data depend on them."""
-    lines = ["# Settings that belong to this knowledge base's data. They go over qianxun.toml.", ""]
-    for section, keys in (("encoder", ("name",)), ("splitting", ("max_tokens", "overlap_sentences"))):
-        lines.append(f"[{section}]")
-        lines += [f"{key} = {to_toml(getattr(getattr(settings, section), key))}" for key in keys]
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _bytes_below(directory: Path) -> int:
-    return sum(size for size in _sizes(directory))
-
-
-def _sizes(directory: Path) -> Iterator[int]:
-    for path in directory.rglob("*"):
-        # A file may go while we look.
-        with contextlib.suppress(OSError):
-            if path.is_file():
-                yield path.stat().st_size
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    """Changes when a file is replaced."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _silent(progress: object) -> None:

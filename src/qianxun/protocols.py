@@ -4,7 +4,7 @@ Built-ins and plugins are looked up by name in the entry-point groups `qianxun.l
 `qianxun.encoders`, `qianxun.indexes`, …: name → factory.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -39,8 +39,16 @@ class Encoder(Protocol):
     """Text to vectors. Asymmetric: a question and a passage may be encoded differently."""
 
     name: str
-    fingerprint: str  # changes when a passage's vector would
-    dim: int
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when a passage's vector would."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Numbers in a vector."""
+        ...
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """(n, dim) float32, unit rows."""
@@ -148,6 +156,7 @@ class Sampling:
 
     max_tokens: int = 1024
     temperature: float = 0.0
+    top_p: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
 
@@ -165,7 +174,11 @@ class Generator(Protocol):
     """A language model. The one asynchronous seam."""
 
     name: str
-    context_tokens: int
+
+    @property
+    def context_tokens(self) -> int:
+        """Longest prompt and answer together."""
+        ...
 
     def stream(
         self, messages: Sequence[Message], *, schema: dict[str, Any] | None = None, sampling: Sampling
@@ -175,4 +188,26 @@ class Generator(Protocol):
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, exact or a safe over-estimate."""
+        ...
+
+
+class Cache(Protocol):
+    """Keeps small values for a while. Losing one costs time, never an answer: it raises no error of its own."""
+
+    name: str
+
+    def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The values in the order of the keys; None for one that is not there, or no longer."""
+        ...
+
+    def set(self, items: Mapping[bytes, bytes], *, seconds: int | None = None) -> None:
+        """Keeps values, for so many seconds (None: until there is no room)."""
+        ...
+
+    def clear(self) -> None:
+        """Forgets everything that this program kept."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of connections."""
         ...

@@ -13,7 +13,14 @@ from qianxun.records import Answer, Citation, Document, Passage, Receipt, Search
 
 if TYPE_CHECKING:
     from qianxun.evaluation.adaptation import AdaptReport
-    from qianxun.ingestion import AddReport, CheckReport
+    from qianxun.ingestion import AddReport, ChangeReport, CheckReport
+    from qianxun.models.check import ModelReport
+    from qianxun.models.getting.inventory import ListedModel
+    from qianxun.models.getting.manifest import Verified
+    from qianxun.models.getting.pull import Pulled
+    from qianxun.models.planning.compare import Cell, Row
+    from qianxun.models.planning.plan import Plan
+    from qianxun.models.serving.vllm_command import ModelServer
 
 Shape: TypeAlias = dict[str, Any]
 HEADING_SEPARATOR = " › "
@@ -94,6 +101,221 @@ def citation_shape(citation: Citation) -> Shape:
         "sentence": citation.sentence,
         "chunk": citation.chunk,
         "document": citation.document,
+    }
+
+
+def embedding_shape(facts: Mapping[str, Any], kind: str, vectors: Sequence[Sequence[float]]) -> Shape:
+    """`{"encoder": {…}, "kind": "query" | "passage", "vectors": [[…]], "version"}`, in the order of the texts."""
+    rows = [[float(f"{number:.8g}") for number in row] for row in vectors]
+    return {"encoder": dict(facts), "kind": kind, "vectors": rows, "version": version()}
+
+
+def reranking_shape(facts: Mapping[str, Any], question: str, scores: Sequence[float], threshold: float) -> Shape:
+    """`{"question", "reranker": {…}, "threshold", "results": [{"index", "score", "label"}], "version"}`, as given."""
+    return {
+        "question": question,
+        "reranker": dict(facts),
+        "threshold": threshold,
+        "results": [
+            {"index": place, "score": float(f"{score:.8g}"), "label": "yes" if score >= threshold else "no"}
+            for place, score in enumerate(scores)
+        ],
+        "version": version(),
+    }
+
+
+def generation_shape(facts: Mapping[str, Any], found: Mapping[str, Any], value: Any) -> Shape:
+    """`{"generator": {…}, "text", "value", "finish_reason", "usage", "version"}`; `value` if a schema was given."""
+    read, written = found["usage"]
+    return {
+        "generator": dict(facts),
+        "text": found["text"],
+        "value": value,
+        "finish_reason": found["finish_reason"],
+        "usage": {"prompt_tokens": read, "completion_tokens": written},
+        "version": version(),
+    }
+
+
+def reindex_shape(report: "ChangeReport") -> Shape:
+    """What `reindex` did: `before` and `after` are fingerprints, `comparison` null if no pairs were given."""
+    found = report.comparison
+    return {
+        "before": report.before,
+        "after": report.after,
+        "chunks": report.chunks,
+        "vectors": report.vectors,
+        "reused": report.reused,
+        "comparison": found
+        and {
+            "measure": found.measure,
+            "n": found.n,
+            "before": _rounded(found.before),
+            "after": _rounded(found.after),
+            "interval": [_rounded(bound) for bound in found.interval],
+            "verdict": found.verdict,
+            "left_out": len(found.left_out),
+        },
+        "switched": report.switched,
+        "seconds": round(report.seconds, 3),
+        "version": version(),
+    }
+
+
+def model_report_shape(report: "ModelReport") -> Shape:
+    """The self-test of one model: `{"role", "identity", "served_by", "ok", "waived", "checks": […], "seconds"}`."""
+    return {
+        "role": report.role,
+        "identity": report.identity,
+        "served_by": report.served_by,
+        "ok": report.ok,
+        "waived": report.waived,
+        "checks": [
+            {
+                "check": finding.check,
+                "passed": finding.passed,
+                "of_meaning": finding.of_meaning,
+                "seen": finding.seen,
+                "remedy": "" if finding.passed else finding.remedy,
+            }
+            for finding in report.findings
+        ],
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def plan_shape(plan: "Plan") -> Shape:
+    """What `models plan` computed; sizes are bytes, `lines` say how each number comes about."""
+    return {
+        "model": plan.model,
+        "role": plan.role,
+        "weights": plan.form,
+        "context_tokens": plan.context_tokens,
+        "concurrency": plan.concurrency,
+        "parameters": plan.n_parameters,
+        "weight_bytes": plan.weight_bytes,
+        "kv_bytes_per_token": plan.kv_bytes_per_token,
+        "kv_bytes": plan.kv_bytes,
+        "gpu_bytes": plan.gpu_bytes,
+        "gpus": plan.gpus,
+        "bytes_on_each_gpu": plan.bytes_on_each_gpu,
+        "fits": plan.fits,
+        "full_sequences": plan.full_sequences,
+        "longest_context": plan.longest_context,
+        "by_gpus": [
+            {
+                "gpus": fit.gpus,
+                "full_sequences": fit.full_sequences,
+                "longest_context": fit.longest_context,
+                "fits": fit.full_sequences >= plan.concurrency,
+            }
+            for fit in plan.by_gpus
+        ],
+        "command": list(plan.command),
+        "lines": [
+            {"what": line.what, "value": line.value, "because": line.because, "estimated": line.estimated}
+            for line in plan.lines
+        ],
+        "notes": list(plan.notes),
+        "version": version(),
+    }
+
+
+def comparison_shape(model: str, rows: "Sequence[Row]") -> Shape:
+    """`{"model", "ways": [{"way", "gpus", "memory_bytes": {…}, "p95_seconds": {…}, "money_per_1000": {…}}], …}`."""
+
+    def cell(found: "Cell") -> Shape:
+        return {"value": found.value, "origin": found.origin, "because": found.because}
+
+    return {
+        "model": model,
+        "ways": [
+            {
+                "way": row.name,
+                "gpus": row.gpus,
+                "memory_bytes": cell(row.memory_bytes),
+                "p95_seconds": cell(row.p95_seconds),
+                "money_per_1000": cell(row.money_per_1000),
+            }
+            for row in rows
+        ],
+        "version": version(),
+    }
+
+
+def models_shape(models: "Sequence[ListedModel]") -> Shape:
+    """`{"models": [{"name", "kind", "used_for": […], "found", "folder", "bytes", "revision", …}], "version"}`."""
+    return {
+        "models": [
+            {
+                "name": model.name,
+                "kind": model.kind,
+                "used_for": list(model.used_for),
+                "found": model.where,
+                "folder": None if model.folder is None else str(model.folder),
+                "bytes": model.bytes,
+                "revision": model.revision,
+                "source": model.source,
+                "url": model.url,
+            }
+            for model in models
+        ],
+        "version": version(),
+    }
+
+
+def pulled_shape(models: "Sequence[Pulled]") -> Shape:
+    """`{"models": [{"model", "folder", "source", "revision", "files", "bytes", "fetched_bytes"}], "version"}`."""
+    return {
+        "models": [
+            {
+                "model": pulled.model,
+                "folder": str(pulled.folder),
+                "source": pulled.source,
+                "revision": pulled.revision,
+                "files": pulled.n_files,
+                "bytes": pulled.bytes,
+                "fetched_bytes": pulled.fetched_bytes,
+            }
+            for pulled in models
+        ],
+        "version": version(),
+    }
+
+
+def verified_shape(found: "Mapping[str, Verified]") -> Shape:
+    """`{"models": [{"model", "folder", "files", "problems": [{"file", "what"}]}], "version"}`."""
+    return {
+        "models": [
+            {
+                "model": name,
+                "folder": str(one.folder),
+                "files": one.n_files,
+                "problems": [{"file": problem.path, "what": problem.what} for problem in one.problems],
+            }
+            for name, one in found.items()
+        ],
+        "version": version(),
+    }
+
+
+def servers_shape(servers: "Sequence[ModelServer]", command: Sequence[str]) -> Shape:
+    """`{"servers": [{"role", "model", "served_as", "url", "command": […], "environment": {…}, …}], "version"}`."""
+    return {
+        "servers": [
+            {
+                "role": server.role,
+                "model": server.model,
+                "served_as": server.served_as,
+                "url": server.url,
+                "command": list(server.words(command)),
+                "environment": dict(server.environment),
+                "gpu_share": server.gpu_share,
+                "notes": list(server.notes),
+            }
+            for server in servers
+        ],
+        "version": version(),
     }
 
 

@@ -5,6 +5,7 @@ answer is made of quotations. This module knows no search engine and no model by
 """
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -14,10 +15,13 @@ from typing import Any, Final, TypeAlias
 
 from qianxun.answering import cite, evidence, extract, prompts
 from qianxun.answering.pack import pack
+from qianxun.errors import ModelError
 from qianxun.protocols import Encoder, Generator, Sampling
 from qianxun.records import Answer, Citation, Passage, SearchResult, Span, Support, Verdict
-from qianxun.settings import AnswerSettings
+from qianxun.settings import AnswerSettings, GeneratorSettings
 from qianxun.text import fold, has_cjk
+
+logger = logging.getLogger(__name__)
 
 # Runs a synchronous function with its arguments away from the event loop.
 Run: TypeAlias = Callable[..., Awaitable[Any]]
@@ -67,29 +71,35 @@ async def answer(
     term_weights: Mapping[str, float],
     settings: AnswerSettings,
     n_documents: int,
+    generation: GeneratorSettings = GeneratorSettings(),  # noqa: B008 (frozen)
     run: Run = asyncio.to_thread,
 ) -> Answer:
     """The answer to a question from the passages found for it.
 
     `term_weights` maps the question's words to their idf. `n_documents` is how many documents the
     asker may search. `run(function, *arguments)` runs a synchronous stage away from the event loop.
-    `passages[n - 1]` of the result is what `[n]` in its text points to.
+    `passages[n - 1]` of the result is what `[n]` in its text points to. A generator that fails is done without, and
+    named in `degraded`.
     """
-    seconds = dict(found.seconds)
+    seconds, degraded = dict(found.seconds), list(found.degraded)
     with _timed(seconds, "pack"):
         packed = pack(found.passages, settings.passages)
-    if not packed:
-        draft = _nothing(question, packed, n_documents)
-    elif generator is None:
+    draft: _Draft | None = _nothing(question, packed, n_documents) if not packed else None
+    if draft is None and generator is not None:
+        try:
+            with _timed(seconds, "generate"):
+                text, cut_off = await _generated(question, packed, generator, generation, run)
+            with _timed(seconds, "verify"):
+                draft = await run(_checked, question, text, packed, encoder, n_documents)
+            if cut_off:
+                draft.notes.append(_say("cut off", question))
+        except ModelError as error:
+            logger.warning("answering by quoting: %s", error)
+            degraded.append(f"generator: {error}")
+            generator = None
+    if draft is None:
         with _timed(seconds, "extract"):
             draft = await run(_quoted, question, packed, encoder, term_weights, settings, n_documents)
-    else:
-        with _timed(seconds, "generate"):
-            text, cut_off = await _generated(question, packed, generator)
-        with _timed(seconds, "verify"):
-            draft = await run(_checked, question, text, packed, encoder, n_documents)
-        if cut_off:
-            draft.notes.append(_say("cut off", question))
     return Answer(
         question=question,
         text=draft.text,
@@ -97,8 +107,8 @@ async def answer(
         citations=tuple(draft.citations),
         passages=draft.passages,
         seconds=seconds,
-        models={**found.models, "answer": generator.name if generator else "extractive"},
-        degraded=found.degraded,
+        models={**found.models, "answer": (generation.model or generator.name) if generator else "extractive"},
+        degraded=tuple(degraded),
         notes=tuple(draft.notes),
     )
 
@@ -134,13 +144,16 @@ def _quoted(
     return draft
 
 
-async def _generated(question: str, packed: Sequence[Passage], generator: Generator) -> tuple[str, bool]:
+async def _generated(
+    question: str, packed: Sequence[Passage], generator: Generator, settings: GeneratorSettings, run: Run
+) -> tuple[str, bool]:
     """The generator's text, and whether it was cut off at its length limit."""
-    sampling = Sampling()
+    # A server may have to be asked for it.
+    context: int = await run(getattr, generator, "context_tokens")
+    max_tokens = min(settings.max_tokens, context // 2)
+    sampling = Sampling(max_tokens=max_tokens, temperature=settings.temperature, top_p=settings.top_p)
     turns = prompts.messages(question, packed, _language(question))
-    while len(packed) > 1 and sum(generator.count_tokens(t.content) for t in turns) > (
-        generator.context_tokens - sampling.max_tokens
-    ):
+    while len(packed) > 1 and sum(generator.count_tokens(t.content) for t in turns) > (context - sampling.max_tokens):
         packed = packed[:-1]
         turns = prompts.messages(question, packed, _language(question))
     text, finish_reason = [], None

@@ -169,13 +169,15 @@ def values_of(argv: Sequence[str], option: str) -> list[str]:
 def command_list(groups: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> str:
     """Commands and what they are for, as help shows them."""
     columns = min(shutil.get_terminal_size().columns, MAX_COLUMNS) - 2
+    shown = [(title, list(pairs)) for title, pairs in groups]
+    longest = max(len(name) for _, pairs in shown for name, _ in pairs)
     lines: list[str] = []
-    for title, commands in groups:
+    for title, pairs in shown:
         lines += ["", say("{heading}:", heading=title)]
-        for name, summary in commands:
-            first, *rest = wrapped(summary, columns - 13)
-            lines.append(f"  {padded(name, 10)} {first}")
-            lines += [" " * 13 + line for line in rest]
+        for name, summary in pairs:
+            first, *rest = wrapped(summary, columns - longest - 3)
+            lines.append(f"  {padded(name, longest)} {first}")
+            lines += [" " * (longest + 3) + line for line in rest]
     return "\n".join(lines[1:])
 
 

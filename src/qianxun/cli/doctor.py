@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qianxun import assemble
 from qianxun import settings as settings_of
 from qianxun.cli.info import facts_of
 from qianxun.cli.init import installed_encoders
@@ -25,7 +26,7 @@ from qianxun.cli.session import Session
 from qianxun.cli.words import shown_bytes
 from qianxun.errors import QianxunError
 from qianxun.messages import language, say
-from qianxun.settings import load_settings
+from qianxun.settings import SECTIONS_OF_MODELS, Settings, address_of, engine_of, load_settings, model_of
 from qianxun.shapes import version
 
 LIBRARIES = {
@@ -38,6 +39,8 @@ LIBRARIES = {
     "pypdfium2": "pypdfium2",
     "python-docx": "docx",
     "markdown-it-py": "markdown_it",
+    "httpx": "httpx",
+    "jsonschema": "jsonschema",
     "rich": "rich",
     "filelock": "filelock",
     "platformdirs": "platformdirs",
@@ -47,6 +50,8 @@ LEAST_FREE_BYTES = 200 * 1024 * 1024
 LEAST_MEMORY_BYTES = 512 * 1024 * 1024
 # This package did not exist before; a clock that says so spoils every date we write.
 EARLIEST_YEAR = 2025
+CONNECT_SECONDS = 2.0
+_PORTS = {"http": 80, "https": 443}
 
 _TRY_IMPORTS = """
 import importlib, json, sys
@@ -83,7 +88,8 @@ def run(session: Session, args: argparse.Namespace) -> int:
     _extras(found)
     _paths(found, session)
     _machine(found, session)
-    _reachable(found)
+    _reachable(found, session.settings)
+    _models(found, session.settings)
     if session.as_json:
         problems = [{"problem": what, "remedy": remedy} for what, remedy in found.problems]
         session.print_json({"ok": not problems, "problems": problems} | found.facts | {"version": version()})
@@ -119,10 +125,18 @@ def _settings(found: _Findings, args: argparse.Namespace) -> None:
     try:
         facts["file"] = _text(settings_of.find_config(given, os.environ))
         settings = load_settings(config=given, overrides=args.overrides)
-        facts |= {"encoder": settings.encoder.name, "dense": settings.index.dense, "lexical": settings.index.lexical}
-        if settings.encoder.name not in installed_encoders():
+        facts |= {
+            "profile": settings.profile,
+            "encoder": assemble.model_name(settings.encoder),
+            "reranker": assemble.name_of(settings.reranker),
+            "generator": assemble.name_of(settings.generator),
+            "dense": settings.index.dense,
+            "lexical": settings.index.lexical,
+        }
+        engine = engine_of(settings.encoder)
+        if engine not in installed_encoders():
             found.problem(
-                say("The encoder {name} is not installed.", name=settings.encoder.name),
+                say("The encoder {name} is not installed.", name=engine),
                 say("Installed: {known}.", known=", ".join(installed_encoders())),
             )
         if settings.documents and not Path(settings.documents).expanduser().is_dir():
@@ -277,9 +291,62 @@ def _memory() -> tuple[int | None, int | None]:
     return sizes.get("MemTotal"), sizes.get("MemAvailable")
 
 
-def _reachable(found: _Findings) -> None:
-    # No setting of this version names a service; the first that does is checked here.
+def _reachable(found: _Findings, settings: Settings) -> None:
     found.facts["reachable"] = {"services": say("none configured: everything runs in this process")}
+    services: dict[str, str] = {}
+    for name in SECTIONS_OF_MODELS:
+        section = getattr(settings, name)
+        address = address_of(section)
+        if engine_of(section) == "http" and address:
+            problem = _unreachable(address)
+            services[name] = f"{address} ({problem or say('reachable')})"
+            if problem:
+                found.problem(
+                    say(
+                        "The {role} at {address} cannot be reached: {reason}.",
+                        role=name,
+                        address=address,
+                        reason=problem,
+                    ),
+                    say("Start it (`qianxun models serve` starts vLLM), or mend {key}.", key=f"{name}.url"),
+                )
+    if services:
+        found.facts["reachable"] = services
+
+
+def _unreachable(address: str) -> str:
+    """Why nothing can connect to an address; empty if something can."""
+    import socket
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(address)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or _PORTS[parts.scheme]), CONNECT_SECONDS):
+            return ""
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error)
+
+
+def _models(found: _Findings, settings: Settings) -> None:
+    """What models in this process lack."""
+    from importlib.util import find_spec
+
+    from qianxun.models.checkpoint import find_checkpoint
+
+    for name in SECTIONS_OF_MODELS:
+        section = getattr(settings, name)
+        if engine_of(section) != "transformers":
+            continue
+        if find_spec("torch") is None or find_spec("transformers") is None:
+            found.problem(
+                say("The {role} runs in this process, which needs torch and transformers.", role=name),
+                say("Install it: {command}", command="pip install 'qianxun[qwen]'"),
+            )
+        if find_checkpoint(model_of(section), section.revision, settings_of.models_directory(settings)) is None:
+            found.problem(
+                say("The {role}'s model {model} is not on this machine.", role=name, model=model_of(section)),
+                say("Get it: {command}", command=f"qianxun models pull {model_of(section)}"),
+            )
 
 
 def _text(path: Path | None) -> str | None:

@@ -11,12 +11,13 @@ from qianxun.cli.session import Session
 from qianxun.cli.words import wrapped
 from qianxun.errors import InputError, SettingsError, StorageError
 from qianxun.messages import LANGUAGES, language, language_of_locale, say, set_language
-from qianxun.settings import FILE_NAME, every_setting, to_toml
+from qianxun.settings import FILE_NAME, PROFILES, every_setting, to_toml
 from qianxun.shapes import version
 
 COLUMNS = 96
-# Encoders that ship for tests: they work, and find little.
-FOR_TESTS = ("hash",)
+# Installed encoders that are no choice by themselves: one finds little, the others need a model named.
+NO_CHOICE = frozenset({"hash", "http", "transformers"})
+SECTIONS = ("encoder", "reranker", "generator")
 
 
 def description() -> str:
@@ -31,7 +32,7 @@ def description() -> str:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `init`; `--language` is a common option and the last answer."""
     parser.add_argument("--documents", metavar="DIR", help=say("the folder that `qianxun add` reads"))
-    parser.add_argument("--model", metavar="NAME", help=say("the model: builtin, or an installed encoder plugin"))
+    parser.add_argument("--model", metavar="NAME", help=say("the models: a profile, or an installed encoder plugin"))
     parser.add_argument(
         "--key-variable",
         metavar="NAME",
@@ -77,12 +78,7 @@ def _answers(session: Session, args: argparse.Namespace, asks: bool) -> dict[str
     if documents:
         documents = os.path.abspath(os.path.expanduser(documents))  # noqa: PTH100, PTH111
     model = _model(session, args.model, asks)
-    if args.key_variable is not None:
-        raise SettingsError(
-            "The model {model!r} needs no key, so there is no key variable to name.",
-            remedy="Leave --key-variable out.",
-            model=model,
-        )
+    chosen_models = _chosen_models(session, model, args.key_variable, asks)
     chosen = args.language
     if chosen is None and asks:
         options = " | ".join(LANGUAGES)
@@ -93,17 +89,41 @@ def _answers(session: Session, args: argparse.Namespace, asks: bool) -> dict[str
     kept = "" if chosen is None or (args.language is None and chosen == language_of_locale()) else chosen
     if kept:
         set_language(kept)
-    return {"documents": documents, "encoder.name": model, "language": kept}
+    return {"documents": documents, **chosen_models, "language": kept}
+
+
+def _chosen_models(session: Session, model: str, key_variable: str | None, asks: bool) -> dict[str, str]:
+    """The settings that choose a profile or a plugin, and the variable that holds the key if it needs one."""
+    if model not in PROFILES:
+        own: dict[str, str] = {"encoder.name": model}
+    else:
+        own = {"profile": model}
+    usual = str(PROFILES.get(model, {}).get("encoder", {}).get("api_key_env", ""))
+    if not usual:
+        if key_variable is not None:
+            raise SettingsError(
+                "The model {model!r} needs no key, so there is no key variable to name.",
+                remedy="Leave --key-variable out.",
+                model=model,
+            )
+        return own
+    if key_variable is None:
+        key_variable = _ask(session, say("Environment variable that holds the key"), usual) if asks else usual
+    if key_variable != usual:
+        own |= {f"{section}.api_key_env": key_variable for section in SECTIONS}
+    return own
 
 
 def _model(session: Session, given: str | None, asks: bool) -> str:
-    known, offered = installed_encoders(), [name for name in installed_encoders() if name not in FOR_TESTS]
+    offered = [*PROFILES, *(name for name in installed_encoders() if name not in NO_CHOICE | PROFILES.keys())]
+    known = [*offered, *installed_encoders()]
     if given is None and asks:
-        session.note(say("Models that are installed: {models}.", models=say(", ").join(offered)))
+        session.note(say("Models to choose from: {models}.", models=say(", ").join(offered)))
         session.note(
             say(
                 "builtin comes with qianxun: Chinese and English, no download, no key; answers quote the documents. "
-                "Larger models and model servers are not in this version; plugins appear here once installed."
+                "qwen-local runs Qwen models in this program (pip install 'qianxun[qwen]'), qwen-vllm asks vLLM "
+                "servers on this machine, dashscope the hosted service. Any other mixture: edit the file afterwards."
             )
         )
         given = _ask(session, say("Model"), "builtin")
@@ -113,7 +133,7 @@ def _model(session: Session, given: str | None, asks: bool) -> str:
     model = given or "builtin"
     if model not in known:
         raise SettingsError(
-            "The model {model!r} is not installed.", remedy="Installed: {known}.", model=model, known=", ".join(offered)
+            "There are no models named {model!r}.", remedy="Known: {known}.", model=model, known=", ".join(offered)
         )
     return model
 

@@ -23,7 +23,9 @@ from qianxun.settings import Settings, load_settings
 # These work, or help, when the settings cannot be read.
 WITHOUT_SETTINGS = ("init", "doctor", "version")
 # After Ctrl-C the same command goes on where it stopped.
-RESUME = ("add", "rebuild", "compact")
+RESUME = ("add", "rebuild", "reindex", "compact", "models pull")
+# First words of commands of two words.
+PAIRED = ("models",)
 STOPPED = 130
 BROKEN_PIPE = 141
 UNEXPECTED = 70
@@ -58,10 +60,24 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
                 ("info", say("show what is in the knowledge base, and which models made it")),
                 ("check", say("compare every index with the stored documents")),
                 ("rebuild", say("make the indexes anew from the stored documents")),
+                ("reindex", say("change the encoder while searches go on")),
                 ("compact", say("give back the space of removed documents and erase their bytes")),
                 ("eval", say("measure search on a data set with known answers")),
                 ("adapt", say("learn from accepted passages; kept only if search is better")),
                 ("version", say("show the version")),
+            ],
+        ),
+        (
+            say("models"),
+            [
+                ("models list", say("show the models on this machine, and what the settings use")),
+                ("models pull", say("download a model from ModelScope or Hugging Face")),
+                ("models check", say("test every model of the settings")),
+                ("models plan", say("say what a model needs, and what fits on a GPU")),
+                ("models serve", say("run vLLM for the models of the settings")),
+                ("embed", say("show the vectors of texts")),
+                ("rerank", say("judge passages by a reranker")),
+                ("generate", say("show what the generator writes for a prompt")),
             ],
         ),
     ]
@@ -78,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except QianxunError as error:
         return _failed(error_shape(error), on_one_line(error), error.exit_code, as_json)
     except KeyboardInterrupt:
-        command, _ = command_of(arguments)
+        command, _ = _command_of(arguments)
         words = say("Stopped. The same command resumes.") if command in RESUME else say("Stopped.")
         return _failed({"error": {"kind": "Stopped", "message": words, "remedy": ""}}, words, STOPPED, as_json)
     except BrokenPipeError:
@@ -90,12 +106,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    command, rest = command_of(arguments)
+    command, rest = _command_of(arguments)
     settings, problem = _settings_of(arguments)
     if settings.language and not _language_asked(arguments):
         set_language(settings.language)
     if command is None or command == "help":
         return _without_command(rest, asked=command == "help")
+    if command in PAIRED:
+        return _without_action(command, rest)
     module = _module_of(command)
     parser = parser_of(command, module)
     try:
@@ -109,6 +127,22 @@ def _run(arguments: list[str]) -> int:
         code: int = module.run(session, args)
     sys.stdout.flush()
     return code
+
+
+def _command_of(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """The command, of one word or two, and the arguments without it."""
+    command, rest = command_of(arguments)
+    if command not in PAIRED:
+        return command, rest
+    action, remaining = command_of(rest)
+    return (command, rest) if action is None else (f"{command} {action}", remaining)
+
+
+def _without_action(command: str, rest: list[str]) -> int:
+    """What can follow a first word."""
+    actions = [pair for _, group in commands() for pair in group if pair[0].startswith(f"{command} ")]
+    sys.stdout.write(command_list([(f"qianxun {command}", actions)]) + "\n")
+    return 0 if not {"-h", "--help"}.isdisjoint(before_words(rest)) else 2
 
 
 def parser_of(command: str, module: ModuleType | None = None) -> Parser:
@@ -145,7 +179,7 @@ def _module_of(command: str) -> ModuleType:
             command=command,
             known=", ".join(known),
         )
-    return importlib.import_module(f"qianxun.cli.{command}")
+    return importlib.import_module(f"qianxun.cli.{command.replace(' ', '_')}")
 
 
 def _without_command(rest: list[str], *, asked: bool) -> int:

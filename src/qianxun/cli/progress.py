@@ -111,6 +111,8 @@ def name_of_stage(stage: str) -> str:
         "searching": say("Searching"),
         "learning": say("Learning"),
         "measuring": say("Measuring"),
+        "fetching": say("Fetching, MB"),
+        "comparing": say("Comparing, MB"),
     }
     return names.get(stage, stage)
 

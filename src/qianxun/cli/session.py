@@ -120,6 +120,12 @@ def lines_of_stdin() -> list[str]:
     return [line.strip("\r\n") for line in _stdin() if line.strip()]
 
 
+def texts_of_stdin() -> list[str]:
+    """The lines of standard input as texts, empty ones too; what cannot be decoded is replaced."""
+    lines = text_of_stdin().replace("\r\n", "\n").split("\n")
+    return lines[:-1] if not lines[-1] else lines
+
+
 def _stdin() -> TextIO:
     reconfigure = getattr(sys.stdin, "reconfigure", None)
     if reconfigure is not None and sys.stdin.errors != "surrogateescape":

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from qianxun.errors import InputError
-from qianxun.evaluation.measures import bootstrap_interval, measure
+from qianxun.evaluation.comparison import MEASURE, values_of
+from qianxun.evaluation.measures import bootstrap_interval
 from qianxun.evaluation.pairs import JudgedQuestion, LeftOut, judged_questions
 from qianxun.protocols import Encoder, Vectors
-from qianxun.records import AcceptedPair, Asker, Passage
+from qianxun.records import AcceptedPair, Asker
 from qianxun.retrieval.adapt import Adapter, InForce, learn, target
 from qianxun.retrieval.search import Searcher
 from qianxun.retrieval.understand import cut_question
@@ -23,8 +24,6 @@ from qianxun.storage.reindex import Progress, Report, silent
 from qianxun.storage.store import now
 from qianxun.storage.vectors import VectorStore
 
-MEASURE = "nDCG@10"
-K = 10
 MIN_QUESTIONS, MIN_HELD_BACK = 50, 10
 # What cross-validation chooses from: with n questions in dim dimensions, dim / n of ridge 1 is an even half.
 RIDGES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -247,33 +246,7 @@ class _Trial:
         """nDCG@10 of each question, in [0, 1]: the first ten passages that the asker gets."""
         in_force = InForce(adapter)
         searcher = dataclasses.replace(self._searcher, adapter=lambda: in_force)
-        rankings = {}
-        for question in questions:
-            found = searcher.search(question.text, asker=self._asker, k=K)
-            rankings[question.key] = ranking(question, found.passages)
-            done()
-        judgements = {q.key: {str(document): 1 for document in q.accepted} for q in questions}
-        return measure(judgements, rankings).by_question[MEASURE]
-
-
-def ranking(question: JudgedQuestion, passages: Sequence[Passage]) -> list[str]:
-    """What the passages are of, best first, each once: documents, by id.
-
-    A document of which only some passages were accepted stands where the first of these does; its other passages
-    stand for themselves. A passage that says the same as one of an accepted document counts as that.
-    """
-    by_source = {accepted.source: accepted for accepted in question.accepted.values()}
-    found: list[str] = []
-    for passage in passages:
-        accepted = question.accepted.get(passage.document)
-        twin = next((by_source[source] for source in passage.duplicates if source in by_source), None)
-        if accepted is not None and (accepted.whole or passage.chunk in accepted.chunks):
-            found.append(str(accepted.document))
-        elif twin is not None:
-            found.append(str(twin.document))
-        else:
-            found.append(str(passage.document) if accepted is None else f"{passage.document}/{passage.chunk}")
-    return list(dict.fromkeys(found))
+        return values_of(searcher, questions, self._asker, done)
 
 
 class _Remembering:

@@ -1,17 +1,20 @@
-"""Keeping a knowledge base in step with files: add and sync, remove, check, rebuild, compact."""
+"""Keeping a knowledge base in step with files: add and sync, remove, check, rebuild, compact; changing the encoder."""
 
 from qianxun.ingestion.add import AddReport, TextItem, add_files, add_texts
+from qianxun.ingestion.change import ChangeReport, change_encoder
 from qianxun.ingestion.remove import bring_up_to_date, remove_documents, select
 from qianxun.ingestion.upkeep import CheckReport, Problem, check, compact, rebuild
 
 __all__ = [
     "AddReport",
+    "ChangeReport",
     "CheckReport",
     "Problem",
     "TextItem",
     "add_files",
     "add_texts",
     "bring_up_to_date",
+    "change_encoder",
     "check",
     "compact",
     "rebuild",

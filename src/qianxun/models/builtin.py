@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from qianxun.models.tokens import Tokenizer, windows
 from qianxun.protocols import Vectors
+from qianxun.settings import Settings
 
 DATA = Path(__file__).parent / "builtin_data"
 # More threads than this wait for each other while texts are cut into tokens.
@@ -110,6 +111,11 @@ class BuiltinEncoder:
                     session=_session(self._folder / "layers.onnx"),
                 )
             return self._loaded
+
+
+def open_encoder(settings: Settings) -> BuiltinEncoder:
+    """The builtin encoder; no setting changes it."""
+    return BuiltinEncoder()
 
 
 def _session(path: Path) -> Any:

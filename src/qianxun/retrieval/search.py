@@ -1,4 +1,4 @@
-"""A question to passages: understand → encode → each index → fuse → the store's gate → passages.
+"""A question to passages: understand → encode → each index → fuse → the store's gate → rerank → passages.
 
 Every flow that shows text goes through here, with an asker. Indexes give ids; text comes only from
 the store, which applies the asker's filter again, so a stale index can lose recall for a moment but
@@ -15,14 +15,15 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from qianxun.documents.dedupe import say_the_same
-from qianxun.errors import InputError, StaleIndex
+from qianxun.documents.split import indexed_text
+from qianxun.errors import InputError, ModelError, StaleIndex
 from qianxun.filters import Filter, visible_to
-from qianxun.protocols import Encoder, Index, Vectors, Where
+from qianxun.protocols import Encoder, Index, Reranker, Vectors, Where
 from qianxun.records import Asker, Document, Hit, Passage, Query, SearchResult, Stage
 from qianxun.retrieval.adapt import InForce
 from qianxun.retrieval.fuse import Fused, fuse, stages_of
 from qianxun.retrieval.understand import cut_question, matched_terms, understand
-from qianxun.settings import SearchSettings
+from qianxun.settings import RerankerSettings, SearchSettings
 from qianxun.storage.store import Store, StoredChunk
 from qianxun.text import script
 
@@ -54,6 +55,8 @@ class Searcher:
     """Everything a search needs. `encoder` and `adapter` are only asked when a dense index is.
 
     `adapter` tells at each search which query adapter is in force: another process may have learned one meanwhile.
+    A model that fails is done without, and named in the result's `degraded`: words alone find passages when the
+    encoder is away, their order stays the fused one when the reranker is.
     """
 
     store: Store
@@ -63,6 +66,8 @@ class Searcher:
     models: Mapping[str, str]
     threads: Executor | None = None
     adapter: Callable[[], InForce] = InForce
+    reranker: Reranker | None = None
+    reranking: RerankerSettings = field(default_factory=RerankerSettings)
 
     def search(
         self,
@@ -93,20 +98,62 @@ class Searcher:
             degraded.append(in_force.note)
         models = self.models if in_force.adapter is None else {**self.models, "adapter": in_force.adapter.made}
         with clock.stage("encode"):
-            query = understand(text, self.encoder if "dense" in legs else None, in_force.adapter)
+            query, legs = self._understood(text, legs, in_force, degraded)
         with clock.stage("filter"):
             pushed = Where(allowed, self.store.matching(allowed)) if allowed is not None else None
         if not query.words:  # punctuation, emoji: nothing that an index knows
             return SearchResult(text, (), clock.seconds, models, tuple(degraded))
-        hits = self._ask_indexes(query, legs, max(self.settings.candidates, k), pushed, clock)
+        wanted = max(k, self.reranking.candidates) if self.reranker is not None else k
+        hits = self._ask_indexes(query, legs, max(self.settings.candidates, wanted), pushed, clock)
         with clock.stage("fuse"):
             fused = self._fused(text, query, hits)
         with clock.stage("read"):
-            passages = self._passages(query, hits, fused, k, allowed)
+            passages = self._passages(query, hits, fused, wanted, allowed)
+        if self.reranker is not None and passages:
+            with clock.stage("rerank"):
+                passages = self._reranked(self.reranker, text, passages, degraded)[:k]
+        with clock.stage("read"):
             if explain:
                 passages = [_marked(query, passage) for passage in passages]
         logger.info("search: %d passages, %s", len(passages), _in_milliseconds(clock.seconds))
         return SearchResult(text, tuple(passages), clock.seconds, models, tuple(degraded))
+
+    def _understood(
+        self, text: str, legs: tuple[str, ...], in_force: InForce, degraded: list[str]
+    ) -> tuple[Query, tuple[str, ...]]:
+        """The question made ready, and the legs that can be asked: words alone if the encoder fails."""
+        if "dense" not in legs:
+            return understand(text, None), legs
+        try:
+            return understand(text, self.encoder, in_force.adapter), legs
+        except ModelError as error:
+            if "lexical" not in legs:
+                raise
+            logger.warning("searching by words only: %s", error)
+            degraded.append(f"dense: {error}")
+            return understand(text, None), ("lexical",)
+
+    def _reranked(
+        self, reranker: Reranker, question: str, passages: list[Passage], degraded: list[str]
+    ) -> list[Passage]:
+        """The passages by P(relevant), ties as they were; those beyond the candidates follow as they were."""
+        judged, rest = passages[: self.reranking.candidates], passages[self.reranking.candidates :]
+        try:
+            scores = reranker.score(question, [indexed_text(p.context, p.text) for p in judged]).tolist()
+        except ModelError as error:
+            logger.warning("not reranked: %s", error)
+            degraded.append(f"reranker: {error}")
+            return passages
+        order = sorted(range(len(judged)), key=lambda place: -scores[place])
+        found = [
+            dataclasses.replace(
+                judged[place],
+                score=round(scores[place], 6),
+                stages={**judged[place].stages, "reranker": Stage(rank, scores[place])},
+            )
+            for rank, place in enumerate(order, start=1)
+        ]
+        return [dataclasses.replace(p, rank=rank) for rank, p in enumerate([*found, *rest], start=1)]
 
     def _behind(self, legs: Sequence[str]) -> list[str]:
         """What the indexes do not know yet. Raises StaleIndex if one knows what the truth does not."""

@@ -1,9 +1,10 @@
 """Who may write now: operating-system locks that die with their process, and the name of the holder.
 
-A knowledge base has two. `ingest` is held for one run of `add`, so that two runs over the same files
+A knowledge base has three. `ingest` is held for one run of `add`, so that two runs over the same files
 do not do the same work twice. `write` is held for one batch (a transaction of the truth, or one
 commit of an index), never for a process's life: removing and labelling wait for a batch at most.
-Readers take neither. A lock file is never deleted: the lock is on the open file, and a file that
+`change` is held while the index of another encoder is built beside the live one.
+Readers take none. A lock file is never deleted: the lock is on the open file, and a file that
 another process deletes and makes anew would be two locks.
 """
 
@@ -32,7 +33,7 @@ POLL_SECONDS = 0.05
 QUIET_SECONDS = 1.0
 SIGNATURE_BYTES = 256
 WRITING_COMMANDS = frozenset(
-    {"add", "adapt", "remove", "label", "check", "rebuild", "compact", "demo", "eval", "serve"}
+    {"add", "adapt", "remove", "label", "check", "rebuild", "reindex", "compact", "demo", "eval", "serve"}
 )
 
 

@@ -113,16 +113,21 @@ def _encode_missing(keeping: Keeping, report: Report) -> None:
     live = keeping.store.live(put)
     total, done = sum(document.chunks for document in live.values()), 0
     waiting: dict[bytes, str] = {}
+
+    def encode_down_to(least: int) -> None:
+        while len(waiting) > least:
+            _encode_some(keeping, waiting)
+            report(Progress("encoding", done - len(waiting), total, "", time.monotonic() - started))
+
     for document in live:
         for chunks in _slices(keeping.store.chunks(document), BATCH_CHUNKS):
             missing = set(keeping.vectors.missing([c.hash for c in chunks]))
             waiting.update((c.hash, indexed_text(c.context, c.text)) for c in chunks if c.hash in missing)
-            while len(waiting) >= keeping.encode_batch:
-                _encode_some(keeping, waiting)
             done += len(chunks)
-            report(Progress("encoding", done, total, "", time.monotonic() - started))
-    while waiting:
-        _encode_some(keeping, waiting)
+            encode_down_to(keeping.encode_batch - 1)
+    encode_down_to(0)
+    if done:
+        report(Progress("encoding", done, total, "", time.monotonic() - started))
 
 
 def _encode_some(keeping: Keeping, waiting: dict[bytes, str]) -> None:

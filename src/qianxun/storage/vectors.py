@@ -71,12 +71,22 @@ class VectorStore:
             raise self._database.damaged("a vector is missing or cut short") from error
 
     def remove(self, hashes: Sequence[bytes]) -> int:
-        """Takes out vectors; returns how many there were."""
-        with self._database.transaction() as db:
-            return sum(
-                db.execute(f"DELETE FROM vectors WHERE hash IN ({marks(len(batch))})", batch).rowcount
-                for batch in batches(hashes)
-            )
+        """Takes out vectors, also those that other encoders made; returns how many there were of this one.
+
+        A change of encoder keeps two files for a while, and what is removed meanwhile must go from both.
+        """
+        if not hashes:
+            return 0
+        for path in self.path.parent.glob("*.db"):
+            if path != self.path:
+                other = Database(path, _damaged)
+                try:
+                    # Another process may be making the file at this moment.
+                    if other.rows("SELECT 1 FROM sqlite_master WHERE name = 'vectors'"):
+                        _delete(other, hashes)
+                finally:
+                    other.close()
+        return _delete(self._database, hashes)
 
     def hashes(self) -> set[bytes]:
         """The hash of every vector kept."""
@@ -97,6 +107,14 @@ class VectorStore:
     def compact(self) -> None:
         """Rewrites the file so that nothing removed is left in it."""
         self._database.compact()
+
+
+def _delete(database: Database, hashes: Sequence[bytes]) -> int:
+    with database.transaction() as db:
+        return sum(
+            db.execute(f"DELETE FROM vectors WHERE hash IN ({marks(len(batch))})", batch).rowcount
+            for batch in batches(hashes)
+        )
 
 
 def _damaged(path: Path, words: str) -> Damaged:

@@ -1,9 +1,4 @@
-"""Settings: built-in defaults < file < knowledge base < environment < command line. Read once, at a door.
-
-`Settings` is a frozen tree of dataclasses; each field's metadata holds what it means, which is also
-what `qianxun init` writes as comments and what `docs/settings.md` is checked against. This module
-reads and checks values; it makes no object and opens nothing but settings files.
-"""
+"""Finds, merges and checks settings. Knows their form, not what they are for."""
 
 import dataclasses
 import difflib
@@ -12,118 +7,23 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from qianxun.errors import InputError, SettingsError
+from qianxun.settings.engines import is_address
+from qianxun.settings.profiles import PROFILES
+from qianxun.settings.sections import Settings
 
 FILE_NAME = "qianxun.toml"
 KB_FILE_NAME = "kb.toml"
 ENVIRONMENT_PREFIX = "QIANXUN_"
 
+if typing.TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-def _is(default: Any, about: str, *, at_least: float | None = None, at_most: float | None = None) -> Any:
-    metadata = {"about": about, "at_least": at_least, "at_most": at_most}
-    if isinstance(default, list):
-        return field(default_factory=lambda: tuple(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingSettings:
-    """How files are read."""
-
-    workers: int = _is(0, "parsing processes; 0 is one per processor", at_least=0, at_most=256)
-    max_seconds: float = _is(300.0, "time one file may take to parse before it is set aside", at_least=0.1)
-    max_memory_mb: int = _is(2048, "memory one parsing process may use", at_least=128)
-    max_file_mb: int = _is(2048, "largest file that is read", at_least=1)
-    ignore: tuple[str, ...] = _is(
-        [".*", "~$*", "*.tmp", "__pycache__", "node_modules"], "file and folder names that `add` skips in folders"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class SplittingSettings:
-    """How text is cut into chunks."""
-
-    max_tokens: int = _is(
-        400, "largest chunk, in tokens (a CJK character is one, an English word about 1.3)", at_least=32, at_most=8192
-    )
-    overlap_sentences: int = _is(
-        0, "sentences repeated from the previous chunk when one paragraph must be cut", at_least=0, at_most=5
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderSettings:
-    """What turns text into vectors."""
-
-    name: str = _is("builtin", "encoder: `builtin`, or the name of an installed plugin")
-    batch: int = _is(512, "texts encoded at a time", at_least=1, at_most=65536)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexSettings:
-    """The derived indexes."""
-
-    dense: str = _is("faiss", "dense index: `faiss`, `exact`, or the name of an installed plugin")
-    lexical: str = _is("tantivy", "lexical index: `tantivy`, `exact-lexical`, or the name of an installed plugin")
-    exact_up_to: int = _is(20_000, "chunks up to which dense search is exact", at_least=0)
-
-
-@dataclass(frozen=True, slots=True)
-class SearchSettings:
-    """Finding passages."""
-
-    k: int = _is(10, "passages returned", at_least=1, at_most=10_000)
-    candidates: int = _is(50, "chunks each index is asked for before fusion", at_least=10, at_most=5000)
-    mode: Literal["hybrid", "lexical", "dense"] = _is("hybrid", "which indexes are asked")
-    dense_weight: float = _is(
-        0.3, "share of the dense score in the fused one; the rest is lexical", at_least=0.0, at_most=1.0
-    )
-    group_duplicates: bool = _is(True, "show passages that say the same once, naming every source")
-    max_question_chars: int = _is(4096, "longer questions are cut to this, and the result says so", at_least=16)
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerSettings:
-    """Answering questions."""
-
-    passages: int = _is(8, "passages an answer may quote", at_least=1, at_most=100)
-    max_sentences: int = _is(3, "sentences an extractive answer quotes at most", at_least=1, at_most=20)
-    min_support: float = _is(
-        0.25,
-        "probability that the passages hold the answer, below which `ask` finds none (0 never, 1 always)",
-        at_least=0.0,
-        at_most=1.0,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class AccessSettings:
-    """Who may see what."""
-
-    default_labels: tuple[str, ...] = _is(
-        ["public"], "labels of documents added without any; empty: such documents are for administrators only"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything that can be set."""
-
-    home: str = _is("", "folder of knowledge bases and the service's data; empty: the platform's data folder")
-    kb: str = _is("default", "knowledge base used when a command names none: a name under `home`, or a folder")
-    documents: str = _is("", "folder that `qianxun add` reads when no path is given")
-    language: Literal["", "en", "zh"] = _is("", "language of messages: `en` or `zh`; empty: the locale's")
-    reading: ReadingSettings = field(default_factory=ReadingSettings)
-    splitting: SplittingSettings = field(default_factory=SplittingSettings)
-    encoder: EncoderSettings = field(default_factory=EncoderSettings)
-    index: IndexSettings = field(default_factory=IndexSettings)
-    search: SearchSettings = field(default_factory=SearchSettings)
-    answer: AnswerSettings = field(default_factory=AnswerSettings)
-    access: AccessSettings = field(default_factory=AccessSettings)
+S = typing.TypeVar("S", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +60,20 @@ def load_settings(
     `key=value` texts of the command line. Raises SettingsError naming the key, the value and the file.
     """
     values = os.environ if environ is None else environ
-    settings = Settings()
+    layers: list[tuple[str, Mapping[str, Any]]] = []
     path = find_config(config, values, cwd)
     if path is not None:
-        settings = merged(settings, _from_beside(path, read_toml(path)), str(path))
-    variables = _variables(values)
-    if variables:
-        settings = merged(settings, variables, "environment")
-    return with_overrides(settings, overrides)
+        layers.append((str(path), _from_beside(path, read_toml(path))))
+    layers.append(("environment", _variables(values)))
+    layers += [("--set", nested) for nested in map(_of_override, overrides)]
+    settings = Settings()
+    for origin, layer in layers:
+        if "profile" in layer:
+            settings = merged(settings, {"profile": layer["profile"]}, origin)
+    settings = merged(settings, PROFILES[settings.profile], f"profile {settings.profile}")
+    for origin, layer in layers:
+        settings = merged(settings, layer, origin)
+    return settings
 
 
 def _from_beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
@@ -180,17 +86,27 @@ def _from_beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
         value = found.get(key)
         if isinstance(value, str) and value and (key != "kb" or os.sep in value or value.startswith(".")):
             found[key] = str(path.absolute().parent / Path(value).expanduser())
+    for section in ("encoder", "reranker", "generator"):
+        given = found.get(section)
+        if isinstance(given, dict):
+            model = given.get("model")
+            if isinstance(model, str) and model.startswith((".", "~")) and not is_address(model):
+                found[section] = {**given, "model": str(path.absolute().parent / Path(model).expanduser())}
     return found
 
 
 def with_overrides(settings: Settings, overrides: Sequence[str]) -> Settings:
     """The settings with `key=value` texts applied."""
     for text in overrides:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise SettingsError("--set {text!r} is not KEY=VALUE.", remedy="Example: --set search.k=5", text=text)
-        settings = merged(settings, _nested(key.strip(), value.strip()), "--set")
+        settings = merged(settings, _of_override(text), "--set")
     return settings
+
+
+def _of_override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError("--set {text!r} is not KEY=VALUE.", remedy="Example: --set search.k=5", text=text)
+    return _nested(key.strip(), value.strip())
 
 
 def for_knowledge_base(settings: Settings, directory: Path, overrides: Sequence[str] = ()) -> Settings:
@@ -229,6 +145,11 @@ def home_directory(settings: Settings, environ: Mapping[str, str] | None = None)
     return Path(platformdirs.user_data_dir("qianxun", appauthor=False))
 
 
+def models_directory(settings: Settings) -> Path:
+    """Where models lie that `qianxun models pull` brought."""
+    return Path(settings.models.folder).expanduser() if settings.models.folder else home_directory(settings) / "models"
+
+
 def knowledge_base_directory(settings: Settings, name: str | None = None) -> Path:
     """The folder of a knowledge base: a path if it looks like one or exists as a folder, else a name under home."""
     chosen = name or settings.kb
@@ -248,7 +169,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def merged(settings: Any, values: Mapping[str, Any], origin: str, prefix: str = "") -> Any:
+def merged(settings: S, values: Mapping[str, Any], origin: str, prefix: str = "") -> S:
     """The settings with nested values over them, each checked against its declared type and range."""
     hints = typing.get_type_hints(type(settings))
     declared = {item.name: item for item in dataclasses.fields(settings)}

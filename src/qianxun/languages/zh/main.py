@@ -1,7 +1,4 @@
-"""Chinese (simplified): English template → translation with the same placeholders.
-
-Grouped by the file that says it first. `tests/test_messages.py` finds what is missing or left over.
-"""
+"""Chinese for everything but the models' room, grouped by the file that says it first."""
 
 # ruff: noqa: E501 (a Chinese character counts as two)
 
@@ -305,9 +302,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Next: {command}": "下一步：{command}",
     "The model {model!r} needs no key, so there is no key variable to name.": "模型 {model!r} 不需要密钥，因此无需指定密钥变量。",
     "Leave --key-variable out.": "请去掉 --key-variable。",
-    "The model {model!r} is not installed.": "未安装模型 {model!r}。",
     "the folder that `qianxun add` reads": "`qianxun add` 读取的文件夹",
-    "the model: builtin, or an installed encoder plugin": "模型：builtin（内置），或已安装的编码器插件",
     "the environment variable that holds the model's key, if it needs one": "存放模型密钥的环境变量（若需要密钥）",
     "ask nothing; defaults for what no flag answers": "不询问；没有用选项给出的取默认值",
     "overwrite the file if it is there": "文件已存在时覆盖",
@@ -315,13 +310,6 @@ MESSAGES: Final[dict[str, str]] = {
     "Wrote {path}.": "已写入 {path}。",
     "The folder {folder} does not exist yet.": "文件夹 {folder} 尚不存在。",
     "Language of messages: {options}": "消息的语言：{options}",
-    "Models that are installed: {models}.": "已安装的模型：{models}。",
-    (
-        "builtin comes with qianxun: Chinese and English, no download, no key; answers quote the documents. "
-        "Larger models and model servers are not in this version; plugins appear here once installed."
-    ): (
-        "builtin 随千寻附带：支持中英文，无需下载，无需密钥；回答直接摘引文档。本版本尚无更大的模型和模型服务；插件安装后会出现在这里。"
-    ),
     "Model": "模型",
     "Folder of your documents (empty: name it with each `add`)": "文档所在的文件夹（留空：每次 `add` 时指定）",
     "Settings of qianxun. A line that begins with # shows a default; take the # away to change it.": (
@@ -678,8 +666,6 @@ MESSAGES: Final[dict[str, str]] = {
     "file and folder names that `add` skips in folders": "`add` 在文件夹中跳过的文件名和文件夹名",
     "largest chunk, in tokens (a CJK character is one, an English word about 1.3)": "最大的片段，以词元计（一个汉字为 1，一个英文单词约为 1.3）",
     "sentences repeated from the previous chunk when one paragraph must be cut": "一段必须切开时，从前一片段重复的句数",
-    "encoder: `builtin`, or the name of an installed plugin": "编码器：`builtin`，或已安装插件的名称",
-    "texts encoded at a time": "每次编码的文本数",
     "dense index: `faiss`, `exact`, or the name of an installed plugin": "向量索引：`faiss`、`exact`，或已安装插件的名称",
     "lexical index: `tantivy`, `exact-lexical`, or the name of an installed plugin": (
         "词语索引：`tantivy`、`exact-lexical`，或已安装插件的名称"

@@ -1,0 +1,17 @@
+"""Chinese (simplified): English template → translation with the same placeholders.
+
+One module for each room of the code. `tests/test_messages.py` finds what is missing or left over.
+"""
+
+from typing import Final
+
+from qianxun.languages.zh import in_process, main, models, remote, serving, wrappers
+
+MESSAGES: Final[dict[str, str]] = {
+    **main.MESSAGES,
+    **models.MESSAGES,
+    **in_process.MESSAGES,
+    **remote.MESSAGES,
+    **serving.MESSAGES,
+    **wrappers.MESSAGES,
+}

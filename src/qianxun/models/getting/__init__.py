@@ -1,0 +1,1 @@
+"""Models from their hubs onto this machine, and what is here."""

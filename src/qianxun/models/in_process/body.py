@@ -1,0 +1,114 @@
+"""Loads what turns token sequences into states: the packed decoder where it can be, else transformers' own forward."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from qianxun.errors import SettingsError
+from qianxun.models.checkpoint import Checkpoint
+from qianxun.models.families import Pooling
+from qianxun.models.in_process import packed
+from qianxun.models.in_process.device import Place
+from qianxun.models.in_process.loading import Head, load_transformer
+from qianxun.models.in_process.packed import PackedDecoder
+from qianxun.models.in_process.padded import PaddedModel
+from qianxun.models.in_process.weights import Weights
+
+logger = logging.getLogger(__name__)
+
+
+class Body(Protocol):
+    """Token sequences in, states out. `padded`: a batch costs as many tokens as its longest times its sequences."""
+
+    @property
+    def max_batch_tokens(self) -> int: ...
+
+    @property
+    def padded(self) -> bool: ...
+
+    def pooled(self, sequences: Sequence[Sequence[int]], pooling: Pooling) -> Any:
+        """One vector for each sequence, `(n, hidden)` float32 tensor."""
+        ...
+
+    def last(self, sequences: Sequence[Sequence[int]]) -> Any:
+        """The last state of each sequence, `(n, hidden)` float32 tensor."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A decoder that judges: P = sigmoid(last state · `direction`), `(hidden,)` float32 tensor."""
+
+    body: Body
+    direction: Any
+
+
+def load_body(checkpoint: Checkpoint, place: Place, *, pooling: Pooling) -> Body:
+    """The model of an encoder. Raises SettingsError, also for a model whose pooling only a server knows."""
+    if pooling == "server":
+        raise SettingsError(
+            "How {model} makes a vector of a text is not known.",
+            remedy="Set encoder.pooling to last, mean or cls.",
+            model=checkpoint.folder.name,
+        )
+    why_not = _why_not_packed(checkpoint, place)
+    if why_not is None and pooling == "cls":
+        why_not = "its pooling is cls"
+    if why_not is None:
+        with closing(Weights(checkpoint)) as weights:
+            return PackedDecoder(packed.Shape.of(checkpoint.config), weights, place.precision)
+    _log(checkpoint, why_not)
+    return PaddedModel(load_transformer(checkpoint, "AutoModel", place.device, place.precision), pad_token(checkpoint))
+
+
+def load_judge(checkpoint: Checkpoint, place: Place, *, yes: int, no: int) -> Judge:
+    """The model of a Qwen3-Reranker: a language model that says `yes` or `no`, or one converted to a single number."""
+    why_not = _why_not_packed(checkpoint, place)
+    if why_not is None:
+        shape = packed.Shape.of(checkpoint.config)
+        with closing(Weights(checkpoint)) as weights:
+            body = PackedDecoder(shape, weights, place.precision)
+            if checkpoint.causal:
+                name = "lm_head.weight" if weights.has("lm_head.weight") else "embed_tokens.weight"
+                rows = weights.get(name, (shape.vocabulary, shape.hidden))[[yes, no]].float()
+                return Judge(body, rows[0] - rows[1])
+            return Judge(body, weights.get("score.weight", (1, shape.hidden))[0].float())
+    _log(checkpoint, why_not)
+    head: Head = "AutoModelForCausalLM" if checkpoint.causal else "AutoModelForSequenceClassification"
+    model = load_transformer(checkpoint, head, place.device, place.precision)
+    if checkpoint.causal:
+        rows = model.get_output_embeddings().weight[[yes, no]].float().cpu()
+        direction = rows[0] - rows[1]
+    else:
+        direction = model.score.weight[0].float().cpu()
+    return Judge(PaddedModel(model.model, pad_token(checkpoint)), direction.clone())
+
+
+def pad_token(checkpoint: Checkpoint) -> int:
+    """The number of the token to pad with: any will do where a mask hides it, but RoBERTa's positions count from it."""
+    pad = checkpoint.config.get("pad_token_id")
+    return pad if isinstance(pad, int) else 0
+
+
+def readable_tokens(checkpoint: Checkpoint) -> int:
+    """How many tokens the model's positions suffice for."""
+    positions = checkpoint.positions
+    if not positions:
+        return 1 << 30
+    kind = str(checkpoint.config.get("model_type"))
+    # RoBERTa's positions begin after the padding token's number.
+    return positions - pad_token(checkpoint) - 1 if "roberta" in kind or kind == "camembert" else positions
+
+
+def _why_not_packed(checkpoint: Checkpoint, place: Place) -> str | None:
+    if not place.on_cpu:
+        return "it runs on a GPU"
+    if not Weights.are_in(checkpoint):
+        return "its weights are in no safetensors file"
+    return packed.why_not(checkpoint.config)
+
+
+def _log(checkpoint: Checkpoint, why_not: str) -> None:
+    logger.info("%s is run by transformers' own forward: %s", checkpoint.folder.name, why_not)

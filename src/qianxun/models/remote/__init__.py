@@ -1,0 +1,1 @@
+"""Models behind HTTP: vLLM, any OpenAI-compatible server, rerank servers, DashScope."""

@@ -1,0 +1,1 @@
+"""Running vLLM for the models of the settings."""

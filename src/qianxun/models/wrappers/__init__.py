@@ -1,0 +1,1 @@
+"""Engines around engines: each satisfies the protocol of what it wraps."""

@@ -1,0 +1,256 @@
+"""What can be set: a frozen tree of dataclasses, and nothing that reads or checks it.
+
+Each field's metadata holds what it means, which is also what `qianxun init` writes as comments and what
+`docs/settings.md` is made from.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+def _is(default: Any, about: str, *, at_least: float | None = None, at_most: float | None = None) -> Any:
+    metadata = {"about": about, "at_least": at_least, "at_most": at_most}
+    if isinstance(default, list):
+        return field(default_factory=lambda: tuple(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingSettings:
+    """How files are read."""
+
+    workers: int = _is(0, "parsing processes; 0 is one per processor", at_least=0, at_most=256)
+    max_seconds: float = _is(300.0, "time one file may take to parse before it is set aside", at_least=0.1)
+    max_memory_mb: int = _is(2048, "memory one parsing process may use", at_least=128)
+    max_file_mb: int = _is(2048, "largest file that is read", at_least=1)
+    ignore: tuple[str, ...] = _is(
+        [".*", "~$*", "*.tmp", "__pycache__", "node_modules"], "file and folder names that `add` skips in folders"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SplittingSettings:
+    """How text is cut into chunks."""
+
+    max_tokens: int = _is(
+        400, "largest chunk, in tokens (a CJK character is one, an English word about 1.3)", at_least=32, at_most=8192
+    )
+    overlap_sentences: int = _is(
+        0, "sentences repeated from the previous chunk when one paragraph must be cut", at_least=0, at_most=5
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """What turns text into vectors."""
+
+    name: str = _is(
+        "",
+        "engine: `builtin`, `transformers` (in process), `http` (a server), or an installed plugin; empty: `http` if "
+        "`url` is set, `transformers` if `model` is, else `builtin`",
+    )
+    model: str = _is("", "model: its name on a hub, the folder of a checkpoint, or the URL of a server that serves one")
+    revision: str = _is("", "revision of the model on its hub; empty: the newest there is")
+    url: str = _is("", "address of the server, for example http://127.0.0.1:8101/v1")
+    served_as: str = _is("", "name that the server knows the model by; empty: `model`, or the one model it serves")
+    api: Literal["auto", "vllm", "openai", "dashscope"] = _is("auto", "dialect of the server; auto: asked of it")
+    api_key_env: str = _is("", "environment variable that holds the server's key; the key itself is never written down")
+    dimension: int = _is(0, "numbers in a vector; 0: all that the model gives", at_least=0, at_most=16384)
+    instruction: str = _is("auto", "task that a question is encoded for; auto: the model's own; empty: none")
+    pooling: Literal["auto", "last", "mean", "cls"] = _is(
+        "auto", "what of the last layer becomes the vector; auto: what the model's authors say"
+    )
+    max_tokens: int = _is(0, "longest text in tokens; 0: the model's own limit, 8192 at most", at_least=0)
+    overlong: Literal["split", "cut"] = _is(
+        "split", "a longer text is split and its parts' vectors averaged, or cut at the end"
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = _is(
+        "auto", "numbers that the model computes with; auto: by the device, with the reason in the log"
+    )
+    device: str = _is("auto", "device that the model runs on: auto, cpu, cuda, cuda:1, mps")
+    batch: int = _is(
+        0, "texts handed to the engine at a time while adding; 0: what suits it", at_least=0, at_most=65536
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RerankerSettings:
+    """What judges how well passages answer a question."""
+
+    name: str = _is(
+        "",
+        "engine: `none`, `transformers`, `http`, or an installed plugin; empty: `http` if `url` is set, `transformers` "
+        "if `model` is, else `none`",
+    )
+    model: str = _is("", "model: its name on a hub, the folder of a checkpoint, or the URL of a server that serves one")
+    revision: str = _is("", "revision of the model on its hub; empty: the newest there is")
+    url: str = _is("", "address of the server, for example http://127.0.0.1:8102/v1")
+    served_as: str = _is("", "name that the server knows the model by; empty: `model`, or the one model it serves")
+    api: Literal["auto", "vllm", "jina", "tei", "dashscope"] = _is("auto", "dialect of the server; auto: asked of it")
+    api_key_env: str = _is("", "environment variable that holds the server's key; the key itself is never written down")
+    instruction: str = _is("auto", "task that passages are judged for; auto: the model's own")
+    max_tokens: int = _is(
+        0, "longest question and passage together in tokens; 0: 8192, or the model's limit", at_least=0
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = _is(
+        "auto", "numbers that the model computes with; auto: by the device, with the reason in the log"
+    )
+    device: str = _is("auto", "device that the model runs on: auto, cpu, cuda, cuda:1, mps")
+    batch: int = _is(0, "passages judged at a time; 0: what suits the engine", at_least=0, at_most=4096)
+    candidates: int = _is(20, "passages that are judged, best first", at_least=1, at_most=1000)
+    threshold: float = _is(0.5, "probability from which a passage is labelled relevant", at_least=0.0, at_most=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorSettings:
+    """What writes answers."""
+
+    name: str = _is(
+        "",
+        "engine: `none` (answers quote the documents), `transformers`, `http`, or an installed plugin; empty: `http` "
+        "if `url` is set, `transformers` if `model` is, else `none`",
+    )
+    model: str = _is("", "model: its name on a hub, the folder of a checkpoint, or the URL of a server that serves one")
+    revision: str = _is("", "revision of the model on its hub; empty: the newest there is")
+    url: str = _is("", "address of the server, for example http://127.0.0.1:8103/v1")
+    served_as: str = _is("", "name that the server knows the model by; empty: `model`, or the one model it serves")
+    api_key_env: str = _is("", "environment variable that holds the server's key; the key itself is never written down")
+    context_tokens: int = _is(0, "longest prompt and answer together in tokens; 0: the model's limit", at_least=0)
+    max_tokens: int = _is(1024, "longest answer in tokens", at_least=1)
+    temperature: float = _is(0.0, "0 takes the likeliest token each time, higher varies", at_least=0.0, at_most=2.0)
+    top_p: float = _is(1.0, "share of probability that tokens are drawn from", at_least=0.0, at_most=1.0)
+    structured: Literal["auto", "json_schema", "json_object", "prompt"] = _is(
+        "auto", "how JSON is asked of the server; auto: json_schema, and json_object where it is refused"
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = _is(
+        "auto", "numbers that the model computes with; auto: by the device, with the reason in the log"
+    )
+    device: str = _is("auto", "device that the model runs on: auto, cpu, cuda, cuda:1, mps")
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSettings:
+    """How model servers are called."""
+
+    concurrency: int = _is(
+        4, "requests for vectors and scores that one engine has under way at a time", at_least=1, at_most=256
+    )
+    texts_per_request: int = _is(32, "texts sent in one request; fewer where a server takes fewer", at_least=1)
+    connect_seconds: float = _is(5.0, "time to connect", at_least=0.1)
+    read_seconds: float = _is(120.0, "time a server may be silent", at_least=0.1)
+    retries: int = _is(4, "further tries after 429, 5xx or no connection, ever longer apart", at_least=0, at_most=20)
+    max_wait_seconds: float = _is(60.0, "longest wait between two tries, whatever the server asks for", at_least=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsSettings:
+    """Where models lie and where they come from."""
+
+    folder: str = _is("", "folder of models; empty: `models` in the home folder")
+    source: Literal["auto", "modelscope", "huggingface"] = _is(
+        "auto", "hub that `models pull` asks; auto: the first that can be reached"
+    )
+    endpoint: str = _is("", "address of a mirror of the hub; empty: the hub itself")
+    waive_meaning_checks: bool = _is(
+        False, "use a model that fails the checks of meaning (random weights, tests); kept with the knowledge base"
+    )
+    merge_milliseconds: float = _is(
+        3.0,
+        "time a call to an engine in process waits for others to share its batch; 0: none",
+        at_least=0.0,
+        at_most=1000.0,
+    )
+    query_cache: int = _is(1024, "vectors of questions kept in memory", at_least=0)
+    query_cache_redis: str = _is("", "Redis that keeps vectors of questions for all processes, as redis://HOST:6379/0")
+    query_cache_seconds: int = _is(86400, "time a vector of a question is kept in Redis", at_least=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """How `qianxun models serve` runs vLLM."""
+
+    vllm_command: str = _is("vllm", "the vLLM executable, in an environment of its own")
+    host: str = _is("127.0.0.1", "address that the model servers listen on")
+    max_model_len: int = _is(
+        8192, "longest conversation of the generator in tokens, where generator.context_tokens is 0", at_least=1
+    )
+    max_num_seqs: int = _is(64, "sequences that a server works on at a time", at_least=1)
+    gpu_memory_utilization: float = _is(
+        0.9, "share of the GPU's memory for all servers together", at_least=0.05, at_most=1.0
+    )
+    tensor_parallel_size: int = _is(1, "GPUs that share the generator", at_least=1)
+    quantization: str = _is("", "quantisation of the generator's weights (awq, gptq, …); empty: as the checkpoint says")
+    dtype: str = _is("auto", "numbers that the servers compute with: auto, bfloat16, float16, float32")
+    extra: tuple[str, ...] = _is([], "further arguments for every vLLM server")
+    start_seconds: float = _is(900.0, "time a server may take until it is healthy", at_least=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """The derived indexes."""
+
+    dense: str = _is("faiss", "dense index: `faiss`, `exact`, or the name of an installed plugin")
+    lexical: str = _is("tantivy", "lexical index: `tantivy`, `exact-lexical`, or the name of an installed plugin")
+    exact_up_to: int = _is(20_000, "chunks up to which dense search is exact", at_least=0)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """Finding passages."""
+
+    k: int = _is(10, "passages returned", at_least=1, at_most=10_000)
+    candidates: int = _is(50, "chunks each index is asked for before fusion", at_least=10, at_most=5000)
+    mode: Literal["hybrid", "lexical", "dense"] = _is("hybrid", "which indexes are asked")
+    dense_weight: float = _is(
+        0.3, "share of the dense score in the fused one; the rest is lexical", at_least=0.0, at_most=1.0
+    )
+    group_duplicates: bool = _is(True, "show passages that say the same once, naming every source")
+    max_question_chars: int = _is(4096, "longer questions are cut to this, and the result says so", at_least=16)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSettings:
+    """Answering questions."""
+
+    passages: int = _is(8, "passages an answer may quote", at_least=1, at_most=100)
+    max_sentences: int = _is(3, "sentences an extractive answer quotes at most", at_least=1, at_most=20)
+    min_support: float = _is(
+        0.25,
+        "probability that the passages hold the answer, below which `ask` finds none (0 never, 1 always)",
+        at_least=0.0,
+        at_most=1.0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AccessSettings:
+    """Who may see what."""
+
+    default_labels: tuple[str, ...] = _is(
+        ["public"], "labels of documents added without any; empty: such documents are for administrators only"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set."""
+
+    home: str = _is("", "folder of knowledge bases and the service's data; empty: the platform's data folder")
+    kb: str = _is("default", "knowledge base used when a command names none: a name under `home`, or a folder")
+    profile: Literal["builtin", "qwen-local", "qwen-vllm", "dashscope"] = _is(
+        "builtin", "set of models to start from; the sections below go over it"
+    )
+    documents: str = _is("", "folder that `qianxun add` reads when no path is given")
+    language: Literal["", "en", "zh"] = _is("", "language of messages: `en` or `zh`; empty: the locale's")
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    splitting: SplittingSettings = field(default_factory=SplittingSettings)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    reranker: RerankerSettings = field(default_factory=RerankerSettings)
+    generator: GeneratorSettings = field(default_factory=GeneratorSettings)
+    remote: RemoteSettings = field(default_factory=RemoteSettings)
+    models: ModelsSettings = field(default_factory=ModelsSettings)
+    serve: ServeSettings = field(default_factory=ServeSettings)
+    index: IndexSettings = field(default_factory=IndexSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    answer: AnswerSettings = field(default_factory=AnswerSettings)
+    access: AccessSettings = field(default_factory=AccessSettings)
