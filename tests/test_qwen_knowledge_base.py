@@ -81,6 +81,9 @@ def test_a_query_can_be_encoded_twice_by_many_threads(tmp_path: Path, models: Pa
         with ThreadPoolExecutor(8) as threads:
             together = list(threads.map(lambda q: (q, [p.chunk for p in kb.search(q).passages]), questions))
         assert all(alone[question] == chunks for question, chunks in together)
+        counts = kb.info()["query_cache"]["memory"]
+        assert counts["misses"] == len(set(questions))
+        assert counts["hits"] == 2 * len(questions) - len(set(questions))
 
 
 def test_from_builtin_to_qwen_and_back(tmp_path: Path, models: Path, documents: Path) -> None:

@@ -315,7 +315,7 @@ def searcher(directory: Path, store: Store, settings: Settings) -> Searcher:
     _, write = locks(directory)
     tests = notebook(store, write, settings, wait=False)
     model = for_searching(encoder(settings, tests), settings)
-    judge = reranker(settings, tests)
+    judge = _merged_reranker(reranker(settings, tests), settings)
     models = {"encoder": model.fingerprint}
     if judge is not None:
         models["reranker"] = model_name(settings.reranker)
@@ -374,10 +374,31 @@ def for_searching(encoder: Encoder, settings: Settings) -> Encoder:
     from qianxun.models.wrappers.merged import MergedEncoder
 
     made = encoder
-    if not address_of(settings.encoder) and settings.models.merge_milliseconds:
+    if engine_of(settings.encoder) == "transformers" and settings.models.merge_milliseconds:
         made = MergedEncoder(made, settings.models.merge_milliseconds / 1000)
     kept = caches(settings)
-    return CachedEncoder(made, kept) if kept else made
+    return CachedEncoder(made, kept, seconds=settings.models.query_cache_seconds) if kept else made
+
+
+def cache_counts(encoder: Encoder, settings: Settings) -> dict[str, tuple[int, int]]:
+    """Hits and misses of vectors of questions, by cache: in memory those of this encoder, in Redis those of all."""
+    found = dict(getattr(encoder, "counts", {}))
+    for cache in caches(settings) if engine_of(settings.encoder) in TESTED else ():
+        shared = getattr(cache, "counts", None)
+        numbers = shared() if shared is not None else found.get(cache.name, (0, 0))
+        found[cache.name] = numbers or (0, 0)
+        cache.close()
+    return found
+
+
+def _merged_reranker(reranker: Reranker | None, settings: Settings) -> Reranker | None:
+    """The reranker in process for many callers: those of the same moment share a batch where it can."""
+    window = settings.models.merge_milliseconds
+    if reranker is None or engine_of(settings.reranker) != "transformers" or not window:
+        return reranker
+    from qianxun.models.wrappers.merged import MergedReranker
+
+    return MergedReranker(reranker, window / 1000)
 
 
 def caches(settings: Settings) -> list[Cache]:

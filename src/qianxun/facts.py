@@ -18,8 +18,11 @@ from qianxun.storage.store import Store
 logger = logging.getLogger(__name__)
 
 
-def of(directory: Path, store: Store, settings: Settings) -> dict[str, Any]:
-    """What is in a knowledge base and what serves it; opens indexes but no document."""
+def of(directory: Path, store: Store, settings: Settings, searching: Encoder | None = None) -> dict[str, Any]:
+    """What is in a knowledge base and what serves it; opens indexes but no document.
+
+    `searching` is the encoder that searches of this process go through, if there were any.
+    """
     counts = store.counts()
     chunks = counts.pop("chunks")
     model = assemble.encoder(settings)
@@ -29,6 +32,10 @@ def of(directory: Path, store: Store, settings: Settings) -> dict[str, Any]:
         "chunks": chunks,
         "revision": store.revision,
         "encoder": {"name": model.name, "fingerprint": model.fingerprint, "dim": model.dim},
+        "query_cache": {
+            name: {"hits": hits, "misses": misses}
+            for name, (hits, misses) in assemble.cache_counts(searching or model, settings).items()
+        },
         "adapter": _of_adapter(directory, store, model),
         "reranker": assemble.name_of(settings.reranker),
         "generator": assemble.name_of(settings.generator),

@@ -304,7 +304,8 @@ class KnowledgeBase:
     def info(self) -> dict[str, Any]:
         """What is in the knowledge base and what serves it; opens indexes but no document."""
         self._refuse_if_closed()
-        return facts.of(self.directory, self._store, self.settings)
+        searcher = self._made.get("searcher")
+        return facts.of(self.directory, self._store, self.settings, searcher and searcher.encoder)
 
     # -- upkeep --------------------------------------------------------------------------------------
 

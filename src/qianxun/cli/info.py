@@ -37,6 +37,9 @@ def facts_of(facts: Mapping[str, Any]) -> list[tuple[str, Piece]]:
     for key, value in facts.items():
         if key == "indexes" and isinstance(value, Mapping):
             rows += [(say("index {name}", name=name), _together(index)) for name, index in value.items()]
+        elif key == "query_cache":
+            if value:
+                rows.append((say("cached questions"), _cache_in_words(value)))
         elif key == "adapter" and isinstance(value, Mapping):
             rows.append((name_of_fact(key), _adapter_in_words(value)))
         elif isinstance(value, Mapping):
@@ -106,6 +109,14 @@ def _together(facts: Mapping[str, Any]) -> str:
         if value not in (None, "", [])
     ]
     return say(", ").join(said) or say("none")
+
+
+def _cache_in_words(caches: Mapping[str, Mapping[str, int]]) -> str:
+    """Hits and misses of each cache: `redis 7 of 9 found`."""
+    return say(", ").join(
+        say("{cache} {hits} of {n} found", cache=name, hits=counts["hits"], n=counts["hits"] + counts["misses"])
+        for name, counts in caches.items()
+    )
 
 
 def _adapter_in_words(facts: Mapping[str, Any]) -> str:

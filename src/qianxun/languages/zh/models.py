@@ -252,4 +252,6 @@ MESSAGES: Final[dict[str, str]] = {
         "如何要求服务输出 JSON；auto：json_schema，被拒绝时用 json_object"
     ),
     "longest context": "最长上下文",
+    "cached questions": "缓存的问题",
+    "{cache} {hits} of {n} found": "{cache} {n} 次中命中 {hits} 次",
 }
