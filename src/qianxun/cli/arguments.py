@@ -175,9 +175,9 @@ def command_list(groups: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> str
     for title, pairs in shown:
         lines += ["", say("{heading}:", heading=title)]
         for name, summary in pairs:
-            first, *rest = wrapped(summary, columns - longest - 3)
-            lines.append(f"  {padded(name, longest)} {first}")
-            lines += [" " * (longest + 3) + line for line in rest]
+            first, *rest = wrapped(summary, columns - longest - 4)
+            lines.append(f"  {padded(name, longest)}  {first}")
+            lines += [" " * (longest + 4) + line for line in rest]
     return "\n".join(lines[1:])
 
 
