@@ -196,6 +196,8 @@ class StandIn:
         allowed = visible_to(asker, where)
         return [d for d in DOCUMENTS if allowed is None or lets_through(allowed, d)]
 
+    other_encoder: str | None = None
+
     def document(self, id: int, *, asker: Asker = Asker.admin()) -> Document:  # noqa: B008
         self._note("document", id=id)
         for found in self.documents(asker=asker):

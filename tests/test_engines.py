@@ -289,6 +289,16 @@ class TestFailures:
             assert kb.search("龙井茶").passages[0].source.endswith("later.md")
             assert kb.check().ok
 
+    def test_the_knowledge_base_keeps_its_encoder_and_says_so(
+        self, directory: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("QIANXUN_PROFILE", "qwen-vllm")
+        assert main(["info", "--kb", str(directory)]) == 0
+        assert "keeps its own encoder (away); `qianxun reindex` goes over to Qwen/Qwen3" in capsys.readouterr().err
+        monkeypatch.delenv("QIANXUN_PROFILE")
+        assert main(["info", "--kb", str(directory)]) == 0
+        assert capsys.readouterr().err == ""
+
     def test_info_names_every_model(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
         given = ["--set", "reranker.name=longest", "--set", "generator.url=http://gpu:8103/v1"]
         assert main(["info", "--kb", str(directory), "--json", *given]) == 0

@@ -80,7 +80,7 @@ def test_new_encoder_is_in_force_at_once_also_for_who_had_it_open(filled: Knowle
             assert first(each, "年假有几天") == "年假.md"
             assert each.search("E-1042 coil").degraded == ()
     assert filled.check().ok
-    assert tomllib.loads((filled.directory / "kb.toml").read_text())["encoder"] == {"name": "other"}
+    assert tomllib.loads((filled.directory / "kb.toml").read_text())["encoder"] == {"name": "other", "model": ""}
 
 
 def test_going_back_costs_nothing_until_compact(filled: KnowledgeBase) -> None:

@@ -334,7 +334,8 @@ def searcher(directory: Path, store: Store, settings: Settings) -> Searcher:
 
 def model_name(section: Any) -> str:
     """What a model is called in results: its name, else its server."""
-    return str(section.model or address_of(section) or engine_of(section))
+    engine = engine_of(section)
+    return str(section.model or (address_of(section) if engine == "http" else "") or engine)
 
 
 def facts_of_encoder(encoder: Encoder) -> dict[str, Any]:

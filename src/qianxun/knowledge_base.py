@@ -39,10 +39,13 @@ from qianxun.retrieval.search import as_passage
 from qianxun.settings import (
     KB_FILE_NAME,
     Settings,
+    engine_of,
     for_knowledge_base,
     load_settings,
     own_text,
+    same_encoder,
     with_encoder,
+    with_overrides,
 )
 from qianxun.storage.adapter import AdapterFile
 from qianxun.storage.store import Store
@@ -427,6 +430,17 @@ class KnowledgeBase:
         finally:
             for index in after.indexes:
                 index.close()
+
+    @property
+    def other_encoder(self) -> str | None:
+        """The encoder that the settings name where the knowledge base keeps to its own; None where they agree.
+
+        `reindex` goes over to it.
+        """
+        given = with_overrides(self._given, self._overrides).encoder
+        if engine_of(given) == "builtin" or same_encoder(given, self.settings.encoder):
+            return None
+        return assemble.model_name(given)
 
     def check_model(self, role: str) -> Any:
         """Tests the encoder, reranker or generator anew; returns a ModelReport, None where there is nothing to test."""

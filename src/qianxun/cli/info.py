@@ -7,7 +7,7 @@ from typing import Any
 
 from qianxun.cli.reasons import reason_in_words
 from qianxun.cli.screen import Piece
-from qianxun.cli.session import Session
+from qianxun.cli.session import Session, say_if_other_encoder
 from qianxun.cli.words import shown_bytes, shown_seconds
 from qianxun.messages import say
 from qianxun.shapes import info_shape
@@ -21,6 +21,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
     """Prints the facts."""
     with session.open() as base:
         info = base.info()
+        say_if_other_encoder(session, base)
     if session.as_json:
         session.print_json(info_shape(info))
     else:

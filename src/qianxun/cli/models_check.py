@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from qianxun.cli.session import Session
+from qianxun.cli.session import Session, say_if_other_encoder
 from qianxun.errors import SettingsError, UnfitModel
 from qianxun.messages import say
 from qianxun.shapes import model_report_shape, version
@@ -54,6 +54,8 @@ def _reports(session: Session, roles: list[str]) -> "list[ModelReport]":
     if not (session.directory / "knowledge.db").is_file():
         return [report for role in roles if (report := assemble.check_model(role, session.settings)) is not None]
     with session.open() as base:
+        if "encoder" in roles:
+            say_if_other_encoder(session, base)
         return [report for role in roles if (report := base.check_model(role)) is not None]
 
 

@@ -73,6 +73,19 @@ class Session:
         return sys.stdin.readline().strip().lower() in ("y", "yes", "是", "好", "确认")
 
 
+def say_if_other_encoder(session: Session, base: "KnowledgeBase") -> None:
+    """That the knowledge base keeps to its own encoder, where the settings name another."""
+    other = base.other_encoder
+    if other is not None:
+        session.note(
+            say(
+                "The knowledge base keeps its own encoder ({own}); `qianxun reindex` goes over to {other}.",
+                own=base.settings.encoder.model or base.settings.encoder.name or base.settings.encoder.url,
+                other=other,
+            )
+        )
+
+
 def error_shape(error: QianxunError) -> dict[str, dict[str, str]]:
     """An error as JSON: {"error": {"kind", "message", "remedy"}}."""
     remedy = say(error.remedy, **error.values) if error.remedy else ""

@@ -6,7 +6,7 @@ an object of another kind or opens anything but settings files.
 """
 
 from qianxun.settings.engines import SECTIONS_OF_MODELS, address_of, engine_of, model_of
-from qianxun.settings.own import own_settings, own_text, with_encoder
+from qianxun.settings.own import own_settings, own_text, same_encoder, with_encoder
 from qianxun.settings.profiles import PROFILES
 from qianxun.settings.reading import (
     ENVIRONMENT_PREFIX,
@@ -75,6 +75,7 @@ __all__ = [
     "own_settings",
     "own_text",
     "read_toml",
+    "same_encoder",
     "to_toml",
     "with_encoder",
     "with_overrides",

@@ -28,7 +28,7 @@ def own_settings(settings: Settings) -> dict[str, dict[str, Any]]:
 def _of_encoder(section: EncoderSettings) -> dict[str, Any]:
     engine = engine_of(section)
     if engine not in ("http", "transformers"):
-        return {"name": engine}
+        return {"name": engine, "model": "" if engine == "builtin" else section.model}
     # No name: whether the model runs in process or behind a server is not the data's business.
     found = {"name": "", **{key: getattr(section, key) for key in _OF_MODEL}}
     found["model"] = model_of(section)
@@ -37,6 +37,11 @@ def _of_encoder(section: EncoderSettings) -> dict[str, Any]:
     if not found["model"]:
         found |= {"url": address_of(section), "served_as": section.served_as}
     return found
+
+
+def same_encoder(one: EncoderSettings, other: EncoderSettings) -> bool:
+    """Whether both give the same vectors, whoever serves the model."""
+    return _of_encoder(one) == _of_encoder(other)
 
 
 def own_text(settings: Settings, before: str = "") -> str:

@@ -254,4 +254,7 @@ MESSAGES: Final[dict[str, str]] = {
     "longest context": "最长上下文",
     "cached questions": "缓存的问题",
     "{cache} {hits} of {n} found": "{cache} {n} 次中命中 {hits} 次",
+    "The knowledge base keeps its own encoder ({own}); `qianxun reindex` goes over to {other}.": (
+        "知识库沿用自己的编码器（{own}）；`qianxun reindex` 可换用 {other}。"
+    ),
 }
