@@ -118,7 +118,8 @@ def measured(engine: str, model: str, n_questions: int, way: str) -> dict[str, A
     encoder = _Counting(_opened(engine, model))
     merged = MergedEncoder(encoder, WINDOW_SECONDS)
     asked_one: Any = merged if way == "merged" else encoder
-    asked = iter(corpus.questions(40 * n_questions, 40 * n_questions))
+    n_most = len(CALLERS) * max(n_questions, _ROUNDS * max(CALLERS)) + n_questions
+    asked = iter(corpus.questions(n_most, 4 * n_most))
     _closed_loop(asked_one, [[next(asked) for _ in range(_ROUNDS)]])  # loads, and is not counted
     found: dict[str, Any] = {}
     for n in CALLERS:

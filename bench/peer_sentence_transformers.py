@@ -46,11 +46,11 @@ def encode(given: dict[str, Any], batches: dict[str, Sequence[int]], found: dict
         n_tokens = sum(len(tokenizer(text)["input_ids"]) for text in texts)
         return n_tokens / seconds(lambda: model.encode(texts, show_progress_bar=False, **how))
 
-    model.encode(given["texts"]["mixed"][:2], show_progress_bar=False)
+    model.encode(given["warm_up"], show_progress_bar=False)
     found["mixed-default"] = rate(given["texts"]["mixed"])
     if model.device.type == "cpu" and started_in == torch.float32 and bfloat16_is_fast():
         model = model.to(torch.bfloat16)
-    model.encode(given["texts"]["mixed"][:2], show_progress_bar=False)
+    model.encode(given["warm_up"], show_progress_bar=False)
     for name, texts in given["texts"].items():
         tried = {size: rate(texts, batch_size=size) for size in batches.get(name, given["batches"])}
         found["best_batch"][name], found[name] = max(tried.items(), key=lambda item: item[1])

@@ -9,19 +9,20 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-import tiny_models  # noqa: E402
+import tiny_models
+import torch
 
-from qianxun.errors import MissingExtra, QianxunError, SettingsError  # noqa: E402
-from qianxun.models.in_process import device  # noqa: E402
-from qianxun.models.in_process.batches import by_length  # noqa: E402
-from qianxun.models.in_process.device import choose_device, choose_place, choose_precision  # noqa: E402
-from qianxun.models.in_process.encoder import open_encoder  # noqa: E402
-from qianxun.models.in_process.loading import checkpoint_of  # noqa: E402
-from qianxun.models.in_process.reranker import open_reranker  # noqa: E402
-from qianxun.settings import load_settings  # noqa: E402
+from qianxun.errors import MissingExtra, QianxunError, SettingsError
+from qianxun.models.in_process import device
+from qianxun.models.in_process.batches import by_length
+from qianxun.models.in_process.device import choose_device, choose_place, choose_precision
+from qianxun.models.in_process.encoder import open_encoder
+from qianxun.models.in_process.loading import checkpoint_of
+from qianxun.models.in_process.reranker import open_reranker
+from qianxun.settings import load_settings
 
 # -- device and precision ----------------------------------------------------------------------------------
 

@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-import tiny_models  # noqa: E402
+import tiny_models
+import torch
 
-from qianxun.models.checkpoint import read_checkpoint  # noqa: E402
-from qianxun.models.in_process import packed  # noqa: E402
-from qianxun.models.in_process.loading import load_transformer  # noqa: E402
-from qianxun.models.in_process.packed import PackedDecoder, Shape, why_not  # noqa: E402
-from qianxun.models.in_process.padded import PaddedModel  # noqa: E402
-from qianxun.models.in_process.weights import Weights  # noqa: E402
+from qianxun.models.checkpoint import read_checkpoint
+from qianxun.models.in_process import decoder_weights
+from qianxun.models.in_process.decoder_weights import Shape, why_not_packed
+from qianxun.models.in_process.loading import load_transformer
+from qianxun.models.in_process.packed import PackedDecoder
+from qianxun.models.in_process.padded import PaddedModel
+from qianxun.models.in_process.weights import Weights
 
 LENGTHS = (1, 5, 300, 40, 5, 77, 300, 600, 2, 255, 257)
 
@@ -30,7 +32,7 @@ def sequences(seed: int = 0, lengths: tuple[int, ...] = LENGTHS) -> list[list[in
 
 def both(folder: Path, precision: str = "float32") -> tuple[PackedDecoder, PaddedModel]:
     checkpoint = read_checkpoint(folder)
-    assert why_not(checkpoint.config) is None
+    assert why_not_packed(checkpoint.config) is None
     fast = PackedDecoder(Shape.of(checkpoint.config), Weights(checkpoint), precision)
     return fast, PaddedModel(load_transformer(checkpoint, "AutoModel", "cpu", precision), pad=0)
 
@@ -134,7 +136,7 @@ def test_weights_in_several_files_and_without_the_prefix(tmp_path: Path) -> None
 def test_the_plain_product_stands_in_where_onednn_offers_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tiny_models.make_embedding(tmp_path / "model")
     reordered = both(folder, "bfloat16")[0].last(sequences())
-    monkeypatch.setattr(packed, "reordered", lambda *_: None)
+    monkeypatch.setattr(decoder_weights, "reordered", lambda *_: None)
     plain = both(folder, "bfloat16")[0].last(sequences())
     torch.testing.assert_close(unit(plain), unit(reordered), atol=0.02, rtol=0)
 
@@ -156,10 +158,10 @@ def test_the_plain_product_stands_in_where_onednn_offers_none(tmp_path: Path, mo
 )
 def test_what_is_not_known_is_left_to_transformers(tmp_path: Path, changed: dict[str, Any], reason: str) -> None:
     config = dict(read_checkpoint(tiny_models.make_embedding(tmp_path / "model")).config)
-    assert why_not(config) is None
-    assert reason in str(why_not(config | changed))
+    assert why_not_packed(config) is None
+    assert reason in str(why_not_packed(config | changed))
     # What is off changes nothing.
-    assert why_not(config | {"some_new_thing": None, "another": False, "sliding_window": 131072}) is None
+    assert why_not_packed(config | {"some_new_thing": None, "another": False, "sliding_window": 131072}) is None
 
 
 def rewrite(folder: Path, **changed: Any) -> None:

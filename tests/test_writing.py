@@ -49,6 +49,7 @@ def test_what_only_begins_like_a_stop_string_is_given_later() -> None:
 
 
 def test_the_first_of_several_stop_strings_counts() -> None:
+    assert "".join(written("一。二\n三".encode(), ["。", "一。二"])[0]) == "一"
     assert "".join(written("一。二\n三".encode(), ["\n", "。"])[0]) == "一"
     assert "".join(written("一。二\n三".encode(), ["\n", "。二\n", ""])[0]) == "一"
 
@@ -71,8 +72,10 @@ def test_a_real_replacement_character_is_given() -> None:
 @given(st.text(LETTERS, max_size=20), st.lists(st.text(LETTERS, max_size=4), max_size=3))
 def test_the_joined_text_is_the_text_up_to_the_first_stop(text: str, stops: list[str]) -> None:
     texts, writing = written([*text.encode(), END], stops)
-    ends = [at for stop in stops if stop and (at := text.find(stop)) >= 0]
-    assert "".join(texts) == (text[: min(ends)] if ends else text)
+    # The first stop is the one that is whole first, as a reader of the stream sees it.
+    read = next((text[:n] for n in range(len(text) + 1) if any(stop and stop in text[:n] for stop in stops)), text)
+    ends = [at for stop in stops if stop and (at := read.find(stop)) >= 0]
+    assert "".join(texts) == (read[: min(ends)] if ends else text)
     assert not any("\N{REPLACEMENT CHARACTER}" in part for part in texts)
     assert writing.finish_reason == "stop"
 

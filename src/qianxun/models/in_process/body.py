@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from qianxun.errors import SettingsError
 from qianxun.models.checkpoint import Checkpoint
 from qianxun.models.families import Pooling
-from qianxun.models.in_process import packed
+from qianxun.models.in_process.decoder_weights import Shape, why_not_packed
 from qianxun.models.in_process.device import Place
 from qianxun.models.in_process.loading import Head, load_transformer
 from qianxun.models.in_process.packed import PackedDecoder
@@ -58,7 +58,7 @@ def load_body(checkpoint: Checkpoint, place: Place, *, pooling: Pooling) -> Body
         why_not = "its pooling is cls"
     if why_not is None:
         with closing(Weights(checkpoint)) as weights:
-            return PackedDecoder(packed.Shape.of(checkpoint.config), weights, place.precision)
+            return PackedDecoder(Shape.of(checkpoint.config), weights, place.precision)
     _log(checkpoint, why_not)
     return PaddedModel(load_transformer(checkpoint, "AutoModel", place.device, place.precision), pad_token(checkpoint))
 
@@ -67,7 +67,7 @@ def load_judge(checkpoint: Checkpoint, place: Place, *, yes: int, no: int) -> Ju
     """The model of a Qwen3-Reranker: a language model that says `yes` or `no`, or one converted to a single number."""
     why_not = _why_not_packed(checkpoint, place)
     if why_not is None:
-        shape = packed.Shape.of(checkpoint.config)
+        shape = Shape.of(checkpoint.config)
         with closing(Weights(checkpoint)) as weights:
             body = PackedDecoder(shape, weights, place.precision)
             if checkpoint.causal:
@@ -107,7 +107,7 @@ def _why_not_packed(checkpoint: Checkpoint, place: Place) -> str | None:
         return "it runs on a GPU"
     if not Weights.are_in(checkpoint):
         return "its weights are in no safetensors file"
-    return packed.why_not(checkpoint.config)
+    return why_not_packed(checkpoint.config)
 
 
 def _log(checkpoint: Checkpoint, why_not: str) -> None:

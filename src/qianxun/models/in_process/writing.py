@@ -9,8 +9,8 @@ _INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
 class Writing:
     """One answer. `decoded(tokens)` is the text of tokens; `ends` are the tokens that end an answer.
 
-    The texts that `add` gives, joined, are what all tokens decode to, up to the first stop string, and without a
-    character that the last token leaves incomplete.
+    The texts that `add` gives, joined, are what all tokens decode to, up to the stop string that is whole first, and
+    without a character that the last token leaves incomplete.
     """
 
     def __init__(
