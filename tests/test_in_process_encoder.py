@@ -1,6 +1,7 @@
 """Embeddings in process against the model cards' own code, on tiny checkpoints of the true architectures."""
 
 import itertools
+import json
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -288,3 +289,32 @@ def test_a_text_of_which_the_tokenizer_leaves_nothing_is_a_row_of_zeros(tmp_path
     assert not found[0].any()
     np.testing.assert_allclose(np.linalg.norm(found[1]), 1, atol=1e-6)
     assert not opened(folder).encode_passages(["\u200b"]).any()
+
+
+def test_a_model_with_parts_that_are_not_run_here_is_refused(tmp_path: Path) -> None:
+    """Left out silently, they would give other vectors."""
+    folder = tiny_models.make_bert(tmp_path / "with-dense", "mean")
+    modules = json.loads((folder / "modules.json").read_text())
+    dense = {"idx": 3, "name": "3", "path": "3_Dense", "type": "sentence_transformers.models.Dense"}
+    (folder / "modules.json").write_text(json.dumps([*modules, dense]))
+    with pytest.raises(SettingsError, match="with-dense has Dense"):
+        opened(folder).encode_passages(TEXTS[:1])
+
+
+def test_a_pooling_without_the_prompt_is_refused_where_there_is_a_prompt(tmp_path: Path) -> None:
+    folder = tiny_models.make_bert(tmp_path / "bert", "mean")
+    path = folder / "1_Pooling" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"include_prompt": False}))
+    assert opened(folder).encode_queries(TEXTS[:1]).any()
+    prompts = folder / "config_sentence_transformers.json"
+    prompts.write_text(json.dumps({"prompts": {"query": "search: "}}))
+    with pytest.raises(SettingsError, match="leaves the prompt out"):
+        opened(folder).encode_queries(TEXTS[:1])
+
+
+def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path) -> None:
+    folder = tiny_models.make_bert(tmp_path / "t5", "mean")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"is_encoder_decoder": True}))
+    with pytest.raises(SettingsError, match="a decoder beside its encoder"):
+        opened(folder).encode_passages(TEXTS[:1])

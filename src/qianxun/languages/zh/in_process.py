@@ -23,6 +23,8 @@ MESSAGES: Final[dict[str, str]] = {
     # body, sequences, encoder
     "How {model} makes a vector of a text is not known.": "不知道 {model} 如何把文本变成向量。",
     "Set encoder.pooling to last, mean or cls.": "请把 encoder.pooling 设为 last、mean 或 cls。",
+    "{model} has {parts}, which cannot be run here.": "{model} 含有 {parts}，无法在这里运行。",
+    "Serve it with a program that can, and set encoder.url; or name another model.": "请用支持它的程序提供服务并设置 encoder.url，或改用其他模型。",
     "The model's tokenizer has no token {token}, which must end every text.": "模型的分词器没有词元 {token}，而每段文本都必须以它结尾。",
     "Copy the model again: its tokenizer.json is not the one that its authors publish.": "请重新复制该模型：其 tokenizer.json 不是作者发布的那一份。",
     "encoder.max_tokens is {tokens}, but what must stand around every text takes {needed} of them.": "encoder.max_tokens 为 {tokens}，但每段文本前后必需的内容就要占 {needed} 个。",

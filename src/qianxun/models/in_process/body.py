@@ -4,19 +4,23 @@ import logging
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from qianxun.errors import SettingsError
 from qianxun.models.checkpoint import Checkpoint
 from qianxun.models.families import Pooling
+from qianxun.models.formats import EncoderFormat
 from qianxun.models.in_process.decoder_weights import Shape, why_not_packed
 from qianxun.models.in_process.device import Place
-from qianxun.models.in_process.loading import Head, load_transformer
+from qianxun.models.in_process.loading import Head, load_transformer, read_json
 from qianxun.models.in_process.packed import PackedDecoder
 from qianxun.models.in_process.padded import PaddedModel
 from qianxun.models.in_process.weights import Weights
 
 logger = logging.getLogger(__name__)
+
+# What sentence-transformers files may list: the last is done for every model, dropout only while training.
+_KNOWN_MODULES: Final = ("Transformer", "Pooling", "Normalize", "Dropout")
 
 
 class Body(Protocol):
@@ -45,16 +49,11 @@ class Judge:
     direction: Any
 
 
-def load_body(checkpoint: Checkpoint, place: Place, *, pooling: Pooling) -> Body:
-    """The model of an encoder. Raises SettingsError, also for a model whose pooling only a server knows."""
-    if pooling == "server":
-        raise SettingsError(
-            "How {model} makes a vector of a text is not known.",
-            remedy="Set encoder.pooling to last, mean or cls.",
-            model=checkpoint.folder.name,
-        )
+def load_body(checkpoint: Checkpoint, place: Place, form: EncoderFormat) -> Body:
+    """The model of an encoder. Raises SettingsError for one that makes a vector in another way than `form` can say."""
+    _refuse_other_ways(checkpoint, form)
     why_not = _why_not_packed(checkpoint, place)
-    if why_not is None and pooling == "cls":
+    if why_not is None and form.pooling == "cls":
         why_not = "its pooling is cls"
     if why_not is None:
         with closing(Weights(checkpoint)) as weights:
@@ -100,6 +99,30 @@ def readable_tokens(checkpoint: Checkpoint) -> int:
     kind = str(checkpoint.config.get("model_type"))
     # RoBERTa's positions begin after the padding token's number.
     return positions - pad_token(checkpoint) - 1 if "roberta" in kind or kind == "camembert" else positions
+
+
+def _refuse_other_ways(checkpoint: Checkpoint, form: EncoderFormat) -> None:
+    if form.pooling == "server":
+        raise SettingsError(
+            "How {model} makes a vector of a text is not known.",
+            remedy="Set encoder.pooling to last, mean or cls.",
+            model=checkpoint.folder.name,
+        )
+    modules = read_json(checkpoint.folder / "modules.json") or []
+    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
+    other = [kind for kind in kinds if kind not in _KNOWN_MODULES]
+    if checkpoint.config.get("is_encoder_decoder"):
+        other.append("a decoder beside its encoder")
+    pooling = read_json(checkpoint.folder / "1_Pooling" / "config.json") or {}
+    if pooling.get("include_prompt") is False and (form.query_prefix or form.passage_prefix):
+        other.append("a pooling that leaves the prompt out")
+    if other:
+        raise SettingsError(
+            "{model} has {parts}, which cannot be run here.",
+            remedy="Serve it with a program that can, and set encoder.url; or name another model.",
+            model=checkpoint.folder.name,
+            parts=", ".join(other),
+        )
 
 
 def _why_not_packed(checkpoint: Checkpoint, place: Place) -> str | None:

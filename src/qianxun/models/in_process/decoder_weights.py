@@ -17,8 +17,8 @@ _HARMLESS: Final = frozenset(
     "_attn_implementation _name_or_path architectures attention_dropout bos_token_id chunk_size_feed_forward "
     "classifier_dropout dtype eos_token_id id2label initializer_range is_decoder label2id layer_types "
     "max_position_embeddings max_window_layers model_type name_or_path num_labels output_attentions "
-    "output_hidden_states pad_token_id problem_type return_dict sliding_window sep_token_id tie_word_embeddings "
-    "torch_dtype transformers_version use_cache use_sliding_window vocab_size".split()
+    "output_hidden_states pad_token_id problem_type return_dict sliding_window sentence_transformers sep_token_id "
+    "tie_word_embeddings torch_dtype transformers_version use_cache use_sliding_window vocab_size".split()
 )
 _READ: Final = frozenset(
     "attention_bias head_dim hidden_act hidden_size intermediate_size num_attention_heads num_hidden_layers "

@@ -104,14 +104,13 @@ class InProcessEncoder:
 
     def _pooled(self, model: _Model, sequences: Sequence[Sequence[int]]) -> Vectors:
         body = model.body
-        found: Vectors | None = None
+        states, order = [], []
         for batch in batches.by_length([len(s) for s in sequences], body.max_batch_tokens, padded=body.padded):
             with self._computing:
-                states = body.pooled([sequences[i] for i in batch], self.format.pooling).numpy()
-            if found is None:
-                found = np.empty((len(sequences), states.shape[1]), dtype=np.float32)
-            found[batch] = states
-        assert found is not None
+                states.append(body.pooled([sequences[i] for i in batch], self.format.pooling).numpy())
+            order += batch
+        found = np.concatenate(states)
+        found[order] = found.copy()
         return found
 
     def _unit(self, vectors: Vectors) -> Vectors:
@@ -145,7 +144,7 @@ class InProcessEncoder:
                 max_tokens=min(self.format.max_tokens, readable_tokens(checkpoint)),
                 overlong=self.format.overlong,
             ),
-            body=load_body(checkpoint, place, pooling=self.format.pooling),
+            body=load_body(checkpoint, place, self.format),
         )
 
     def _place(self) -> Place:
