@@ -162,7 +162,7 @@ class ModelsSettings:
     )
     query_cache: int = _is(1024, "vectors of questions kept in memory", at_least=0)
     query_cache_redis: str = _is("", "Redis that keeps vectors of questions for all processes, as redis://HOST:6379/0")
-    query_cache_seconds: int = _is(86400, "time a vector of a question is kept in Redis", at_least=1)
+    query_cache_seconds: int = _is(86400, "time a vector of a question is kept", at_least=1)
 
 
 @dataclass(frozen=True, slots=True)

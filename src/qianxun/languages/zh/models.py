@@ -164,7 +164,7 @@ MESSAGES: Final[dict[str, str]] = {
     "time a call to an engine in process waits for others to share its batch; 0: none": "对进程内引擎的调用为与其他调用合批而等待的时间；0：不等",
     "vectors of questions kept in memory": "内存中保留的问题向量数",
     "Redis that keeps vectors of questions for all processes, as redis://HOST:6379/0": "为所有进程保留问题向量的 Redis，如 redis://HOST:6379/0",
-    "time a vector of a question is kept in Redis": "问题向量在 Redis 中保留的时间",
+    "time a vector of a question is kept": "问题向量保留的时间",
     "the vLLM executable, in an environment of its own": "vLLM 可执行文件，装在它自己的环境中",
     "address that the model servers listen on": "模型服务监听的地址",
     "longest conversation of the generator in tokens, where generator.context_tokens is 0": "generator.context_tokens 为 0 时，生成模型一次对话最长的词元数",
