@@ -258,9 +258,9 @@ class TestSupervisor:
             watching.start()
             assert until(events, "restarting")[-1].detail == "did not answer for 0 s"
             until(events, "healthy")
+            processes.wait_for(4)  # ended sooner, a worker might never have said that it was there
             supervisor.ask_to_stop()
             watching.join(WAIT_SECONDS)
-        processes.wait_for(4)
         processes.wait_until_gone()
 
     def test_a_server_that_cannot_start_is_reported_with_its_own_words(
