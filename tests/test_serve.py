@@ -41,6 +41,7 @@ def tell(who):
 
 if sys.argv[1] == "worker":
     line = tell("worker")
+    print("here", flush=True)
     line.recv(1)
     sys.exit()
 words = sys.argv[1:]
@@ -56,7 +57,8 @@ if model == "wordy":
     for number in range(2000):
         print("line", number, flush=True)
 line = tell("server")
-child = subprocess.Popen([sys.executable, sys.argv[0], "worker"])
+child = subprocess.Popen([sys.executable, sys.argv[0], "worker"], stdout=subprocess.PIPE)
+child.stdout.readline()  # healthy only with its worker
 health = 503 if model == "slow" else 200
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -275,9 +277,9 @@ class TestSupervisor:
     def test_a_server_that_takes_too_long_is_ended(
         self, command: tuple[str, str], processes: Processes, tmp_path: Path
     ) -> None:
-        limits = dataclasses.replace(LIMITS, start=0.5)
+        limits = dataclasses.replace(LIMITS, start=3.0)
         supervisor = Supervisor([a_server("slow")], command, tmp_path, limits)
-        with pytest.raises(ModelTimeout, match=r"not healthy after 0\.5 s"):
+        with pytest.raises(ModelTimeout, match=r"not healthy after 3 s"):
             supervisor.start()
         assert processes.wait_for(2) == ["server", "worker"]
         processes.wait_until_gone()
