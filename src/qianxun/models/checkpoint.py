@@ -66,7 +66,7 @@ class Checkpoint:
 
 def read_checkpoint(folder: Path) -> Checkpoint:
     """What is in a checkpoint folder. Raises SettingsError if it is none."""
-    config = _json(folder / CONFIG)
+    config = read_json(folder / CONFIG)
     if not isinstance(config, dict) or "model_type" not in config:
         raise SettingsError(
             "{folder} is not a model: it has no readable {file}.",
@@ -75,11 +75,11 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             file=CONFIG,
         )
     text = config.get("text_config") or config
-    modules = _json(folder / "modules.json") or []
+    modules = read_json(folder / "modules.json") or []
     pooling_files = [m["path"] for m in modules if m.get("type", "").endswith("Pooling")]
-    pooling = _json(folder / (pooling_files[0] if pooling_files else "1_Pooling") / CONFIG) or {}
-    sentences = _json(folder / "config_sentence_transformers.json") or {}
-    limits = _json(folder / "sentence_bert_config.json") or {}
+    pooling = read_json(folder / (pooling_files[0] if pooling_files else "1_Pooling") / CONFIG) or {}
+    sentences = read_json(folder / "config_sentence_transformers.json") or {}
+    limits = read_json(folder / "sentence_bert_config.json") or {}
     architectures = config.get("architectures") or [config["model_type"]]
     return Checkpoint(
         folder=folder,
@@ -136,7 +136,7 @@ def _in_hub_cache(model: str, revision: str) -> Path | None:
 
 def _pulled_revisions(folder: Path) -> tuple[str, str]:
     """The commit that was pulled, and the name that was asked for."""
-    found = _json(folder / "pulled.json") or {}
+    found = read_json(folder / "pulled.json") or {}
     return str(found.get("revision", "")), str(found.get("asked", ""))
 
 
@@ -157,7 +157,8 @@ def _pooling(values: Mapping[str, Any], folder: Path) -> Pooling | None:
     return found[0]
 
 
-def _json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """What is in a JSON file of a checkpoint; None if there is no such file. Raises SettingsError."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from qianxun.errors import SettingsError
-from qianxun.models.checkpoint import Checkpoint
+from qianxun.models.checkpoint import Checkpoint, read_json
 from qianxun.models.families import Pooling
 from qianxun.models.formats import EncoderFormat
 from qianxun.models.in_process.decoder_weights import Shape, why_not_packed
 from qianxun.models.in_process.device import Place
-from qianxun.models.in_process.loading import Head, load_transformer, read_json
+from qianxun.models.in_process.loading import Head, load_transformer
 from qianxun.models.in_process.packed import PackedDecoder
 from qianxun.models.in_process.padded import PaddedModel
 from qianxun.models.in_process.weights import Weights

@@ -3,11 +3,9 @@
 Whatever is wrong with the files becomes one SettingsError; a library that is not installed becomes MissingExtra.
 """
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from qianxun.errors import MissingExtra, SettingsError
@@ -147,21 +145,6 @@ def _unusable(checkpoint: Checkpoint, error: Exception) -> SettingsError:
         architecture=checkpoint.architecture,
         reason=one_line(error),
     )
-
-
-def read_json(path: Path) -> Any:
-    """What is in a JSON file of a checkpoint; None if there is no such file. Raises SettingsError."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            "{path} cannot be read: {reason}.",
-            remedy="Copy the model again; `qianxun models pull` verifies what it brings.",
-            path=path,
-            reason=one_line(error),
-        ) from error
 
 
 def one_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ from qianxun.models.serving.vllm_command import TEMPLATE, ModelServer
 IMAGE: Final = "vllm/vllm-openai:v0.32.0"
 _TEMPLATE_PLACE: Final = "/etc/qianxun/qwen3_reranker.jinja"
 _MODELS_PLACE: Final = "/models"
-_HUB_PLACE: Final = "/root/.cache/huggingface"
+_HUB_PLACE: Final = "/hub"
 _HEALTH: Final = "import urllib.request as r; r.urlopen('http://127.0.0.1:{port}/health', timeout=5)"
 
 
@@ -43,6 +43,7 @@ def _service(server: ModelServer, image: str, before: str, start_seconds: float)
         *(f"      - {_text(_escaped(word))}" for word in _words(server)),
         "    environment:",
         *(f"      {name}: {_text(_escaped(value))}" for name, value in server.environment.items()),
+        *([f"      HF_HOME: {_HUB_PLACE}"] if server.folder is None else []),
         *([f"      VLLM_API_KEY: ${{{server.key_env}:?}}"] if server.key_env else []),
         "    ports:",
         f"      - {_text(f'{_address(server)}{server.port}:{server.port}')}",
