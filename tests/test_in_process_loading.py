@@ -1,6 +1,8 @@
 """What stands between the settings and a running model: device, precision, files that are wrong, batches."""
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -261,6 +263,21 @@ def test_loading_leaves_the_screen_empty(tmp_path: Path, capfd: pytest.CaptureFi
     capfd.readouterr()
     encode(folder)
     assert capfd.readouterr() == ("", "")
+
+
+# -- threads -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torch is built with GNU's OpenMP on Linux only")
+@pytest.mark.parametrize("set_by_the_user, read", [(None, "10000"), ("77", "77")])
+def test_waiting_threads_spin_briefly_unless_the_user_says_otherwise(set_by_the_user: str | None, read: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    environment |= {"OMP_DISPLAY_ENV": "VERBOSE"} | ({"GOMP_SPINCOUNT": set_by_the_user} if set_by_the_user else {})
+    code = "from qianxun.models.in_process.loading import import_torch; import_torch()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    if "GOMP_SPINCOUNT" not in done.stderr:
+        pytest.skip("this torch has another OpenMP")
+    assert f"GOMP_SPINCOUNT = '{read}'" in done.stderr
 
 
 # -- batches -----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Whatever is wrong with the files becomes one SettingsError; a library that is no
 """
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal
@@ -19,12 +20,17 @@ logger = logging.getLogger(__name__)
 Head = Literal["AutoModel", "AutoModelForCausalLM", "AutoModelForSequenceClassification"]
 # Without any of these transformers makes a tokenizer that knows nothing, and says so nowhere.
 _VOCABULARIES: Final = ("vocab.json", "vocab.txt", "tokenizer.model", "sentencepiece.bpe.model", "spiece.model")
+# 3 % slower alone, steadily 3 times as long beside a busy process (`bench/LOG.md`).
+_SPINS: Final = "10000"
 # Weights that a checkpoint may lack: nothing here reads them.
 _NOT_NEEDED: Final = ("pooler.", "position_ids", "rotary_emb.inv_freq")
 
 
 def import_torch() -> Any:
     """The module. Raises MissingExtra."""
+    # Threads of GNU OpenMP that wait for one another spin for a long time, beside whatever else wants their cores: with
+    # another busy process a product then takes up to 12 times as long. The runtime reads this when torch loads it.
+    os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
     try:
         import torch
     except ImportError as error:
@@ -34,8 +40,8 @@ def import_torch() -> Any:
 
 def import_transformers() -> Any:
     """The module. Raises MissingExtra."""
+    import_torch()  # transformers imports without it, and then says something else
     try:
-        import torch  # noqa: F401 (transformers imports without it, and then says something else)
         import transformers
     except ImportError as error:
         raise _missing_extra() from error
