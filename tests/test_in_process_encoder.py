@@ -201,6 +201,7 @@ def test_xlm_roberta_counts_positions_from_its_padding_token(tmp_path: Path) -> 
     folder = tiny_models.make_cross_encoder(tmp_path / "xlm-r")
     encoder = opened(folder, "encoder.pooling=mean")
     np.testing.assert_allclose(encoder.encode_passages(TEXTS), reference.embed_pooled(folder, TEXTS, "mean"), atol=1e-5)
+    assert encoder.format.max_tokens == 512  # of 514 positions
     longest = TEXTS[3] * 5
     read, whole = encoder.token_counts([longest])
     assert whole[0] > 512

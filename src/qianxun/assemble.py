@@ -108,28 +108,26 @@ def encoder(settings: Settings, notebook: "Notebook | None" = None) -> Encoder:
 
 def reranker(settings: Settings, notebook: "Notebook | None" = None) -> Reranker | None:
     """The reranker that the settings name, or None; with a notebook, one that is tested before it is used."""
-    section, name = settings.reranker, engine_of(settings.reranker)
-    if name == NONE:
-        return None
-    made: Reranker = factory("rerankers", name)(settings)
-    if notebook is not None and name in TESTED:
-        from qianxun.models.wrappers.checked import CheckedReranker
-
-        made = CheckedReranker(made, notebook, identity=f"{section.model}@{section.revision}", run=_run(section))
+    made: Reranker | None = _optional("rerankers", "CheckedReranker", settings.reranker, settings, notebook)
     return made
 
 
 def generator(settings: Settings, notebook: "Notebook | None" = None) -> Generator | None:
     """The generator that the settings name, or None; with a notebook, one that is tested before it is used."""
-    section, name = settings.generator, engine_of(settings.generator)
+    made: Generator | None = _optional("generators", "CheckedGenerator", settings.generator, settings, notebook)
+    return made
+
+
+def _optional(kind: str, checked: str, section: Any, settings: Settings, notebook: "Notebook | None") -> Any:
+    name = engine_of(section)
     if name == NONE:
         return None
-    made: Generator = factory("generators", name)(settings)
-    if notebook is not None and name in TESTED:
-        from qianxun.models.wrappers.checked import CheckedGenerator
+    made = factory(kind, name)(settings)
+    if notebook is None or name not in TESTED:
+        return made
+    from qianxun.models.wrappers import checked as wrappers
 
-        made = CheckedGenerator(made, notebook, identity=f"{section.model}@{section.revision}", run=_run(section))
-    return made
+    return getattr(wrappers, checked)(made, notebook, identity=f"{section.model}@{section.revision}", run=_run(section))
 
 
 def check_model(role: str, settings: Settings, notebook: "Notebook | None" = None) -> "ModelReport | None":

@@ -31,7 +31,8 @@ _POOLING_FLAGS: Final[Mapping[str, Pooling]] = {
 class Checkpoint:
     """What the files of a checkpoint say. `pooling` is None and `prompts` empty if they say nothing of it.
 
-    `max_tokens` is what sentence-transformers would cut at, else None. `positions` is how many the model has.
+    `max_tokens` is what sentence-transformers would cut at, else None. `positions` is how many tokens the model
+    has positions for.
     """
 
     folder: Path
@@ -48,6 +49,11 @@ class Checkpoint:
     def causal(self) -> bool:
         """Whether it is a decoder, whose tokens see only what is before them."""
         return self.architecture.endswith("ForCausalLM")
+
+    @property
+    def pad_token(self) -> int:
+        """The token to pad with: any will do where a mask hides it, but RoBERTa's positions count from it."""
+        return _pad_token(self.config)
 
     def weights_print(self) -> str:
         """16 hexadecimal digits that tell its weights and tokenizer from others, by their sizes and samples of them."""
@@ -86,12 +92,26 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         config=config,
         architecture=str(architectures[0]),
         hidden_size=int(text.get("hidden_size") or text.get("d_model") or 0),
-        positions=text.get("max_position_embeddings"),
+        positions=_positions(text),
         pooling=_pooling(pooling, folder),
         normalizes=any(m.get("type", "").endswith("Normalize") for m in modules),
         prompts={k: v for k, v in (sentences.get("prompts") or {}).items() if isinstance(v, str)},
         max_tokens=limits.get("max_seq_length"),
     )
+
+
+def _pad_token(config: Mapping[str, Any]) -> int:
+    pad = config.get("pad_token_id")
+    return pad if isinstance(pad, int) else 0
+
+
+def _positions(config: Mapping[str, Any]) -> int | None:
+    positions = config.get("max_position_embeddings")
+    if not positions:
+        return None
+    kind = str(config.get("model_type"))
+    # RoBERTa's positions begin after the padding token's number.
+    return int(positions) - (_pad_token(config) + 1 if "roberta" in kind or kind == "camembert" else 0)
 
 
 def find_checkpoint(model: str, revision: str, models: Path) -> Path | None:

@@ -31,6 +31,8 @@ MESSAGES: Final[dict[str, str]] = {
     "Set it higher, or to 0.": "请调高，或设为 0。",
     "{model} gave {n} vectors in process that are no numbers or have no length ({served_by}).": "{model} 在本进程内给出了 {n} 个不是数字或长度为零的向量（{served_by}）。",
     "Set encoder.precision to bfloat16 or float32.": "请把 encoder.precision 设为 bfloat16 或 float32。",
+    "The memory of {device} does not suffice for {model}.": "{device} 的内存不足以运行 {model}。",
+    "Run `qianxun models plan`; a smaller model, shorter texts or {role}.device cpu need less.": "请运行 `qianxun models plan` 查看；更小的模型、更短的文本或把 {role}.device 设为 cpu 需要的内存更少。",
     # reranker
     "{model} is a {architecture}, which is no reranker that is known here.": "{model} 是 {architecture}，不是这里所知的重排模型。",
     "Name a Qwen3-Reranker, or a model that classifies pairs, such as BAAI/bge-reranker-v2-m3.": "请使用 Qwen3-Reranker，或对文本对分类的模型，例如 BAAI/bge-reranker-v2-m3。",

@@ -59,7 +59,7 @@ def load_body(checkpoint: Checkpoint, place: Place, form: EncoderFormat) -> Body
         with closing(Weights(checkpoint)) as weights:
             return PackedDecoder(Shape.of(checkpoint.config), weights, place.precision)
     _log(checkpoint, why_not)
-    return PaddedModel(load_transformer(checkpoint, "AutoModel", place.device, place.precision), pad_token(checkpoint))
+    return PaddedModel(load_transformer(checkpoint, "AutoModel", place.device, place.precision), checkpoint.pad_token)
 
 
 def load_judge(checkpoint: Checkpoint, place: Place, *, yes: int, no: int) -> Judge:
@@ -82,23 +82,7 @@ def load_judge(checkpoint: Checkpoint, place: Place, *, yes: int, no: int) -> Ju
         direction = rows[0] - rows[1]
     else:
         direction = model.score.weight[0].float().cpu()
-    return Judge(PaddedModel(model.model, pad_token(checkpoint)), direction.clone())
-
-
-def pad_token(checkpoint: Checkpoint) -> int:
-    """The number of the token to pad with: any will do where a mask hides it, but RoBERTa's positions count from it."""
-    pad = checkpoint.config.get("pad_token_id")
-    return pad if isinstance(pad, int) else 0
-
-
-def readable_tokens(checkpoint: Checkpoint) -> int:
-    """How many tokens the model's positions suffice for."""
-    positions = checkpoint.positions
-    if not positions:
-        return 1 << 30
-    kind = str(checkpoint.config.get("model_type"))
-    # RoBERTa's positions begin after the padding token's number.
-    return positions - pad_token(checkpoint) - 1 if "roberta" in kind or kind == "camembert" else positions
+    return Judge(PaddedModel(model.model, checkpoint.pad_token), direction.clone())
 
 
 def _refuse_other_ways(checkpoint: Checkpoint, form: EncoderFormat) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 from qianxun.errors import SettingsError
 from qianxun.models.checkpoint import Checkpoint
 from qianxun.models.in_process import batches
-from qianxun.models.in_process.body import pad_token, readable_tokens
 from qianxun.models.in_process.device import Place
 from qianxun.models.in_process.loading import import_torch, load_transformer
 from qianxun.models.in_process.padded import PaddedModel
@@ -31,9 +30,9 @@ class CrossEncoder:
                 model=checkpoint.folder.name,
                 n=self._model.config.num_labels,
             )
-        self._padding = PaddedModel(self._model, pad_token(checkpoint))
+        self._padding = PaddedModel(self._model, checkpoint.pad_token)
         self._tokenizer = tokenizer
-        self._max_tokens = min(max_tokens, readable_tokens(checkpoint))
+        self._max_tokens = min(max_tokens, checkpoint.positions or max_tokens)
         self._batch = batch
         self._has_types = (checkpoint.config.get("type_vocab_size") or 0) > 1
 
@@ -44,7 +43,7 @@ class CrossEncoder:
         lengths = [len(encoding.ids) for encoding in encodings]
         max_tokens = self._padding.max_batch_tokens
         for batch in batches.by_length(lengths, max_tokens, padded=True, max_texts=self._batch):
-            found[batch] = self._of([encodings[i] for i in batch])
+            found[batch] = np.concatenate(self._padding.in_parts(self._of, [encodings[i] for i in batch]))
         return found
 
     def token_counts(self, question: str, passage: str) -> tuple[int, int]:

@@ -6,6 +6,7 @@ How text becomes a vector is said by `models/formats.py`; here it is done. Knows
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 from qianxun.errors import BadModelReply
 from qianxun.models.formats import EncoderFormat, encoder_format
 from qianxun.models.in_process import batches
-from qianxun.models.in_process.body import Body, load_body, readable_tokens
+from qianxun.models.in_process.body import Body, load_body
 from qianxun.models.in_process.device import Place, choose_place
 from qianxun.models.in_process.loading import checkpoint_of, load_tokenizer
+from qianxun.models.in_process.memory import memory_of
 from qianxun.models.in_process.sequences import Sequences
 from qianxun.protocols import Vectors
 from qianxun.settings import Settings
@@ -60,7 +62,8 @@ class InProcessEncoder:
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Vectors of questions, the instruction before each: `(n, dim) float32`, unit rows, zeros for an empty text.
 
-        Raises MissingExtra, SettingsError (no such model, or files that cannot be used), BadModelReply.
+        Raises MissingExtra, SettingsError (no such model, or files that cannot be used), BadModelReply,
+        ModelUnavailable (memory does not suffice).
         """
         return self._encode(texts, self.format.query_prefix)
 
@@ -106,7 +109,7 @@ class InProcessEncoder:
         body = model.body
         states, order = [], []
         for batch in batches.by_length([len(s) for s in sequences], body.max_batch_tokens, padded=body.padded):
-            with self._computing:
+            with self._computing, self._memory():
                 states.append(body.pooled([sequences[i] for i in batch], self.format.pooling).numpy())
             order += batch
         found = np.concatenate(states)
@@ -128,7 +131,8 @@ class InProcessEncoder:
     def _model(self) -> _Model:
         with self._loading:
             if self._loaded is None:
-                self._loaded = self._load()
+                with self._memory():
+                    self._loaded = self._load()
             return self._loaded
 
     def _load(self) -> _Model:
@@ -141,11 +145,14 @@ class InProcessEncoder:
             sequences=Sequences(
                 tokenizer,
                 appended=self.format.appended,
-                max_tokens=min(self.format.max_tokens, readable_tokens(checkpoint)),
+                max_tokens=min(self.format.max_tokens, checkpoint.positions or self.format.max_tokens),
                 overlong=self.format.overlong,
             ),
             body=load_body(checkpoint, place, self.format),
         )
+
+    def _memory(self) -> AbstractContextManager[None]:
+        return memory_of("encoder", self.format.identity, self._place().device)
 
     def _place(self) -> Place:
         return choose_place(self._settings.encoder.device, self._settings.encoder.precision)

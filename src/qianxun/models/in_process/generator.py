@@ -21,6 +21,7 @@ from qianxun.errors import BadModelReply, InputError, ModelRefused, ModelUnavail
 from qianxun.models.checkpoint import Checkpoint
 from qianxun.models.in_process.device import Place, choose_place
 from qianxun.models.in_process.loading import checkpoint_of, import_transformers, load_transformer, one_line
+from qianxun.models.in_process.memory import memory_of
 from qianxun.models.in_process.writing import Writing
 from qianxun.models.structured import checked_json, with_schema
 from qianxun.protocols import Delta, Message, Sampling
@@ -179,7 +180,8 @@ class TransformersGenerator:
         """Everything that takes time, in the model's own thread. Tells the deltas, or the error."""
         try:
             if not stop.is_set():
-                self._write(messages, sampling, stop, tell)
+                with memory_of("generator", model_of(self._section), self._place().device):
+                    self._write(messages, sampling, stop, tell)
             if stop.is_set():  # by `close`, if anybody still listens
                 tell(
                     ModelUnavailable(

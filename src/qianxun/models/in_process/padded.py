@@ -3,11 +3,18 @@
 The plain way, and the reference for `packed`. Used for architectures that are not known there, and on GPUs.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from qianxun.models.families import Pooling
 from qianxun.models.in_process.loading import import_torch
+from qianxun.models.in_process.memory import in_halves
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
 
 # On a GPU the whole batch is one step, on a processor long rows only fall out of its caches.
 _CPU_TOKENS: Final = 4096
@@ -27,6 +34,18 @@ class PaddedModel:
 
     def pooled(self, sequences: Sequence[Sequence[int]], pooling: Pooling) -> Any:
         """One vector for each sequence from the last layer's states: `(n, hidden)` float32 tensor on the processor."""
+        return self._torch.cat(self.in_parts(lambda part: self._pooled(part, pooling), sequences))
+
+    def in_parts(self, compute: Callable[[Sequence[Item]], Result], batch: Sequence[Item]) -> list[Result]:
+        """What `compute` gives for a batch, in parts if memory is short; further batches are then made smaller."""
+
+        def smaller() -> None:
+            self.max_batch_tokens = max(1, self.max_batch_tokens // 2)
+            logger.warning("memory of %s is short: batches of %d tokens", self._model.device, self.max_batch_tokens)
+
+        return in_halves(compute, batch, smaller)
+
+    def _pooled(self, sequences: Sequence[Sequence[int]], pooling: Pooling) -> Any:
         with self._torch.inference_mode():
             numbers, mask = self.batch(sequences)
             states = self._model(input_ids=numbers, attention_mask=mask).last_hidden_state

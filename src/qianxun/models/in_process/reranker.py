@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from qianxun.models.in_process.body import load_judge
 from qianxun.models.in_process.cross_encoder import CrossEncoder
 from qianxun.models.in_process.device import Place, choose_place
 from qianxun.models.in_process.loading import checkpoint_of, load_tokenizer
+from qianxun.models.in_process.memory import memory_of
 from qianxun.models.in_process.qwen3 import Qwen3Reranker
 from qianxun.protocols import Vectors
 from qianxun.settings import Settings
@@ -49,14 +51,15 @@ class InProcessReranker:
     def score(self, question: str, passages: Sequence[str], *, instruction: str | None = None) -> Vectors:
         """P(relevant) of each passage, `(n,) float32`, in the order given.
 
-        Raises MissingExtra, SettingsError (no such model, or files that cannot be used), BadModelReply.
+        Raises MissingExtra, SettingsError (no such model, or files that cannot be used), BadModelReply,
+        ModelUnavailable (memory does not suffice).
         """
         scores = np.zeros(len(passages), dtype=np.float32)
         asked = [i for i, passage in enumerate(passages) if passage.strip()]
         if not asked:
             return scores
         model = self._model()
-        with self._computing:
+        with self._computing, self._memory():
             found = model.score(question, [passages[i] for i in asked], instruction or self._instruction)
         if not np.isfinite(found).all():
             raise BadModelReply(
@@ -83,7 +86,8 @@ class InProcessReranker:
     def _model(self) -> Qwen3Reranker | CrossEncoder:
         with self._loading:
             if self._loaded is None:
-                self._loaded = self._load()
+                with self._memory():
+                    self._loaded = self._load()
             return self._loaded
 
     def _load(self) -> Qwen3Reranker | CrossEncoder:
@@ -107,6 +111,9 @@ class InProcessReranker:
             model=model_of(section),
             architecture=checkpoint.architecture,
         )
+
+    def _memory(self) -> AbstractContextManager[None]:
+        return memory_of("reranker", model_of(self._settings.reranker), self._place().device)
 
     def _place(self) -> Place:
         return choose_place(self._settings.reranker.device, self._settings.reranker.precision)

@@ -10,10 +10,11 @@ import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from qianxun.models.wrappers.wrapped import WrappedEncoder
 from qianxun.protocols import Cache, Encoder, Vectors
 
 _KEY_BYTES: Final = 32
@@ -21,7 +22,7 @@ _KEY_BYTES: Final = 32
 _UNIT_TOLERANCE: Final = 1e-3
 
 
-class CachedEncoder:
+class CachedEncoder(WrappedEncoder):
     """`encoder` behind `caches`, the nearest first. Satisfies `Encoder`; owns what it wraps.
 
     `seconds` is how long a vector is kept (None: until a cache has no room). Safe to share between threads: a question
@@ -29,9 +30,7 @@ class CachedEncoder:
     """
 
     def __init__(self, encoder: Encoder, caches: Sequence[Cache], *, seconds: int | None = None) -> None:
-        self.name: str = encoder.name
-        # `Encoder` says what every encoder has; an engine for Qwen models has more, which shines through below.
-        self._encoder: Any = encoder
+        super().__init__(encoder)
         self._caches = tuple(caches)
         self._seconds = seconds
         self._counts = {cache.name: (0, 0) for cache in caches}
@@ -39,37 +38,10 @@ class CachedEncoder:
         self._guard = threading.Lock()
 
     @property
-    def fingerprint(self) -> str:
-        """The wrapped encoder's."""
-        return str(self._encoder.fingerprint)
-
-    @property
-    def dim(self) -> int:
-        """The wrapped encoder's."""
-        return int(self._encoder.dim)
-
-    @property
-    def format(self) -> Any:
-        """The wrapped encoder's `EncoderFormat`; None if it has none."""
-        return getattr(self._encoder, "format", None)
-
-    @property
-    def served_by(self) -> str:
-        """Where and how the wrapped encoder runs; its name if it does not say."""
-        return str(getattr(self._encoder, "served_by", self.name))
-
-    @property
     def counts(self) -> dict[str, tuple[int, int]]:
         """Hits and misses of each cache by name, of this object. A question is a miss in each cache it is not in."""
         with self._guard:
             return dict(self._counts)
-
-    @property
-    def shared_counts(self) -> dict[str, tuple[int, int]]:
-        """Hits and misses of all processes, of the caches that they share and that can be asked now."""
-        shared = ((cache.name, getattr(cache, "counts", None)) for cache in self._caches)
-        found = {name: counts() for name, counts in shared if counts is not None}
-        return {name: numbers for name, numbers in found.items() if numbers is not None}
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """(n, dim) float32, unit rows, in the order given."""
@@ -88,17 +60,9 @@ class CachedEncoder:
         rows: Vectors = self._encoder.encode_passages(texts)
         return rows
 
-    def token_counts(self, texts: Sequence[str]) -> tuple[list[int], list[int]] | None:
-        """The wrapped encoder's: tokens read and tokens of the official tokenizer; None if it cannot tell."""
-        counts = getattr(self._encoder, "token_counts", None)
-        found: tuple[list[int], list[int]] | None = counts(texts) if counts is not None else None
-        return found
-
     def close(self) -> None:
         """Closes the wrapped encoder and the caches."""
-        close = getattr(self._encoder, "close", None)
-        if close is not None:
-            close()
+        super().close()
         for cache in self._caches:
             cache.close()
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from qianxun.models import check
 from qianxun.models.check import ModelReport
-from qianxun.models.formats import EncoderFormat
+from qianxun.models.wrappers.wrapped import WrappedEncoder
 from qianxun.protocols import Delta, Generator, Message, Reranker, Sampling, Vectors
 
 logger = logging.getLogger(__name__)
@@ -51,36 +51,19 @@ class Notebook:
         return found is not None and (self.waive_meaning or not found["waived"])
 
 
-class CheckedEncoder:
+class CheckedEncoder(WrappedEncoder):
     """An encoder that passes its self-test before the first text. Satisfies `Encoder`. Raises UnfitModel.
 
     `remote` asks for the comparison with the probes once in this process, although the run is kept as tested.
     """
 
     def __init__(self, encoder: Any, notebook: Notebook, *, run: str, remote: bool) -> None:
-        self.name: str = encoder.name
-        self.format: EncoderFormat = encoder.format
-        self._encoder = encoder
+        super().__init__(encoder)
         self._notebook = notebook
         self._run = run
         self._remote = remote
         self._passed = False
         self._guard = threading.Lock()
-
-    @property
-    def fingerprint(self) -> str:
-        """The wrapped encoder's."""
-        return str(self._encoder.fingerprint)
-
-    @property
-    def dim(self) -> int:
-        """The wrapped encoder's."""
-        return int(self._encoder.dim)
-
-    @property
-    def served_by(self) -> str:
-        """Where and how it runs."""
-        return check.served_by(self._encoder)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """(n, dim) float32, unit rows."""
@@ -93,15 +76,6 @@ class CheckedEncoder:
         self._require()
         rows: Vectors = self._encoder.encode_passages(texts)
         return rows
-
-    def token_counts(self, texts: Sequence[str]) -> tuple[list[int], list[int]] | None:
-        """The wrapped encoder's."""
-        found: tuple[list[int], list[int]] | None = self._encoder.token_counts(texts)
-        return found
-
-    def close(self) -> None:
-        """Closes the wrapped encoder."""
-        self._encoder.close()
 
     def _require(self) -> None:
         with self._guard:

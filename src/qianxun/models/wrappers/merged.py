@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from qianxun.models import check
 from qianxun.models.wrappers.batches import Queue
+from qianxun.models.wrappers.wrapped import WrappedEncoder, close_engine
 from qianxun.protocols import Encoder, Reranker, Vectors
 
 _MAX_TEXTS: Final = 64
@@ -18,7 +20,7 @@ _CHARS_PER_TEXT: Final = 32
 _BATCH_SECONDS: Final = 0.5
 
 
-class MergedEncoder:
+class MergedEncoder(WrappedEncoder):
     """An encoder whose concurrent calls share batches. Satisfies `Encoder`; owns what it wraps.
 
     `window_seconds` is the longest that a free engine waits for further callers. A batch has at most `max_texts`
@@ -35,9 +37,7 @@ class MergedEncoder:
         max_chars: int = _MAX_CHARS,
         batch_seconds: float | None = _BATCH_SECONDS,
     ) -> None:
-        self.name: str = encoder.name
-        # `Encoder` says what every encoder has; an engine for Qwen models has more, which shines through below.
-        self._encoder: Any = encoder
+        super().__init__(encoder)
         self._queue = Queue(
             self._rows,
             cost=lambda text: len(text) + _CHARS_PER_TEXT,
@@ -47,26 +47,6 @@ class MergedEncoder:
             batch_seconds=batch_seconds,
             name=f"encoder {self.name}",
         )
-
-    @property
-    def fingerprint(self) -> str:
-        """The wrapped encoder's."""
-        return str(self._encoder.fingerprint)
-
-    @property
-    def dim(self) -> int:
-        """The wrapped encoder's."""
-        return int(self._encoder.dim)
-
-    @property
-    def format(self) -> Any:
-        """The wrapped encoder's `EncoderFormat`; None if it has none."""
-        return getattr(self._encoder, "format", None)
-
-    @property
-    def served_by(self) -> str:
-        """Where and how the wrapped encoder runs; its name if it does not say."""
-        return str(getattr(self._encoder, "served_by", self.name))
 
     @property
     def n_waiting(self) -> int:
@@ -81,16 +61,10 @@ class MergedEncoder:
         """(n, dim) float32, unit rows, in the order given. Raises CancelledError if the caller has left."""
         return self._encoded(self._encoder.encode_passages, texts)
 
-    def token_counts(self, texts: Sequence[str]) -> tuple[list[int], list[int]] | None:
-        """The wrapped encoder's: tokens read and tokens of the official tokenizer; None if it cannot tell."""
-        counts = getattr(self._encoder, "token_counts", None)
-        found: tuple[list[int], list[int]] | None = counts(texts) if counts is not None else None
-        return found
-
     def close(self) -> None:
         """Ends the thread, refuses those who wait, and closes the wrapped encoder."""
         self._queue.close()
-        _close(self._encoder)
+        super().close()
 
     def _encoded(self, encode: Callable[[Sequence[str]], Vectors], texts: Sequence[str]) -> Vectors:
         if not texts:
@@ -131,7 +105,7 @@ class MergedReranker:
     @property
     def served_by(self) -> str:
         """Where and how the wrapped reranker runs; its name if it does not say."""
-        return str(getattr(self._reranker, "served_by", self.name))
+        return check.served_by(self._reranker)
 
     @property
     def n_waiting(self) -> int:
@@ -153,14 +127,8 @@ class MergedReranker:
     def close(self) -> None:
         """Ends the thread, refuses those who wait, and closes the wrapped reranker."""
         self._queue.close()
-        _close(self._reranker)
+        close_engine(self._reranker)
 
     def _scores(self, asked: Any, passages: Sequence[str]) -> Sequence[Any]:
         question, instruction = asked
         return list(self._reranker.score(question, passages, instruction=instruction))
-
-
-def _close(engine: Any) -> None:
-    close = getattr(engine, "close", None)
-    if close is not None:
-        close()
