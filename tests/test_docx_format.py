@@ -12,7 +12,9 @@ from docx.oxml.ns import nsdecls
 from qianxun.documents.formats.docx import DocxLoader
 from qianxun.documents.formats.numbering import Numbering, chinese_number
 from qianxun.errors import UnreadableDocument
+from qianxun.files import RawFile
 from qianxun.records import RawDocument
+from qianxun.settings import ReadingSettings
 
 
 def loaded(folder: Path, document: Any) -> RawDocument:
@@ -21,7 +23,7 @@ def loaded(folder: Path, document: Any) -> RawDocument:
         path.write_bytes(document)
     else:
         document.save(str(path))
-    (raw,) = DocxLoader().load(path)
+    (raw,) = DocxLoader().load(RawFile.on_disk(path), ReadingSettings())
     return raw
 
 
@@ -229,7 +231,7 @@ def test_archive_that_is_no_word_document_says_so(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.txt", "x")
     with pytest.raises(UnreadableDocument, match="not a readable Word document"):
-        list(DocxLoader().load(path))
+        list(DocxLoader().load(RawFile.on_disk(path), ReadingSettings()))
 
 
 def test_half_a_document_says_so(tmp_path: Path) -> None:

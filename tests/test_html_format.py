@@ -6,7 +6,9 @@ import pytest
 
 from qianxun.documents.formats.html import HtmlLoader
 from qianxun.errors import UnreadableDocument
+from qianxun.files import RawFile
 from qianxun.records import RawDocument
+from qianxun.settings import ReadingSettings
 
 LONG = "公司规定每位员工每年享有五天带薪年假。" * 4
 
@@ -14,7 +16,7 @@ LONG = "公司规定每位员工每年享有五天带薪年假。" * 4
 def loaded(folder: Path, text: "str | bytes") -> RawDocument:
     path = folder / "网页.html"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    (document,) = HtmlLoader().load(path)
+    (document,) = HtmlLoader().load(RawFile.on_disk(path), ReadingSettings())
     return document
 
 

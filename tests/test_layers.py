@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "qianxun"
 LAYERS = {
     1: (
         "__init__",
+        "files",
         "records",
         "filters",
         "protocols",

@@ -7,13 +7,15 @@ import pytest
 from qianxun.documents.formats import markdown
 from qianxun.documents.formats.markdown import MarkdownLoader
 from qianxun.errors import UnreadableDocument
+from qianxun.files import RawFile
 from qianxun.records import Block, RawDocument
+from qianxun.settings import ReadingSettings
 
 
 def loaded(folder: Path, text: "str | bytes", name: str = "说明.md") -> RawDocument:
     path = folder / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    (document,) = MarkdownLoader().load(path)
+    (document,) = MarkdownLoader().load(RawFile.on_disk(path), ReadingSettings())
     return document
 
 

@@ -8,7 +8,9 @@ import pytest
 from qianxun.documents.clean import clean_block
 from qianxun.documents.formats.pdf import PdfLoader
 from qianxun.errors import UnreadableDocument
+from qianxun.files import RawFile
 from qianxun.records import Block, RawDocument
+from qianxun.settings import ReadingSettings
 
 Line = tuple[float, float, float, str]  # left, baseline, size, text
 
@@ -80,7 +82,7 @@ def marked(text: str) -> str:
 def loaded(folder: Path, data: bytes) -> RawDocument:
     path = folder / "手册.pdf"
     path.write_bytes(data)
-    (document,) = PdfLoader().load(path)
+    (document,) = PdfLoader().load(RawFile.on_disk(path), ReadingSettings())
     return document
 
 

@@ -8,7 +8,9 @@ import pytest
 from qianxun.documents.decoding import encoding_of, guessed_encoding
 from qianxun.documents.formats.text import MAX_PARAGRAPH_CHARS, TextLoader, heading_level
 from qianxun.errors import UnreadableDocument
+from qianxun.files import RawFile
 from qianxun.records import Block, RawDocument
+from qianxun.settings import ReadingSettings
 
 SIMPLIFIED = "公司规定每位员工每年享有五天带薪年假。"
 TRADITIONAL = "公司規定每位員工每年享有五天帶薪年假。"
@@ -22,7 +24,7 @@ def written(folder: Path, data: "bytes | str", name: str = "笔记.txt") -> Path
 
 
 def loaded(path: Path) -> RawDocument:
-    (document,) = TextLoader().load(path)
+    (document,) = TextLoader().load(RawFile.on_disk(path), ReadingSettings())
     return document
 
 
@@ -61,7 +63,10 @@ def test_small_files_are_read_in_their_encoding(tmp_path: Path, text: str, encod
 def test_large_files_whose_first_foreign_byte_is_far_in(tmp_path: Path, encoding: str, text: str) -> None:
     data = b"plain line of a log\n" * 40_000 + f"{text}\n".encode(encoding) * 30_000
     path = written(tmp_path, data)
-    assert encoding_of(path) == {"gb18030": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932"}[encoding]
+    assert (
+        encoding_of(RawFile.on_disk(path))
+        == {"gb18030": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932"}[encoding]
+    )
     assert "".join(b.text for b in loaded(path).blocks).count(text) == 30_000
 
 

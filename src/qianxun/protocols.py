@@ -6,11 +6,14 @@ Built-ins and plugins are looked up by name in the entry-point groups `qianxun.l
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from qianxun.files import RawFile
 from qianxun.filters import Filter
 from qianxun.records import Hit, IndexRow, Query, RawDocument
+
+if TYPE_CHECKING:
+    from qianxun.settings import ReadingSettings
 
 if TYPE_CHECKING:  # numpy is not needed to import qianxun, only to search
     import numpy as np
@@ -27,10 +30,11 @@ class Loader(Protocol):
 
     suffixes: Sequence[str]  # lower case, with the dot
 
-    def load(self, path: Path) -> Iterable[RawDocument]:
-        """The documents in a file: one, or one per member of an archive.
+    def load(self, file: RawFile, settings: "ReadingSettings") -> Iterable[RawDocument | RawFile]:
+        """At most one document, and then the files inside this one (`RawFile.member`), which go to loaders of their own.
 
-        Raises UnreadableDocument with the reason and the remedy.
+        An archive has no document of its own, a letter has one and its attachments. Raises UnreadableDocument with
+        the reason and the remedy.
         """
         ...
 

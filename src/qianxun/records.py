@@ -7,7 +7,7 @@ document's cleaned text. Nothing here knows how anything is stored or found.
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 # A chunk's id is its document's id and its place in it, so a document's chunks are one range of ids,
@@ -30,12 +30,60 @@ BlockKind = Literal["heading", "paragraph", "list", "table", "code"]
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a sheet or a delimited file that lines of text stand for.
+
+    `numbers` are the rows of the lines, from 1, ascending. `columns` are the first and the last, from 0, None where
+    columns have no letters. `sheet` is the sheet's name, if it has one.
+    """
+
+    numbers: tuple[int, ...]
+    sheet: str = ""
+    columns: tuple[int, int] | None = None
+
+    def part(self, first: int, last: int) -> "Rows":
+        """Those of the lines from `first` to `last`, counted from 0, both included."""
+        return replace(self, numbers=self.numbers[first : last + 1])
+
+    def joined(self, after: "Rows") -> "Rows":
+        """These and those that follow in the same sheet; the columns are those of both."""
+        columns = self.columns
+        if columns is not None and after.columns is not None:
+            columns = (min(columns[0], after.columns[0]), max(columns[1], after.columns[1]))
+        return replace(self, numbers=(*self.numbers, *after.numbers), columns=columns)
+
+    @property
+    def location(self) -> str:
+        """`Sheet1!A2:C9`, or `rows 2–9` where columns have no letters."""
+        first, last = self.numbers[0], self.numbers[-1]
+        if self.columns is None:
+            where = f"rows {first}–{last}" if first != last else f"row {first}"
+            return f"{self.sheet}!{where}" if self.sheet else where
+        begins, ends = (f"{column_letters(c)}{n}" for c, n in zip(self.columns, (first, last), strict=True))
+        where = f"{begins}:{ends}" if begins != ends else begins
+        return f"{self.sheet}!{where}" if self.sheet else where
+
+
+def column_letters(column: int) -> str:
+    """The letters of a column counted from 0: A, …, Z, AA, …"""
+    letters = ""
+    column += 1
+    while column > 0:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A piece of a document as a loader found it, in reading order.
 
     `level` is a heading's depth from 1. A `table` has one row a line; its first `header_lines` lines
     are repeated as context for every chunk cut from it. `page` counts from 1. `location` is what a
     person needs to find the place where there is no page: a slide, `Sheet1!A2:C9`.
+
+    `rows` are those of the lines: each chunk's location is then made from the rows that it holds. A table too large
+    for memory comes as several blocks; all but the first have `continues`, and share the header of the first.
     """
 
     kind: BlockKind
@@ -44,6 +92,8 @@ class Block:
     page: int | None = None
     location: str | None = None
     header_lines: int = 0
+    rows: Rows | None = None
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)

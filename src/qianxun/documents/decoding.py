@@ -7,10 +7,10 @@ read like text is refused with what it looks like, never guessed at.
 import codecs
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from qianxun.errors import UnreadableDocument
+from qianxun.files import RawFile
 
 READ_BYTES: Final = 1 << 18
 _SAMPLE_BYTES: Final = 1 << 16
@@ -104,29 +104,29 @@ def looks_like(head: bytes) -> str | None:
     return None
 
 
-def read_text(path: Path) -> str:
+def read_text(file: RawFile) -> str:
     """The whole text of a file. Raises UnreadableDocument when its bytes are no text."""
-    return "".join(text_pieces(path))
+    return "".join(text_pieces(file))
 
 
-def text_pieces(path: Path) -> Iterator[str]:
+def text_pieces(file: RawFile) -> Iterator[str]:
     """The text of a file in pieces of at most READ_BYTES characters, line ends as they are.
 
     Raises UnreadableDocument when its bytes are no text.
     """
-    with path.open("rb") as file:
-        head = file.read(READ_BYTES)
+    with file.open() as stream:
+        head = stream.read(READ_BYTES)
         if len(head) < READ_BYTES:  # nearly every file: read once, decoded once
-            yield decoded(path, head)
+            yield decoded(file, head)
             return
-        encoding, skipped = _encoding_of_file(path, head, file)
-        file.seek(skipped)
-        yield from _decoded_stream(path, file, encoding)
+        encoding, skipped = _encoding_of_file(file, head, stream)
+        stream.seek(skipped)
+        yield from _decoded_stream(file, stream, encoding)
 
 
-def decoded(path: Path, data: bytes) -> str:
+def decoded(file: RawFile, data: bytes) -> str:
     """The text of a file whose bytes were read. Raises UnreadableDocument when they are no text."""
-    encoding, skipped = _encoding_of_bytes(path, data)
+    encoding, skipped = _encoding_of_bytes(file, data)
     if encoding == "utf-8":
         try:
             return data[skipped:].decode("utf-8")
@@ -134,15 +134,15 @@ def decoded(path: Path, data: bytes) -> str:
             pass
     text = data[skipped:].decode(encoding, "replace")
     if _ODD_CONTROL.search(text) and len(_ODD_CONTROL.findall(text)) > len(text) * _MAX_CONTROL_SHARE:
-        raise _binary(path)
+        raise _binary(file)
     return text
 
 
-def encoding_of(path: Path) -> str:
+def encoding_of(file: RawFile) -> str:
     """The Python name of the encoding in which this file would be read."""
-    with path.open("rb") as file:
-        head = file.read(READ_BYTES)
-        return _encoding_of_file(path, head, file)[0]
+    with file.open() as stream:
+        head = stream.read(READ_BYTES)
+        return _encoding_of_file(file, head, stream)[0]
 
 
 def guessed_encoding(data: bytes) -> str | None:
@@ -156,43 +156,43 @@ def guessed_encoding(data: bytes) -> str | None:
     return "utf-8" if _likeness(sample, "utf-8") > _MIN_SCORE else None  # damaged in a few places
 
 
-def _decoded_stream(path: Path, file: BinaryIO, encoding: str) -> Iterator[str]:
+def _decoded_stream(file: RawFile, stream: BinaryIO, encoding: str) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(encoding)("replace")
     chars = damaged = 0
-    while data := file.read(READ_BYTES):
+    while data := stream.read(READ_BYTES):
         piece = decoder.decode(data)
         chars += len(piece)
         damaged += piece.count("\ufffd")
         if damaged > 100 and damaged > chars * _MAX_DAMAGE:
-            raise _no_encoding(path)
+            raise _no_encoding(file)
         yield piece
     yield decoder.decode(b"", True)
 
 
-def _encoding_of_bytes(path: Path, data: bytes) -> tuple[str, int]:
-    marked = _refused_or_marked(path, data)
+def _encoding_of_bytes(file: RawFile, data: bytes) -> tuple[str, int]:
+    marked = _refused_or_marked(file, data)
     if marked:
         return marked
-    _refuse_control_bytes(path, data)
+    _refuse_control_bytes(file, data)
     try:
         data.decode("utf-8")
         return "utf-8", 0
     except UnicodeDecodeError:
         guess = guessed_encoding(data)
     if guess is None:
-        raise _no_encoding(path)
+        raise _no_encoding(file)
     return guess, 0
 
 
-def _encoding_of_file(path: Path, head: bytes, file: BinaryIO) -> tuple[str, int]:
+def _encoding_of_file(file: RawFile, head: bytes, stream: BinaryIO) -> tuple[str, int]:
     """The encoding and how many bytes of mark to skip; reads on from where `head` ended."""
-    marked = _refused_or_marked(path, head)
+    marked = _refused_or_marked(file, head)
     if marked:
         return marked
     decoder = codecs.getincrementaldecoder("utf-8")()
     data = head
     while data:
-        _refuse_control_bytes(path, data)
+        _refuse_control_bytes(file, data)
         try:
             decoder.decode(data)
         except UnicodeDecodeError as error:
@@ -202,19 +202,19 @@ def _encoding_of_file(path: Path, head: bytes, file: BinaryIO) -> tuple[str, int
             sample = data[begins : at + _SAMPLE_BYTES]
             guess = guessed_encoding(sample)
             if guess is None:
-                raise _no_encoding(path) from error
+                raise _no_encoding(file) from error
             return guess, 0
-        data = file.read(READ_BYTES)
+        data = stream.read(READ_BYTES)
     return "utf-8", 0
 
 
-def _refused_or_marked(path: Path, head: bytes) -> tuple[str, int] | None:
+def _refused_or_marked(file: RawFile, head: bytes) -> tuple[str, int] | None:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return encoding, len(mark)
     what = looks_like(head[:4096])
     if what is not None:
-        raise mismatch(path, what)
+        raise mismatch(file, what)
     unmarked = _unmarked_utf16(head)
     return (unmarked, 0) if unmarked else None
 
@@ -242,9 +242,9 @@ def _unmarked_utf16(head: bytes) -> str | None:
     return None
 
 
-def _refuse_control_bytes(path: Path, data: bytes) -> None:
+def _refuse_control_bytes(file: RawFile, data: bytes) -> None:
     if b"\x00" in data or _control_share(data) > _MAX_CONTROL_SHARE:
-        raise _binary(path)
+        raise _binary(file)
 
 
 def _control_share(data: bytes) -> float:
@@ -308,24 +308,24 @@ def _around_first_non_ascii(data: bytes) -> bytes:
     return data[begins : begins + _SAMPLE_BYTES]
 
 
-def mismatch(path: Path, what: str) -> UnreadableDocument:
+def mismatch(file: RawFile, what: str) -> UnreadableDocument:
     """The error for a file whose bytes are not what its suffix says."""
     return UnreadableDocument(
         "{path} looks like {what}, but is named {suffix}.",
         remedy="Rename it to what it is, or convert it.",
-        path=path,
+        path=file.name,
         what=what,
-        suffix=path.suffix or path.name,
+        suffix=file.suffix or file.name,
     )
 
 
-def _binary(path: Path) -> UnreadableDocument:
-    return mismatch(path, "binary data")
+def _binary(file: RawFile) -> UnreadableDocument:
+    return mismatch(file, "binary data")
 
 
-def _no_encoding(path: Path) -> UnreadableDocument:
+def _no_encoding(file: RawFile) -> UnreadableDocument:
     return UnreadableDocument(
         "{path} is text in no encoding that can be recognised (tried UTF-8, UTF-16, GB18030, Big5, Shift-JIS).",
         remedy="Save it as UTF-8.",
-        path=path,
+        path=file.name,
     )

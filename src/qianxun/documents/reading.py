@@ -5,6 +5,7 @@ is parsed in the calling process, whose memory and life a hostile file must not 
 """
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import importlib
@@ -20,10 +21,11 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any, Final, TypeAlias, cast
 
 from qianxun.errors import QianxunError, UnreadableDocument
+from qianxun.files import MEMBER, RawFile
 from qianxun.protocols import Loader
 from qianxun.records import Chunk, Part, Span, Status
 from qianxun.settings import ReadingSettings, SplittingSettings
@@ -42,7 +44,19 @@ _BUILT_IN: Final = {
     ".xhtml": "html:HtmlLoader",
     ".pdf": "pdf:PdfLoader",
     ".docx": "docx:DocxLoader",
+    ".eml": "mail:MailLoader",
+    ".mbox": "mail:MailboxLoader",
+    ".msg": "mail:OutlookLoader",
+    ".zip": "archive:ZipLoader",
+    ".tar": "archive:TarLoader",
+    ".tgz": "archive:TarLoader",
+    ".gz": "archive:TarLoader",
+    ".bz2": "archive:TarLoader",
+    ".xz": "archive:TarLoader",
 }
+
+# Kinds with files inside them; a plugin says so by an attribute `holds_files`.
+_HOLDING: Final = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".eml", ".mbox", ".msg"})
 
 # Small files of cheap formats travel together; a batch that kills its worker is tried again one by one.
 _BATCHED: Final = frozenset({".txt", ".text", ".log", ".md", ".markdown", ".html", ".htm", ".xhtml"})
@@ -57,19 +71,27 @@ _START_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ReadJob:
-    """A file to read. `source` is the name it will have in the knowledge base."""
+    """A file to read. `source` is the name it will have in the knowledge base; `suffix` says what kind it is, if the
+    path's own does not.
+    """
 
     source: str
     path: Path
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A document was recognised; its text follows."""
+    """A document was recognised; its text follows. `member` is its name within the file, "" for the file's own.
+
+    `digest` is the SHA-256 of a member's bytes; that of the file itself is known to who asked for it.
+    """
 
     title: str
     format: str
     pages: int | None
+    member: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +101,31 @@ class PartRead:
     part: Part
     hashes: tuple[bytes, ...]
     near: tuple[int, ...]
+    member: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberEnded:
+    """The last event of a file inside the file. `status` None: its kind is not read, and it is passed over."""
+
+    member: str
+    status: Status | None
+    reason: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The last event of a job. A job may end FAILED after parts of it were read: then these are void.
-
-    `reason` is English, empty for a plain READY.
+    """The last event of a job. A job may end FAILED after parts of it were read: then these are void, but not the
+    members that ended before. `reason` is English, empty for a plain READY. `members` counts what was inside.
     """
 
     status: Status
     reason: str = ""
+    members: int = 0
 
 
-Event: TypeAlias = Opened | PartRead | Ended
+Event: TypeAlias = Opened | PartRead | MemberEnded | Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +156,9 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def loader_for(path: Path) -> Loader:
+def loader_for(file: RawFile) -> Loader:
     """The loader for a file by its suffix. Raises UnreadableDocument naming the suffixes that can be read."""
-    suffix = path.suffix.lower()
+    suffix = file.suffix
     name = _BUILT_IN.get(suffix)
     if name is not None:
         module, _, loader = name.partition(":")
@@ -137,13 +170,13 @@ def loader_for(path: Path) -> Loader:
         raise UnreadableDocument(
             "{path} has no suffix that says what kind of file it is.",
             remedy="Rename it to one of these: {supported}.",
-            path=path,
+            path=file.name,
             supported=", ".join(supported_suffixes()),
         )
     raise UnreadableDocument(
         "{path}: files named {suffix} cannot be read.",
         remedy="Convert it to one of these: {supported}.",
-        path=path,
+        path=file.name,
         suffix=suffix,
         supported=", ".join(supported_suffixes()),
     )
@@ -152,6 +185,12 @@ def loader_for(path: Path) -> Loader:
 def supported_suffixes() -> tuple[str, ...]:
     """The suffixes that can be read, sorted; plugins' too."""
     return tuple(sorted({*_BUILT_IN, *_plugins()}))
+
+
+def may_hold_files(source: str) -> bool:
+    """Whether a source is of a kind that has files inside it."""
+    suffix = PurePath(source).suffix.lower()
+    return suffix in _HOLDING or bool(getattr(_plugins().get(suffix), "holds_files", False))
 
 
 @functools.cache
@@ -178,11 +217,17 @@ def _plugins() -> dict[str, Loader]:
 
 @dataclass(slots=True)
 class _Task:
-    """A job on its way. `number` is its name in messages."""
+    """A job on its way. `number` is its name in messages.
+
+    `ended` names the files inside it that are done with: after a worker's death the next one leaves them out. `begun`
+    names those that are not, the outermost first: the last is what a worker died of.
+    """
 
     number: int
     job: ReadJob
     size: int
+    ended: list[str] = field(default_factory=list)
+    begun: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -341,18 +386,16 @@ class _Pool:
             worker.sent_at = time.monotonic()
             worker.used_seconds = 0.0
         worker.batches.append(batch)
-        numbered = [(task.number, os.fsencode(task.job.path)) for task in batch.tasks]
+        numbered = [
+            (task.number, os.fsencode(task.job.path), task.job.source, task.job.suffix, task.ended)
+            for task in batch.tasks
+        ]
         # A worker that died meanwhile is found by its listening thread.
         with contextlib.suppress(OSError, ValueError):
             _write(worker.process.stdin, (len(batch.tasks) == 1, numbered))
 
     def _start(self) -> _Worker:
-        settings = (
-            self.reading.max_memory_mb,
-            self.reading.max_file_mb,
-            self.splitting.max_tokens,
-            self.splitting.overlap_sentences,
-        )
+        settings = (dataclasses.asdict(self.reading), dataclasses.asdict(self.splitting))
         # The worker finds what this process finds; -P keeps a file of the working directory from being imported.
         path = "import sys; sys.path[:] = sys.argv.pop().split(chr(0x1f))"
         code = f"{path}; from qianxun.documents.worker import main; main()"
@@ -383,7 +426,16 @@ class _Pool:
             task = batch.tasks[0]
             if task.number != number:  # cannot happen while both ends are ours
                 raise QianxunError("A parsing process answered out of order.", remedy="Please report this.")
-            events = tuple(_event(plain) for plain in plain_events)
+            events = tuple(_event(plain) for plain in plain_events if plain[0] != "begun")
+            for plain in plain_events:
+                if plain[0] == "begun":
+                    task.begun.append(plain[1])
+                elif plain[0] == "member":
+                    task.ended.append(plain[1])
+                    if task.begun and task.begun[-1] == plain[1]:
+                        task.begun.pop()
+            if not events:
+                continue
             if isinstance(events[-1], Ended):
                 batch.tasks.popleft()
                 batch.n_bytes -= task.size
@@ -412,25 +464,37 @@ class _Pool:
         retired = code == 0 and not worker.overdue  # it asked to be replaced, between two files
         if batches and not retired:
             first = batches.pop(0)
-            if len(first.tasks) == 1 and (first.single or worker.overdue):
-                yield ReadEvents(first.tasks[0].job, (self._fate(worker, first.tasks[0]),))
+            task = first.tasks[0]
+            if task.begun:
+                yield ReadEvents(task.job, (self._fate_of_member(worker, task),))
+                batches.insert(0, first)
+            elif len(first.tasks) == 1 and (first.single or worker.overdue):
+                yield ReadEvents(task.job, (self._fate(worker, task.job.source),))
             else:
                 batches[:0] = [_Batch(deque([task]), task.size, True) for task in first.tasks]
         self.again.extendleft(reversed(batches))
 
-    def _fate(self, worker: _Worker, task: _Task) -> Ended:
+    def _fate_of_member(self, worker: _Worker, task: _Task) -> MemberEnded:
+        """What became of the file inside the task's that a worker died of; the next worker goes on behind it."""
+        member = task.begun[-1]
+        task.begun.clear()
+        task.ended.append(member)
+        fate = self._fate(worker, f"{task.job.source}{MEMBER}{member}")
+        return MemberEnded(member, fate.status, fate.reason)
+
+    def _fate(self, worker: _Worker, name: str) -> Ended:
         if worker.overdue:
             error = UnreadableDocument(
                 "{path} took longer than {seconds:g} seconds to read.",
                 remedy="Raise reading.max_seconds, or split the file.",
-                path=task.job.path,
+                path=name,
                 seconds=self.reading.max_seconds,
             )
         else:
             error = UnreadableDocument(
                 "{path}: the parser crashed ({signal}).",
                 remedy="The file is probably damaged: open it and save it again.",
-                path=task.job.path,
+                path=name,
                 signal=_cause(worker.process.returncode),
             )
         return Ended(Status.FAILED, printable(str(error)))
@@ -455,7 +519,7 @@ class _Pool:
 
 def job_suffix(job: ReadJob) -> str:
     """The suffix by which a job's loader is chosen."""
-    return job.path.suffix.lower()
+    return job.suffix or job.path.suffix.lower()
 
 
 def printable(text: str) -> str:
@@ -492,7 +556,7 @@ def _listen_to(stream: IO[bytes], worker: _Worker, messages: "queue.SimpleQueue[
             worker.waiting_since = None
             worker.slots.release()
             continue
-        finished = any(events[-1][0] == "ended" for _, events in message)
+        finished = any(event[0] in ("ended", "member") for _, events in message for event in events)
         worker.used_seconds = 0.0 if finished else worker.seconds(now)
         worker.waiting_since = None
         messages.put((worker, message))
@@ -542,11 +606,14 @@ def _cause(code: int | None) -> str:
 def _event(plain: Any) -> Event:
     kind = plain[0]
     if kind == "part":
-        _, start, text, chunks, contexts, hashes, near = plain
-        return PartRead(Part(start, text, tuple(map(_chunk, chunks)), contexts), hashes, near)
+        _, start, text, chunks, contexts, hashes, near, member = plain
+        return PartRead(Part(start, text, tuple(map(_chunk, chunks)), contexts), hashes, near, member)
     if kind == "opened":
         return Opened(*plain[1:])
-    return Ended(Status(plain[1]), plain[2])
+    if kind == "member":
+        _, member, status, reason, digest = plain
+        return MemberEnded(member, Status(status) if status else None, reason, digest)
+    return Ended(Status(plain[1]), plain[2], plain[3])
 
 
 def _chunk(plain: Any) -> Chunk:

@@ -4,6 +4,7 @@ Knows no file, store or model. A chunk packs consecutive blocks under one headin
 block only when that block alone is too long, and then at sentence, row or line ends.
 """
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 
 from qianxun.documents.clean import clean_block
 from qianxun.documents.sentences import sentences
-from qianxun.records import Block, BlockKind, Chunk, Part, Span
+from qianxun.records import Block, BlockKind, Chunk, Part, Rows, Span
 from qianxun.settings import SplittingSettings
 from qianxun.text import CJK
 
@@ -69,16 +70,34 @@ class _Heading:
     bare: bool = True  # nothing below it yet
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Header:
+    """The header of the table that is being cut, where it is short enough to be repeated."""
+
+    span: Span
+    text: str
+    tokens: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a stretch of text is in its source."""
+
+    page: int | None
+    location: str | None
+    rows: Rows | None = None
+
+
 @dataclass(slots=True)
 class _Open:
-    """The chunk being packed."""
+    """The chunk being packed. `header` is the one repeated before it, None where its text begins with it."""
 
     start: int
     end: int
     tokens: float
     headings: tuple[_Heading, ...]
-    page: int | None
-    location: str | None
+    place: _Place
+    header: _Header | None = None
 
 
 @dataclass(slots=True)
@@ -92,6 +111,7 @@ class _Splitter:
     ordinal: int = 0
     headings: tuple[_Heading, ...] = ()
     budget: float = 0.0  # tokens of a chunk's own text under these headings
+    header: _Header | None = None  # of the table that the last block belonged to
     open: _Open | None = None
     chunks: list[Chunk] = field(default_factory=list)
     contexts: list[str] = field(default_factory=list)
@@ -142,7 +162,8 @@ class _Splitter:
             heading = self.headings[-1]
             self._under(self.headings[:-1])
             if heading.bare:
-                self._add(heading.span.start, heading.span.end, tokens(heading.text), heading.page, heading.location)
+                place = _Place(heading.page, heading.location)
+                self._add(heading.span.start, heading.span.end, tokens(heading.text), place)
 
     def _under(self, headings: tuple[_Heading, ...]) -> None:
         self.headings = headings
@@ -152,75 +173,100 @@ class _Splitter:
     def _body(self, block: Block, start: int) -> None:
         end = start + len(block.text)
         cost = tokens(block.text)
-        if cost <= self.budget:
-            self._add(start, end, cost, block.page, block.location)
+        rows = _rows_of(block)
+        place = _Place(block.page, rows.location if rows is not None else block.location, rows)
+        if not block.continues:
+            self.header = self._header(block, start)
+        header = self.header if block.continues else None
+        if cost <= self._budget_with(header):
+            self._add(start, end, cost, place, header)
             return
         # Too long for one chunk. What little stands open before it ("as follows:") goes with its beginning.
         lead = self.open if self.open is not None and self._same_headings(self.open) else None
-        if lead is not None and lead.tokens > self.settings.max_tokens / 8:
+        if lead is not None and (lead.tokens > self.settings.max_tokens / 8 or block.continues):
             lead = None
         if lead is None:
             self._close()
         self.open = None
-        self._cut(block, start, lead)
+        self._cut(block, start, place, lead)
 
-    def _cut(self, block: Block, start: int, lead: _Open | None) -> None:
-        budget = self.budget
-        header: Span | None = None
-        header_text = ""
-        if block.kind == "table" and block.header_lines:
-            header_text = "\n".join(block.text.split("\n")[: block.header_lines])
-            if tokens(header_text) <= self.settings.max_tokens / 4:
-                header = Span(start, start + len(header_text))
-                budget = max(budget - tokens(header_text), self.settings.max_tokens / 2)
+    def _header(self, block: Block, start: int) -> _Header | None:
+        if block.kind != "table" or not block.header_lines:
+            return None
+        text = "\n".join(block.text.split("\n", block.header_lines)[: block.header_lines])
+        cost = tokens(text)
+        return _Header(Span(start, start + len(text)), text, cost) if cost <= self.settings.max_tokens / 4 else None
+
+    def _budget_with(self, header: _Header | None) -> float:
+        if header is None:
+            return self.budget
+        return max(self.budget - header.tokens, self.settings.max_tokens / 2)
+
+    def _cut(self, block: Block, start: int, place: _Place, lead: _Open | None) -> None:
+        header = self.header
+        budget = self._budget_with(header)
         overlap = self.settings.overlap_sentences if block.kind == "paragraph" else 0
         already = lead.tokens + len(BETWEEN_BLOCKS) / 8 if lead is not None else 0.0
         pieces = pieces_of(block.text, block.kind, budget - already)
         groups = packed(block.text, pieces, budget, overlap, already)
+        lines = _Lines(block.text)
         for i, (first, last, cost) in enumerate(groups):
             begins = start + first
-            page, location = block.page, block.location
+            here = place
+            if place.rows is not None and len(place.rows.numbers) > 1:
+                rows = place.rows.part(lines.line_at(first), lines.line_at(last - 1))
+                here = _Place(block.page, rows.location, rows)
             if i == 0 and lead is not None:
-                begins, page, location = lead.start, lead.page, lead.location
+                begins = lead.start
+                here = _together(lead.place, here)
                 cost += already
-            self.open = _Open(begins, start + last, cost, self.headings, page, location)
-            in_header = header is not None and begins < header.end
+            in_header = header is not None and begins < header.span.end
+            self.open = _Open(begins, start + last, cost, self.headings, here, None if in_header else header)
             # What follows may join the last piece; not a table's, nor one that begins inside the piece before it.
             keeps_open = i == len(groups) - 1 and block.kind != "table" and not overlap
             if not keeps_open:
-                self._close(None if in_header else header, header_text)
+                self._close()
 
-    def _add(self, start: int, end: int, cost: float, page: int | None, location: str | None) -> None:
-        """Packs a stretch of text into the open chunk, or begins the next one."""
+    def _add(self, start: int, end: int, cost: float, place: _Place, header: _Header | None = None) -> None:
+        """Packs a stretch of text into the open chunk, or begins the next one, with this header before it."""
         current = self.open
-        if current is not None and self._same_headings(current):
+        if current is not None and self._same_headings(current) and self._fits(current, place, header):
             together = current.tokens + len(BETWEEN_BLOCKS) / 8 + cost
-            if together <= self.budget:
+            if together <= self._budget_with(current.header):
                 current.end = end
                 current.tokens = together
+                current.place = _together(current.place, place)
                 return
         self._close()
-        self.open = _Open(start, end, cost, self.headings, page, location)
+        self.open = _Open(start, end, cost, self.headings, place, header)
+
+    def _fits(self, current: _Open, place: _Place, header: _Header | None) -> bool:
+        """Whether one place and one header hold for both, where places are rows."""
+        if current.place.rows is None and place.rows is None:
+            return True
+        if current.place.rows is None or place.rows is None or current.place.rows.sheet != place.rows.sheet:
+            return False
+        return current.header is None or current.header is header
 
     def _same_headings(self, current: _Open) -> bool:
         return current.headings == self.headings  # the same objects: headings compare by identity
 
-    def _close(self, header: Span | None = None, header_text: str = "") -> None:
+    def _close(self) -> None:
         current = self.open
         if current is None:
             return
         self.open = None
         context = _context_of(current.headings)
-        if header is not None:
-            context = indexed_text(context, header_text)
+        if current.header is not None:
+            context = indexed_text(context, current.header.text)
         self.chunks.append(
             Chunk(
                 self.ordinal,
                 Span(current.start, current.end),
                 tuple(heading.span for heading in current.headings),
-                header,
-                current.page,
-                current.location,
+                current.header.span if current.header is not None else None,
+                current.place.page,
+                current.place.location,
             )
         )
         self.contexts.append(context)
@@ -245,6 +291,42 @@ class _Splitter:
         self.part_start = end
         self.chunks = []
         self.contexts = []
+
+
+class _Lines:
+    """Finds the lines of characters; cheap where each question is behind the one before."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.line = 0
+        self.at = 0
+
+    def line_at(self, offset: int) -> int:
+        """The line of the character at this offset, from 0."""
+        if offset < self.at:
+            self.line = self.at = 0
+        self.line += self.text.count("\n", self.at, offset)
+        self.at = offset
+        return self.line
+
+
+def _rows_of(block: Block) -> Rows | None:
+    """The rows of the block's lines. Where these are not as many, all of the lines stand for the first and the last."""
+    rows = block.rows
+    if rows is None or not rows.numbers:
+        return None
+    n_lines = block.text.count("\n") + 1
+    if n_lines == len(rows.numbers) or len(rows.numbers) == 1:
+        return rows
+    return dataclasses.replace(rows, numbers=(rows.numbers[0],) + (rows.numbers[-1],) * (n_lines - 1))
+
+
+def _together(first: _Place, after: _Place) -> _Place:
+    """The place of two stretches of one chunk: where the first is, and all the rows of both."""
+    if first.rows is None or after.rows is None:
+        return first if first.location is not None or after.rows is None else after
+    rows = first.rows.joined(after.rows)
+    return _Place(first.page, rows.location, rows)
 
 
 def _context_of(headings: tuple[_Heading, ...]) -> str:

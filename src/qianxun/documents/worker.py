@@ -5,6 +5,9 @@ and it never writes a file. Events travel as plain tuples: see `reading._event`.
 """
 
 import contextlib
+import dataclasses
+import hashlib
+import io
 import marshal
 import os
 import queue
@@ -12,20 +15,26 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from qianxun.documents.clean import one_line
 from qianxun.documents.dedupe import near_hash, text_hash
-from qianxun.documents.reading import loader_for, printable
+from qianxun.documents.reading import loader_for, printable, supported_suffixes
 from qianxun.documents.split import indexed_text, split
 from qianxun.errors import QianxunError, UnreadableDocument
+from qianxun.files import MEMBER, RawFile
 from qianxun.records import MAX_CHUNKS_PER_DOCUMENT, Block, Chunk, Part, RawDocument, Span, Status
-from qianxun.settings import SplittingSettings
+from qianxun.settings import ReadingSettings, SplittingSettings
 
 _MESSAGE_CHARS: Final = 1 << 17
 _MESSAGE_SECONDS: Final = 0.1
+
+MAX_MEMBERS: Final = 100_000  # of one file on the disk
+MAX_DEPTH: Final = 4  # a letter in an archive of letters in an archive
 
 Plain = tuple[Any, ...]
 
@@ -38,20 +47,20 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
-    max_memory_mb, max_file_mb, max_tokens, overlap = _read(jobs)
-    _limit_memory(max_memory_mb)
+    given_reading, given_splitting = _read(jobs)
+    reading, splitting = ReadingSettings(**given_reading), SplittingSettings(**given_splitting)
+    _limit_memory(reading.max_memory_mb)
     _send(answers, "ready")
     os.dup2(nowhere, 2)
-    splitting = SplittingSettings(max_tokens=max_tokens, overlap_sentences=overlap)
-    reader = _FileReader(splitting, max_memory_mb, max_file_mb)
+    reader = _FileReader(reading, splitting)
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_take_jobs, args=(jobs, waiting), daemon=True).start()
     outbox = _Outbox(answers)
     while True:
         alone, numbered = waiting.get()
-        for number, path in numbered:
+        for number, path, source, suffix, ended in numbered:
             outbox.begin(number)
-            for event in reader.events(Path(os.fsdecode(path))):
+            for event in reader.events(Path(os.fsdecode(path)), source, suffix, ended):
                 outbox.add(event, may_send=alone)
             outbox.end()
             if reader.exhausted:
@@ -87,7 +96,8 @@ class _Outbox:
         self.message[-1][1].append(event)
         if event[0] == "part":
             self.chars += len(event[2]) + 64 * len(event[3])
-        if may_send and event[0] != "ended" and self._is_due():
+        # That a file inside the file is begun is told at once: if it is the end of this process, they know of what.
+        if event[0] == "begun" or (may_send and event[0] != "ended" and self._is_due()):
             self.send()
             self.message.append((self.number, []))
 
@@ -110,126 +120,226 @@ class _Outbox:
 class _FileReader:
     """Files to plain events. `exhausted` after a file needed more memory than there may be."""
 
-    def __init__(self, splitting: SplittingSettings, max_memory_mb: int, max_file_mb: int) -> None:
+    def __init__(self, reading: ReadingSettings, splitting: SplittingSettings) -> None:
+        self.reading = reading
         self.splitting = splitting
-        self.max_memory_mb = max_memory_mb
-        self.max_file_mb = max_file_mb
         self.exhausted = False
 
-    def events(self, path: Path) -> Iterator[Plain]:
+    def events(self, path: Path, source: str, suffix: str, ended: Iterable[str]) -> Iterator[Plain]:
+        """The events of a file, without those of the files inside it that have `ended` before another worker did."""
+        inside = _Inside(frozenset(ended))
         try:
-            yield from self._read(path)
+            end = yield from self._guarded(source, self._file(path, source, suffix, inside))
+        except _Exhausted:
+            return
+        yield (*end, inside.n)
+
+    def _guarded(self, name: str, read: Generator[Plain, None, Plain]) -> Generator[Plain, None, Plain]:
+        """The events of a file or of one inside it, and its end, whatever happens. `name` is for people."""
+        try:
+            return (yield from read)
         except MemoryError:
             self.exhausted = True
-            yield _failed(
+            return _failed(
                 UnreadableDocument(
                     "{path} needs more than {mb} MB of memory to read.",
                     remedy="Raise reading.max_memory_mb, or split the file.",
-                    path=path,
-                    mb=self.max_memory_mb,
+                    path=name,
+                    mb=self.reading.max_memory_mb,
                 )
             )
         except QianxunError as error:
-            yield _failed(error)
+            return _ended(Status.FAILED, error)
         except FileNotFoundError:
-            yield _failed(UnreadableDocument("{path} does not exist (any more).", remedy="Check the path.", path=path))
+            return _failed(UnreadableDocument("{path} does not exist (any more).", remedy="Check the path.", path=name))
         except PermissionError:
-            yield _failed(
+            return _failed(
                 UnreadableDocument(
-                    "{path} may not be read by this user.", remedy="Give read permission to it.", path=path
+                    "{path} may not be read by this user.", remedy="Give read permission to it.", path=name
                 )
             )
         except OSError as error:
-            yield _failed(
+            return _failed(
                 UnreadableDocument(
                     "{path} cannot be read from the disk: {error}.",
                     remedy="Check the disk or the network share.",
-                    path=path,
+                    path=name,
                     error=error.strerror or str(error),
                 )
             )
         except RecursionError:
-            yield _failed(
+            return _failed(
                 UnreadableDocument(
-                    "{path} is nested too deeply to read.", remedy="Open it and save it again.", path=path
+                    "{path} is nested too deeply to read.", remedy="Open it and save it again.", path=name
                 )
             )
         except Exception as error:  # a parser's own bug on a strange file: the file is set aside, the run goes on
-            yield _failed(
+            return _failed(
                 UnreadableDocument(
                     "{path} cannot be read: {error}.",
                     remedy="The file is probably damaged: open it and save it again.",
-                    path=path,
+                    path=name,
                     error=f"{type(error).__name__}: {str(error)[:200]}".rstrip(". "),
                 )
             )
 
-    def _read(self, path: Path) -> Iterator[Plain]:
-        loader = loader_for(path)
+    def _file(self, path: Path, source: str, suffix: str, inside: "_Inside") -> Generator[Plain, None, Plain]:
+        """A file on the disk. Yields events, returns the end."""
         if path.is_dir():
-            raise UnreadableDocument("{path} is a folder.", remedy="Name the files in it.", path=path)
+            raise UnreadableDocument("{path} is a folder.", remedy="Name the files in it.", path=source)
         size = path.stat().st_size
         if not path.is_file():
-            raise UnreadableDocument("{path} is not a regular file.", remedy="Copy its content to a file.", path=path)
-        if size > self.max_file_mb * 1_000_000:
+            raise UnreadableDocument("{path} is not a regular file.", remedy="Copy its content to a file.", path=source)
+        if size > self.reading.max_file_mb * 1_000_000:
             raise UnreadableDocument(
                 "{path} is {size:.0f} MB; files above {mb} MB are not read.",
                 remedy="Raise reading.max_file_mb, or split the file.",
-                path=path,
+                path=source,
                 size=size / 1e6,
-                mb=self.max_file_mb,
+                mb=self.reading.max_file_mb,
             )
-        if size == 0:
-            yield _ended(Status.EMPTY, UnreadableDocument("{path} is an empty file.", path=path))
-            return
-        documents = iter(loader.load(path))
-        raw = next(documents, None)
-        if raw is None:
-            yield _ended(Status.EMPTY, UnreadableDocument("{path} has no text in it.", path=path))
-            return
-        yield ("opened", one_line(raw.title) or printable(path.stem), raw.format, raw.pages)
-        ended = yield from self._document(raw, path)
-        if next(documents, None) is not None:
-            raise UnreadableDocument(
-                "{path} holds more than one document.", remedy="Unpack it and add the files.", path=path
-            )
-        yield ended
+        return (yield from self._loaded(RawFile.on_disk(path, source, suffix), "", inside))
 
-    def _document(self, raw: RawDocument, path: Path) -> Generator[Plain, None, Plain]:
-        """Yields the parts, returns the end."""
+    def _loaded(self, file: RawFile, member: str, inside: "_Inside", depth: int = 0) -> Generator[Plain, None, Plain]:
+        """What a loader finds in a file: its document, then what is inside it. Yields events, returns the end."""
+        loader = loader_for(file)
+        if file.size == 0:
+            return _ended(Status.EMPTY, UnreadableDocument("{path} is an empty file.", path=file.name))
+        ended: Plain | None = None
+        n_before = inside.n
+        for found in loader.load(file, self.reading):
+            if isinstance(found, RawFile):
+                yield from self._member(found, file, member, inside, depth)
+            elif ended is not None:
+                raise UnreadableDocument(
+                    "{path} holds more than one document.", remedy="Unpack it and add the files.", path=file.name
+                )
+            else:
+                ended = yield from self._document(found, file, member, inside.digests.get(member, ""))
+        if ended is None and inside.n == n_before:
+            return _ended(Status.EMPTY, UnreadableDocument("{path} has no text in it.", path=file.name))
+        if ended is None:
+            title, format_ = printable(file.stem), file.suffix.lstrip(".")
+            yield ("opened", title, format_, None, member, inside.digests.get(member, ""))
+            return _ended(Status.READY, None)
+        return ended
+
+    def _member(
+        self, file: RawFile, outer: RawFile, member: str, inside: "_Inside", depth: int
+    ) -> Generator[Plain, None, None]:
+        """A file inside another, and what is inside that."""
+        own = file.name.removeprefix(f"{outer.name}{MEMBER}")
+        name = inside.name_for(printable(f"{member}{MEMBER}{own}" if member else own))
+        if inside.n > MAX_MEMBERS:
+            raise UnreadableDocument(
+                "{path} holds more than {n} files.",
+                remedy="Unpack it and add the files.",
+                path=outer.name,
+                n=MAX_MEMBERS,
+            )
+        if name in inside.ended:
+            return
+        if file.suffix not in supported_suffixes():
+            yield ("member", name, "", file.suffix, "")
+            return
+        yield ("begun", name)
+        if depth >= MAX_DEPTH:
+            ended = _failed(
+                UnreadableDocument(
+                    "{path} lies in archives within archives within archives.",
+                    remedy="Unpack them and add the files.",
+                    path=file.name,
+                )
+            )
+        else:
+            ended = yield from self._guarded(file.name, self._unpacked(file, name, inside, depth + 1))
+        yield ("member", name, ended[1], ended[2], inside.digests.pop(name, ""))
+        if self.exhausted:
+            raise _Exhausted
+
+    def _unpacked(self, file: RawFile, name: str, inside: "_Inside", depth: int) -> Generator[Plain, None, Plain]:
+        """A file inside another, unpacked once into memory, and read."""
+        data = file.read()
+        inside.n_bytes += len(data)
+        if inside.n_bytes > self.reading.max_unpacked_mb * 1_000_000:
+            raise UnreadableDocument(
+                "{path} and what came before it are more than {mb} MB unpacked.",
+                remedy="Raise reading.max_unpacked_mb, or unpack the file and add what is in it.",
+                path=file.name,
+                mb=self.reading.max_unpacked_mb,
+            )
+        inside.digests[name] = hashlib.sha256(data).hexdigest()
+        held = dataclasses.replace(file, size=len(data), opened=lambda: io.BytesIO(data))
+        return (yield from self._loaded(held, name, inside, depth))
+
+    def _document(self, raw: RawDocument, file: RawFile, member: str, digest: str) -> Generator[Plain, None, Plain]:
+        """Yields the parts of a document, returns its end."""
+        title = one_line(raw.title) or printable(file.stem)
+        yield ("opened", title, raw.format, raw.pages, member, digest)
         pages: set[int] = set()
         n_chunks = 0
         for part in split(_noting_pages(raw, pages), self.splitting):
             n_chunks += len(part.chunks)
             if n_chunks > MAX_CHUNKS_PER_DOCUMENT:
                 raise UnreadableDocument(
-                    "{path} has more than {n} chunks.", remedy="Split the file.", path=path, n=MAX_CHUNKS_PER_DOCUMENT
+                    "{path} has more than {n} chunks.",
+                    remedy="Split the file.",
+                    path=file.name,
+                    n=MAX_CHUNKS_PER_DOCUMENT,
                 )
-            yield _part(part)
+            yield _part(part, member)
         if n_chunks == 0 and raw.pages:
             error = UnreadableDocument(
                 "{path} has no text on its one page (a scanned page?)."
                 if raw.pages == 1
                 else "{path} has no text in its {pages} pages (scanned pages?).",
                 remedy="Run text recognition (OCR) over it first.",
-                path=path,
+                path=file.name,
                 pages=raw.pages,
             )
             return _ended(Status.ATTENTION, error)
         if n_chunks == 0:
-            return _ended(Status.EMPTY, UnreadableDocument("{path} has no text in it.", path=path))
+            return _ended(Status.EMPTY, UnreadableDocument("{path} has no text in it.", path=file.name))
         n_empty = (raw.pages or 0) - len(pages)
         # A blank page or two is how books are printed; more are pictures of text, and their text is not here.
         if pages and n_empty > 2 and n_empty > 0.1 * (raw.pages or 0):
             error = UnreadableDocument(
                 "{path}: {n} of {pages} pages have no text (scanned pages?).",
                 remedy="Run text recognition (OCR) over it first.",
-                path=path,
+                path=file.name,
                 n=n_empty,
                 pages=raw.pages,
             )
             return _ended(Status.READY, error)
-        return ("ended", Status.READY.value, "")
+        return _ended(Status.READY, None)
+
+
+class _Exhausted(BaseException):
+    """Memory ran out within a file inside a file: this process reads no more, the next one goes on behind it."""
+
+
+@dataclass(slots=True)
+class _Inside:
+    """Files inside a file, theirs included: how many were met, how much they are, the digests of those being read.
+
+    `ended` names those that need not be read.
+    """
+
+    ended: frozenset[str]
+    n: int = 0
+    n_bytes: int = 0
+    digests: dict[str, str] = field(default_factory=dict)
+    names: Counter[str] = field(default_factory=Counter)
+
+    def name_for(self, name: str) -> str:
+        """A name of its own for the next one: an archive may hold two of the same."""
+        self.n += 1
+        self.names[name] += 1
+        same = self.names[name]
+        if same == 1:
+            return name
+        stem, dot, suffix = name.rpartition(".")
+        return f"{stem} ({same}){dot}{suffix}" if stem and "/" not in suffix else f"{name} ({same})"
 
 
 def _noting_pages(raw: RawDocument, pages: set[int]) -> Iterator[Block]:
@@ -239,15 +349,15 @@ def _noting_pages(raw: RawDocument, pages: set[int]) -> Iterator[Block]:
         yield block
 
 
-def _failed(error: QianxunError) -> Plain:
+def _failed(error: UnreadableDocument) -> Plain:
     return _ended(Status.FAILED, error)
 
 
-def _ended(status: Status, error: QianxunError) -> Plain:
-    return ("ended", status.value, printable(str(error)))
+def _ended(status: Status, error: QianxunError | None) -> Plain:
+    return ("ended", status.value, printable(str(error)) if error is not None else "")
 
 
-def _part(part: Part) -> Plain:
+def _part(part: Part, member: str) -> Plain:
     texts = [part.text_of(i) for i in range(len(part.chunks))]
     return (
         "part",
@@ -257,6 +367,7 @@ def _part(part: Part) -> Plain:
         part.contexts,
         tuple(text_hash(indexed_text(context, text)) for context, text in zip(part.contexts, texts, strict=True)),
         tuple(map(near_hash, texts)),
+        member,
     )
 
 

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from qianxun.documents import reading
 from qianxun.documents.dedupe import near_hash, text_hash
 from qianxun.documents.reading import ReadJob
 from qianxun.documents.split import indexed_text, split
 from qianxun.errors import InputError
+from qianxun.files import MEMBER, with_outer
 from qianxun.filters import Or, Prefix
 from qianxun.ingestion.find import FoundFile, Unenterable, absolute, find_files, source_of
 from qianxun.records import Asker, Block, Document, Status
@@ -77,7 +78,11 @@ class _Writing:
 
 @dataclass(slots=True)
 class _Run:
-    """The state of one `add`."""
+    """The state of one `add`.
+
+    `inside` has, for each file being read, the sources of the files met in it; `spared` are those of them that are
+    as they were, whose text is not wanted.
+    """
 
     keeping: Keeping
     labels: tuple[str, ...]
@@ -89,6 +94,8 @@ class _Run:
     digests: dict[str, tuple[str, str]] = field(default_factory=dict)
     writing: dict[str, _Writing] = field(default_factory=dict)
     failed_before: set[str] = field(default_factory=set)
+    inside: dict[str, set[str]] = field(default_factory=dict)
+    spared: set[str] = field(default_factory=set)
     kept: int = 0
     waiting_chunks: int = 0
     vectors_before: int = 0
@@ -231,9 +238,13 @@ def _must_be_read(run: _Run, path: Path, source: str, known: Document | None, se
             modified = datetime.fromtimestamp(status.st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except OSError:
         pass  # the worker says why it cannot be read, in the same words as for any other file
-    if digest and known is not None and known.digest == digest and not (retry and known.status is not Status.READY):
-        _keep(run, known)
-        return False
+    if digest and known is not None and known.digest == digest:
+        members = run.keeping.store.inside(source) if reading.may_hold_files(source) else []
+        if not (retry and any(document.status is not Status.READY for document in (known, *members))):
+            for document in (known, *members):
+                _keep(run, document)
+            run.kept -= len(members)  # counted as one file
+            return False
     run.digests[source] = (digest, modified)
     if known is not None:
         run.known[source] = known
@@ -294,25 +305,84 @@ def _take(run: _Run, message: reading.ReadEvents) -> None:
 
 
 def _apply(run: _Run, job: ReadJob, event: reading.Event) -> None:
-    store, source = run.keeping.store, job.source
+    store = run.keeping.store
     match event:
-        case reading.Opened(title, format, pages):
-            digest, modified = run.digests[source]
+        case reading.Opened(title, format, pages, member, digest):
+            source = _source_within(job, member)
+            if member and _is_spared(run, source, digest):
+                return
+            again = run.writing.pop(source, None)
+            if again is not None:  # its process died of a file inside it, and the next one began anew
+                store.abandon([again.id])
+            own_digest, modified = run.digests[job.source]
             store.note(source, "reading")
-            id_ = store.begin(source, title=title, format=format, pages=pages, digest=digest, modified=modified)
+            id_ = store.begin(
+                source, title=title, format=format, pages=pages, digest=digest or own_digest, modified=modified
+            )
             run.writing[source] = _Writing(id_)
-        case reading.PartRead(part, hashes, near):
+        case reading.PartRead(part, hashes, near, member):
+            source = _source_within(job, member)
+            if source in run.spared:
+                return
             writing = run.writing[source]
             store.add_part(writing.id, part, hashes, near, writing.chunks)
             writing.chars += len(part.text)
             writing.chunks += len(part.chunks)
+        case reading.MemberEnded(member, None, suffix):
+            _skip(run, suffix)
+        case reading.MemberEnded(member, status, reason, digest):
+            assert status is not None
+            _end_member(run, job, _source_within(job, member), status, reason, digest)
         case reading.Ended(status, reason):
-            _end(run, job, status, reason)
+            _end(run, job.source, status, reason, run.digests.pop(job.source), None)
+            _drop_vanished_inside(run, job.source, status)
 
 
-def _end(run: _Run, job: ReadJob, status: Status, reason: str) -> None:
-    store, source = run.keeping.store, job.source
-    digest, modified = run.digests.pop(source)
+def _source_within(job: ReadJob, member: str) -> str:
+    return f"{job.source}{MEMBER}{member}" if member else job.source
+
+
+def _is_spared(run: _Run, source: str, digest: str) -> bool:
+    """Whether a file inside another is what it was: then what is kept of it stays."""
+    known = run.keeping.store.by_source([source]).get(source)
+    if known is None or known.digest != digest or known.status is not Status.READY:
+        return False
+    run.spared.add(source)
+    return True
+
+
+def _end_member(run: _Run, job: ReadJob, source: str, status: Status, reason: str, digest: str) -> None:
+    store = run.keeping.store
+    run.inside.setdefault(job.source, set()).add(source)
+    found = store.by_source([source, job.source])
+    known, outer = found.get(source), found.get(job.source)
+    if source in run.spared:
+        run.spared.discard(source)
+        assert known is not None
+        _keep(run, known)
+        run.kept -= 1  # it is no file of its own
+        return
+    if known is not None:
+        run.known[source] = known
+    _end(run, source, status, reason, (digest, run.digests[job.source][1]), outer)
+
+
+def _drop_vanished_inside(run: _Run, source: str, status: Status) -> None:
+    """Removes what was inside a file that is read again, and is in it no more."""
+    met = run.inside.pop(source, set())
+    if status is Status.FAILED or not reading.may_hold_files(source):
+        return
+    store = run.keeping.store
+    gone = [document.id for document in store.inside(source) if document.source not in met]
+    if gone:
+        store.drop(gone)
+        run.report.removed += len(gone)
+
+
+def _end(run: _Run, source: str, status: Status, reason: str, stamp: tuple[str, str], outer: Document | None) -> None:
+    """The end of a document. `stamp` is its digest and time, `outer` the document of the file that it is inside."""
+    store = run.keeping.store
+    digest, modified = stamp
     known = run.known.pop(source, None)
     writing = run.writing.pop(source, None)
     _note_status(run, source, status, reason)
@@ -325,11 +395,14 @@ def _end(run: _Run, job: ReadJob, status: Status, reason: str) -> None:
             store.note(source, "failed", reason)
             return
     if writing is None:
-        title, format = job.path.stem, job.path.suffix.lstrip(".").lower()
+        path = PurePath(source)
+        title, format = path.stem, path.suffix.lstrip(".").lower()
         id_ = store.begin(source, title=title, format=format, pages=None, digest=digest, modified=modified)
         writing = _Writing(id_)
     given = run.labels
-    if not given and known is None:
+    if not given and known is None and outer is not None:
+        given = outer.labels  # what is new in a file is for those who may see the file
+    elif not given and known is None:
         moved = store.labels_if_moved(digest) if digest else None
         given = run.default_labels if moved is None else moved
     store.publish(writing.id, status=status, reason=reason, labels=given, chars=writing.chars, chunks=writing.chunks)
@@ -371,7 +444,9 @@ def _remove_vanished(run: _Run, roots: Sequence[Path], found: Sequence[FoundFile
     gone = [
         document.id
         for document in run.keeping.store.documents(Asker.admin(), below)
-        if document.source not in present and not document.source.startswith(closed) and _is_gone(document.source)
+        if present.isdisjoint(with_outer(document.source))
+        and not document.source.startswith(closed)
+        and all(map(_is_gone, with_outer(document.source)))
     ]
     if gone:
         with run.keeping.write.held():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from qianxun.documents.reading import may_hold_files
 from qianxun.errors import Busy, InputError, NotFound
 from qianxun.ingestion.find import absolute, source_of
 from qianxun.records import Asker, Document, Receipt
@@ -14,7 +15,7 @@ from qianxun.storage.store import MAX_DOCUMENT_ID, Store
 def select(store: Store, what: Sequence[str | int | Path]) -> list[Document]:
     """The documents meant by ids, paths, folders and globs, by source, each once.
 
-    A path means its document and everything below it. A glob is matched against whole sources; one
+    A path means its document and everything below it, a document also what is inside its file. A glob is matched against whole sources; one
     without a leading `/` also against their ends (`*.pdf`, `hr/*.md`). Raises NotFound naming the first
     that means nothing. Only globs look at every document.
     """
@@ -31,6 +32,9 @@ def select(store: Store, what: Sequence[str | int | Path]) -> list[Document]:
                 "No document matches {item!r}.", remedy="`qianxun list` shows ids and sources.", item=str(item)
             )
         chosen.update((d.id, d) for d in found)
+        for document in found:
+            if may_hold_files(document.source):
+                chosen.update((d.id, d) for d in store.inside(document.source))
     return sorted(chosen.values(), key=lambda d: d.source)
 
 

@@ -23,6 +23,7 @@ class ReadingSettings:
     max_seconds: float = _is(300.0, "time one file may take to parse before it is set aside", at_least=0.1)
     max_memory_mb: int = _is(2048, "memory one parsing process may use", at_least=128)
     max_file_mb: int = _is(2048, "largest file that is read", at_least=1)
+    max_unpacked_mb: int = _is(8192, "most that the files inside one archive or mailbox may be together", at_least=1)
     ignore: tuple[str, ...] = _is(
         [".*", "~$*", "*.tmp", "__pycache__", "node_modules"], "file and folder names that `add` skips in folders"
     )

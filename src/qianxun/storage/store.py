@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from qianxun.errors import Damaged, InputError, NotFound, StorageError
+from qianxun.files import MEMBER, with_outer
 from qianxun.filters import And, Equals, Filter, Or, Prefix, matches, visible_to
 from qianxun.records import (
     CHUNK_BITS,
@@ -271,8 +272,14 @@ class Store:
     def below(self, source: str) -> list[Document]:
         """The documents whose source is this, lies below it as a folder, or in it as an archive."""
         folder = source.rstrip("/")
-        anywhere = And(()) if not folder else Or((Prefix("source", f"{folder}/"), Prefix("source", f"{folder}!")))
+        anywhere = (
+            And(()) if not folder else Or((Prefix("source", f"{folder}/"), Prefix("source", f"{folder}{MEMBER}")))
+        )
         return self.documents(Asker.admin(), Or((Equals("source", source), anywhere)))
+
+    def inside(self, source: str) -> list[Document]:
+        """The documents of files inside this source's file: members of an archive, attachments of a letter."""
+        return self.documents(Asker.admin(), Prefix("source", f"{source}{MEMBER}"))
 
     def labels_if_moved(self, digest: str) -> tuple[str, ...] | None:
         """The labels of a document with these bytes whose file is no longer there, so that it may have been moved.
@@ -280,7 +287,7 @@ class Store:
         A moved file keeps its labels; else renaming would lift a restriction. None if there is none.
         """
         for document in self._documents("WHERE d.live = 1 AND d.digest = ? ORDER BY d.id", (digest,)):
-            if not os.path.lexists(document.source):
+            if not any(os.path.lexists(path) for path in with_outer(document.source)):
                 return document.labels
         return None
 

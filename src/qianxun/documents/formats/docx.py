@@ -3,14 +3,15 @@
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from qianxun.documents.decoding import looks_like, mismatch
 from qianxun.documents.formats.numbering import Numbering
 from qianxun.documents.formats.tables import Cell, table_block
 from qianxun.errors import UnreadableDocument
+from qianxun.files import RawFile
 from qianxun.records import Block, RawDocument
+from qianxun.settings import ReadingSettings
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
@@ -26,34 +27,34 @@ class DocxLoader:
 
     suffixes = (".docx",)
 
-    def load(self, path: Path) -> Iterable[RawDocument]:
+    def load(self, file: RawFile, settings: ReadingSettings) -> Iterable[RawDocument | RawFile]:
         """The file as one document."""
-        document = _opened(path)
+        document = _opened(file)
         blocks = list(_Body(document).blocks())
         titled = next((block for block in blocks if block.kind == "heading"), None)
         title = titled.text if titled is not None else (document.core_properties.title or "").strip()
-        yield RawDocument(str(path), title or path.stem, "docx", blocks)
+        yield RawDocument(file.name, title or file.stem, "docx", blocks)
 
 
-def _opened(path: Path) -> Any:
-    with path.open("rb") as file:
-        head = file.read(4096)
+def _opened(file: RawFile) -> Any:
+    head = file.head()
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         raise UnreadableDocument(
             "{path} is encrypted, or an old .doc file named .docx.",
             remedy="Open it in Word and save it as .docx without a password.",
-            path=path,
+            path=file.name,
         )
     what = looks_like(head)
     if what is not None and not head.startswith(b"PK"):
-        raise mismatch(path, what)
+        raise mismatch(file, what)
 
     from docx import Document
     from docx.opc.exceptions import OpcError
     from lxml.etree import XMLSyntaxError
 
     try:
-        document = Document(str(path))
+        with file.open() as stream:
+            document = Document(stream)
         if document.element.body is None:
             raise ValueError("it has no body")
         return document
@@ -63,8 +64,8 @@ def _opened(path: Path) -> Any:
         raise UnreadableDocument(
             "{path} is not a readable Word document ({error}).",
             remedy="Open it in Word and save it again.",
-            path=path,
-            error=" ".join(str(error).replace(str(path), "it").split())[:160].rstrip(".") or type(error).__name__,
+            path=file.name,
+            error=" ".join(str(error).replace(file.name, "it").split())[:160].rstrip(".") or type(error).__name__,
         ) from error
 
 

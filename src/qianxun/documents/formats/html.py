@@ -3,13 +3,14 @@
 import codecs
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from qianxun.documents.clean import glue, one_line
 from qianxun.documents.decoding import decoded, looks_like, mismatch
 from qianxun.documents.formats.tables import Cell, table_block
+from qianxun.files import RawFile
 from qianxun.records import Block, RawDocument
+from qianxun.settings import ReadingSettings
 
 MAX_DROPPED_SHARE = 0.8
 
@@ -53,22 +54,22 @@ class HtmlLoader:
 
     suffixes = (".html", ".htm", ".xhtml")
 
-    def load(self, path: Path) -> Iterable[RawDocument]:
+    def load(self, file: RawFile, settings: ReadingSettings) -> Iterable[RawDocument | RawFile]:
         """The page as one document."""
-        data = path.read_bytes()
+        data = file.read()
         what = looks_like(data[:4096])
         if what is not None:
-            raise mismatch(path, what)
-        root = _parsed(_text(path, data))
+            raise mismatch(file, what)
+        root = _parsed(_text(file, data))
         if root is None:
-            yield RawDocument(str(path), path.stem, "html", ())
+            yield RawDocument(file.name, file.stem, "html", ())
             return
         named = root.find(".//title")
         title = one_line("".join(named.itertext())) if named is not None else ""
         if not title:
             heading = next(root.iter("h1", "h2"), None)
             title = _text_of(heading) if heading is not None else ""
-        yield RawDocument(str(path), title or path.stem, "html", _blocks(_content(root)))
+        yield RawDocument(file.name, title or file.stem, "html", _blocks(_content(root)))
 
 
 def blocks_of_html(source: str) -> Iterator[Block]:
@@ -78,7 +79,7 @@ def blocks_of_html(source: str) -> Iterator[Block]:
         yield from _blocks(root)
 
 
-def _text(path: Path, data: bytes) -> str:
+def _text(file: RawFile, data: bytes) -> str:
     if not data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         declared = _META_CHARSET.search(data[:4096])
         if declared:
@@ -92,7 +93,7 @@ def _text(path: Path, data: bytes) -> str:
                 text = ""
             if text and text.count("\ufffd") <= len(text) * 0.005:
                 return text
-    return decoded(path, data)
+    return decoded(file, data)
 
 
 def _parsed(text: str) -> Any:

@@ -3,11 +3,12 @@
 import itertools
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from qianxun.documents.decoding import text_pieces
+from qianxun.files import RawFile
 from qianxun.records import Block, RawDocument
+from qianxun.settings import ReadingSettings
 
 SEGMENT_CHARS = 1 << 18  # parsed at a time; cut at blank lines outside code
 
@@ -24,9 +25,9 @@ class MarkdownLoader:
 
     suffixes = (".md", ".markdown")
 
-    def load(self, path: Path) -> Iterable[RawDocument]:
+    def load(self, file: RawFile, settings: ReadingSettings) -> Iterable[RawDocument | RawFile]:
         """The file as one document."""
-        segments = _segments(text_pieces(path))
+        segments = _segments(text_pieces(file))
         first = next(segments, "").removeprefix("\ufeff")
         title = ""
         front = _FRONT_MATTER.match(first)
@@ -39,7 +40,7 @@ class MarkdownLoader:
         if not title and headings:
             title = _LINK.sub(r"\1", _MARKUP.sub("", headings[0].text))
         rest = (block for segment in segments for block in _blocks(segment))
-        yield RawDocument(str(path), title or path.stem, "markdown", itertools.chain(beginning, rest))
+        yield RawDocument(file.name, title or file.stem, "markdown", itertools.chain(beginning, rest))
 
 
 def _segments(pieces: Iterable[str]) -> Iterator[str]:

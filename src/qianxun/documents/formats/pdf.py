@@ -5,14 +5,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from qianxun.documents.clean import glue
 from qianxun.documents.decoding import looks_like, mismatch
 from qianxun.documents.formats.text import heading_level
 from qianxun.errors import UnreadableDocument
+from qianxun.files import RawFile
 from qianxun.records import Block, BlockKind, RawDocument
+from qianxun.settings import ReadingSettings
 
 MIN_PAGES_FOR_RUNNING_LINES = 3
 EDGE_LINES = 3  # running headers and footers are among so many first or last lines of a page
@@ -44,42 +45,41 @@ class PdfLoader:
 
     suffixes = (".pdf",)
 
-    def load(self, path: Path) -> Iterable[RawDocument]:
+    def load(self, file: RawFile, settings: ReadingSettings) -> Iterable[RawDocument | RawFile]:
         """The file as one document."""
-        with path.open("rb") as file:
-            head = file.read(4096)
+        head = file.head()
         if b"%PDF-" not in head[:1024]:
             what = looks_like(head)
             if what is not None:
-                raise mismatch(path, what)
-            raise _broken(path, "no PDF header")
+                raise mismatch(file, what)
+            raise _broken(file, "no PDF header")
 
         import pypdfium2
 
         try:
-            pdf = pypdfium2.PdfDocument(path)
+            pdf = pypdfium2.PdfDocument(file.path or file.read())
         except pypdfium2.PdfiumError as error:
             if getattr(error, "err_code", None) == _ERROR_PASSWORD or "assword" in str(error):
                 raise UnreadableDocument(
-                    "{path} is encrypted.", remedy="Save a copy without a password.", path=path
+                    "{path} is encrypted.", remedy="Save a copy without a password.", path=file.name
                 ) from error
-            raise _broken(path, str(error)) from error
+            raise _broken(file, str(error)) from error
         try:
-            pages = [_lines_of_page(path, pdf, i) for i in range(len(pdf))]
+            pages = [_lines_of_page(file, pdf, i) for i in range(len(pdf))]
             outline = _outline(pdf)
             title = _SPACE.sub(" ", (pdf.get_metadata_dict().get("Title") or "")).strip()
         finally:
             pdf.close()
         blocks = list(_blocks(_without_running_lines(pages), outline))
         heading = next((block.text for block in blocks if block.kind == "heading"), "")
-        yield RawDocument(str(path), _usable(title) or heading or path.stem, "pdf", blocks, pages=len(pages))
+        yield RawDocument(file.name, _usable(title) or heading or file.stem, "pdf", blocks, pages=len(pages))
 
 
-def _broken(path: Path, error: str) -> UnreadableDocument:
+def _broken(file: RawFile, error: str) -> UnreadableDocument:
     return UnreadableDocument(
         "{path} is not a readable PDF ({error}).",
         remedy="Open it in a PDF reader and save it again.",
-        path=path,
+        path=file.name,
         error=" ".join(error.split()).rstrip(". ")[:160],
     )
 
@@ -91,7 +91,7 @@ def _usable(title: str) -> str:
     return "" if re.search(r"\.(?:docx?|pdf|indd|pptx?|xlsx?|wps|tex|qxd)$", title, re.IGNORECASE) else title
 
 
-def _lines_of_page(path: Path, pdf: Any, index: int) -> list[_Line]:
+def _lines_of_page(file: RawFile, pdf: Any, index: int) -> list[_Line]:
     import pypdfium2
 
     try:

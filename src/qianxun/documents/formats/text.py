@@ -3,11 +3,12 @@
 import itertools
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from qianxun.documents.clean import one_line
 from qianxun.documents.decoding import text_pieces
+from qianxun.files import RawFile
 from qianxun.records import Block, BlockKind, RawDocument
+from qianxun.settings import ReadingSettings
 
 MAX_PARAGRAPH_CHARS = 8192  # longer ones are handed on in pieces, at line or sentence ends
 MAX_WRAPPED_CHARS = 110  # nobody wraps lines later than this: such a line is a paragraph
@@ -45,14 +46,14 @@ class TextLoader:
 
     suffixes = (".txt", ".text", ".log")
 
-    def load(self, path: Path) -> Iterable[RawDocument]:
+    def load(self, file: RawFile, settings: ReadingSettings) -> Iterable[RawDocument | RawFile]:
         """The file as one document."""
-        lines = _lines(text_pieces(path))
+        lines = _lines(text_pieces(file))
         beginning = list(itertools.islice(lines, 40))  # decoding errors come up here, before anything is handed on
-        is_log = path.suffix.lower() == ".log" or _mostly(_LOG_LINE, [line for line in beginning if line.strip()])
+        is_log = file.suffix == ".log" or _mostly(_LOG_LINE, [line for line in beginning if line.strip()])
         blocks = _log_blocks if is_log else _prose_blocks
-        title = path.stem if is_log else _title(beginning) or path.stem
-        yield RawDocument(str(path), title, "text", blocks(itertools.chain(beginning, lines)))
+        title = file.stem if is_log else _title(beginning) or file.stem
+        yield RawDocument(file.name, title, "text", blocks(itertools.chain(beginning, lines)))
 
 
 def _lines(pieces: Iterable[str]) -> Iterator[str]:

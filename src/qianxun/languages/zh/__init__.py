@@ -5,10 +5,11 @@ One module for each room of the code. `tests/test_messages.py` finds what is mis
 
 from typing import Final
 
-from qianxun.languages.zh import in_process, main, models, remote, serving, wrappers
+from qianxun.languages.zh import documents, in_process, main, models, remote, serving, wrappers
 
 MESSAGES: Final[dict[str, str]] = {
     **main.MESSAGES,
+    **documents.MESSAGES,
     **models.MESSAGES,
     **in_process.MESSAGES,
     **remote.MESSAGES,

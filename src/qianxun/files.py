@@ -1,0 +1,68 @@
+"""A file as loaders see it: its bytes, wherever they are. On the disk, or inside another file."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final
+
+# Between a file and what is in it, in the name of a source: `mails/2025.zip!letter.docx`.
+MEMBER: Final = "!"
+HEAD_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """What a loader reads. `name` is for people: a path, or `path!member` for a file inside another.
+
+    `suffix` (lower case, with the dot) says what kind of file it is. `path` is where libraries may read it
+    themselves, None if it is on no disk. `size` counts bytes.
+    """
+
+    name: str
+    suffix: str
+    size: int
+    path: Path | None = None
+    opened: Callable[[], BinaryIO] = field(default=io.BytesIO, repr=False, compare=False)
+
+    @classmethod
+    def on_disk(cls, path: Path, name: str = "", suffix: str = "") -> "RawFile":
+        """A file on the disk; `name` and `suffix` where they are not the path's own. Raises OSError."""
+        return cls(name or str(path), suffix or path.suffix.lower(), path.stat().st_size, path, lambda: path.open("rb"))
+
+    @classmethod
+    def of_bytes(cls, name: str, data: bytes) -> "RawFile":
+        """A file in memory, named by `name`."""
+        return cls(name, PurePosixPath(name).suffix.lower(), len(data), None, lambda: io.BytesIO(data))
+
+    @property
+    def stem(self) -> str:
+        """Its own name without the suffix, for want of a title."""
+        return PurePosixPath(self.name.rpartition(MEMBER)[2].replace("\\", "/")).stem
+
+    def open(self) -> BinaryIO:
+        """A new stream of its bytes, which can seek."""
+        return self.opened()
+
+    def head(self) -> bytes:
+        """Its first bytes: enough to see what it is."""
+        with self.open() as stream:
+            return stream.read(HEAD_BYTES)
+
+    def read(self) -> bytes:
+        """All its bytes."""
+        with self.open() as stream:
+            return stream.read()
+
+    def member(self, name: str, data: bytes) -> "RawFile":
+        """A file found inside this one."""
+        return RawFile.of_bytes(f"{self.name}{MEMBER}{name}", data)
+
+
+def with_outer(source: str) -> list[str]:
+    """A source, and every name that would be the file around it: `a!b.zip!c.txt`, `a!b.zip`, `a`.
+
+    More than there are, since names of files may have that sign themselves.
+    """
+    parts = source.split(MEMBER)
+    return [MEMBER.join(parts[:n]) for n in range(len(parts), 0, -1)]

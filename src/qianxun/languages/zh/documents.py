@@ -1,0 +1,29 @@
+"""Chinese: what is said of documents that are read."""
+
+from typing import Final
+
+MESSAGES: Final[dict[str, str]] = {
+    # archives
+    "{path} is not a readable archive ({error}).": "{path} 不是可读的压缩包（{error}）。",
+    "Copy it again, or unpack it and add the files.": "请重新复制该文件，或解压后添加其中的文件。",
+    "{path} is damaged in its archive ({error}).": "{path} 在压缩包中已损坏（{error}）。",
+    "Copy the archive again, or unpack it and add the files.": "请重新复制该压缩包，或解压后添加其中的文件。",
+    "{path} is more than {mb} MB unpacked.": "{path} 解压后超过 {mb} MB。",
+    "Unpack it and add the files, or raise reading.max_memory_mb.": "请解压后添加其中的文件，或调高 reading.max_memory_mb。",
+    "{path} is packed in a way that cannot be read ({error}).": "{path} 的压缩方式无法读取（{error}）。",
+    "Unpack it and add the files.": "请解压后添加其中的文件。",
+    "{path} holds more than {n} files.": "{path} 中的文件超过 {n} 个。",
+    "{path} lies in archives within archives within archives.": "{path} 位于层层嵌套的压缩包中。",
+    "Unpack them and add the files.": "请逐层解压后添加其中的文件。",
+    "{path} and what came before it are more than {mb} MB unpacked.": "{path} 连同之前的文件解压后超过 {mb} MB。",
+    "Raise reading.max_unpacked_mb, or unpack the file and add what is in it.": (
+        "请调高 reading.max_unpacked_mb，或解压后添加其中的文件。"
+    ),
+    # letters
+    "{path} is no mail: it has no sender, subject or date.": "{path} 不是邮件：没有发件人、主题或日期。",
+    "Save the letter again as .eml.": "请将邮件重新保存为 .eml。",
+    "{path} is not a readable letter of Outlook ({error}).": "{path} 不是可读的 Outlook 邮件（{error}）。",
+    "Save the letter again, or as .eml.": "请重新保存该邮件，或另存为 .eml。",
+    # settings
+    "most that the files inside one archive or mailbox may be together": "一个压缩包或邮箱中所有文件合计的上限",
+}
