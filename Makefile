@@ -9,7 +9,7 @@ TEST_BIN := $(TEST_VENV)/bin
 PIP_FLAGS := --quiet --disable-pip-version-check
 WHAT ?=
 
-.PHONY: demo install test lint unit test-kill test-load test-quality test-vllm test-training bench docs clean help
+.PHONY: demo install test lint unit test-kill test-load test-fuzz test-quality test-vllm test-training bench docs clean help
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -40,13 +40,16 @@ lint: $(TEST_VENV)/.installed
 	@$(TEST_BIN)/mypy
 
 unit: $(TEST_VENV)/.installed
-	@$(TEST_BIN)/python -m pytest -m "not kill and not load and not quality and not training and not vllm" $(WHAT)
+	@$(TEST_BIN)/python -m pytest -m "not kill and not load and not fuzz and not quality and not training and not vllm" $(WHAT)
 
 test-kill: $(TEST_VENV)/.installed ## kill -9 at random moments during add, remove and compact, then compare
 	@$(TEST_BIN)/python -m pytest -m kill $(WHAT)
 
 test-load: $(TEST_VENV)/.installed ## large inputs: a 200 MB file in bounded memory
 	@$(TEST_BIN)/python -m pytest -m load $(WHAT)
+
+test-fuzz: $(TEST_VENV)/.installed ## two thousand damaged files of all formats
+	@$(TEST_BIN)/python -m pytest -m fuzz $(WHAT)
 
 test-quality: $(TEST_VENV)/.installed ## retrieval quality on every development set, against its gates
 	@$(TEST_BIN)/python -m bench.retrieval

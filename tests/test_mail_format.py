@@ -120,8 +120,10 @@ def test_names_of_attachments_that_are_written_against_the_standard() -> None:
     encoded = base64.b64encode("年假规定.txt".encode("gb18030")).decode()
     data = (
         "From: a@example.com\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-        f'--b\r\nContent-Type: text/plain; name="=?gb2312?B?{encoded}?="\r\nContent-Disposition: attachment\r\n\r\none\r\n'
-        "--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename*=utf-8''%E5%B9%B4.txt\r\n\r\ntwo\r\n"
+        f'--b\r\nContent-Type: text/plain; name="=?gb2312?B?{encoded}?="\r\n'
+        "Content-Disposition: attachment\r\n\r\none\r\n"
+        "--b\r\nContent-Type: text/plain\r\n"
+        "Content-Disposition: attachment; filename*=utf-8''%E5%B9%B4.txt\r\n\r\ntwo\r\n"
         "--b\r\nContent-Type: application/pdf\r\n\r\nthree\r\n--b--\r\n"
     ).encode()
     _, files, _ = read(data)

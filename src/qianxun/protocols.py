@@ -31,7 +31,7 @@ class Loader(Protocol):
     suffixes: Sequence[str]  # lower case, with the dot
 
     def load(self, file: RawFile, settings: "ReadingSettings") -> Iterable[RawDocument | RawFile]:
-        """At most one document, and then the files inside this one (`RawFile.member`), which go to loaders of their own.
+        """At most one document, then the files inside this one (`RawFile.member`), which go to loaders of their own.
 
         An archive has no document of its own, a letter has one and its attachments. Raises UnreadableDocument with
         the reason and the remedy.

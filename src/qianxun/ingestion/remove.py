@@ -15,9 +15,9 @@ from qianxun.storage.store import MAX_DOCUMENT_ID, Store
 def select(store: Store, what: Sequence[str | int | Path]) -> list[Document]:
     """The documents meant by ids, paths, folders and globs, by source, each once.
 
-    A path means its document and everything below it, a document also what is inside its file. A glob is matched against whole sources; one
-    without a leading `/` also against their ends (`*.pdf`, `hr/*.md`). Raises NotFound naming the first
-    that means nothing. Only globs look at every document.
+    A path means its document and everything below it, a document also what is inside its file. A glob is
+    matched against whole sources; one without a leading `/` also against their ends (`*.pdf`, `hr/*.md`).
+    Raises NotFound naming the first that means nothing. Only globs look at every document.
     """
     chosen: dict[int, Document] = {}
     for item in what:
