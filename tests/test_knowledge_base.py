@@ -216,7 +216,7 @@ def test_a_folder_that_cannot_be_entered_loses_nothing(
     kb.add([documents])
     walk = os.walk
 
-    def refused(top: Path, onerror: Callable[[OSError], None]) -> Iterator[object]:
+    def refused(top: Path, onerror: Callable[[OSError], None], followlinks: bool) -> Iterator[object]:
         for here, folders, names in walk(top):
             if Path(here).name == "人事":
                 onerror(PermissionError(13, "Permission denied", here))

@@ -123,7 +123,7 @@ def add_files(
     roots = [absolute(path) for path in paths]
     home = keeping.store.path.parent
     with _begun(keeping, settings, labels, wait, progress) as run:
-        found = list(find_files(roots, ignore=settings.reading.ignore, without=home))
+        found = list(find_files(roots, reading=settings.reading, without=home))
         run.failed_before = {entry.source for entry in keeping.store.journal()}
         jobs = _jobs(run, found, settings, retry)
         done = 0

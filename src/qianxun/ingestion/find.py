@@ -7,6 +7,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from qianxun.errors import InputError, NotFound
+from qianxun.ingestion.patterns import Rules, is_ignored, read_rules
+from qianxun.settings import ReadingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,40 +39,65 @@ def source_of(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def find_files(paths: Sequence[Path], *, ignore: Sequence[str], without: Path) -> Iterator[FoundFile | Unenterable]:
-    """Every file at or below the paths, sorted within a folder, each once.
+def find_files(paths: Sequence[Path], *, reading: ReadingSettings, without: Path) -> Iterator[FoundFile | Unenterable]:
+    """Every file at or below the paths that the settings do not leave out, sorted within a folder, each once.
 
-    Skips names that match `ignore` and the folder `without` (the knowledge base itself). Raises
-    NotFound for a path that is not there.
+    Skips names that match `reading.ignore`, what ignore files leave out, below folders what matches nothing of
+    `reading.include`, and the folder `without` (the knowledge base itself). Raises NotFound for a path that is not
+    there.
     """
     for path in paths:
         if not path.exists() and not path.is_symlink():
             raise NotFound("There is no file or folder at {path}.", remedy="Check the spelling of the path.", path=path)
     seen: set[Path] = set()
     for path in paths:
-        for found in _below(path, ignore, without) if path.is_dir() else [FoundFile(path, named=True)]:
+        for found in _below(path, reading, without) if path.is_dir() else [FoundFile(path, named=True)]:
             if found.path not in seen:
                 seen.add(found.path)
                 yield found
 
 
-def _below(folder: Path, ignore: Sequence[str], without: Path) -> Iterator[FoundFile | Unenterable]:
+def _below(top: Path, reading: ReadingSettings, without: Path) -> Iterator[FoundFile | Unenterable]:
     unenterable: list[Unenterable] = []
+    rules: dict[Path, tuple[Rules, ...]] = {}
+    entered = {top.resolve()}  # by their true names: a link may lead back to where it lies
 
     def cannot_enter(error: OSError) -> None:
         unenterable.append(Unenterable(Path(error.filename), error.strerror or str(error)))
 
-    for here, folders, names in os.walk(folder, onerror=cannot_enter):
+    def is_wanted(path: Path, known: tuple[Rules, ...], *, is_folder: bool) -> bool:
+        if any(fnmatch(path.name, pattern) for pattern in reading.ignore) or path == without:
+            return False
+        if reading.follow_links == "none" and path.is_symlink():
+            return False
+        return not is_ignored(path, known, is_folder=is_folder)
+
+    def is_new(folder: Path) -> bool:
+        true_name = folder.resolve()
+        new = true_name not in entered
+        entered.add(true_name)
+        return new
+
+    for name, folders, names in os.walk(top, onerror=cannot_enter, followlinks=reading.follow_links == "all"):
+        here = Path(name)
         yield from unenterable
         unenterable.clear()
-        folders[:] = sorted(name for name in folders if not _ignored(name, ignore) and Path(here, name) != without)
-        for name in sorted(names):
-            path = Path(here, name)
+        own = read_rules(here)
+        known = (*rules.pop(here, ()), own) if own is not None else rules.pop(here, ())
+        kept = [folder for folder in sorted(folders) if is_wanted(here / folder, known, is_folder=True)]
+        folders[:] = [folder for folder in kept if reading.follow_links != "all" or is_new(here / folder)]
+        rules.update((here / folder, known) for folder in folders)
+        for file in sorted(names):
+            path = here / file
             # Pipes, sockets and dangling links are no documents; reading a pipe would wait for ever.
-            if not _ignored(name, ignore) and path.is_file():
+            if is_wanted(path, known, is_folder=False) and _is_included(path, top, reading) and path.is_file():
                 yield FoundFile(path, named=False)
     yield from unenterable
 
 
-def _ignored(name: str, ignore: Sequence[str]) -> bool:
-    return any(fnmatch(name, pattern) for pattern in ignore)
+def _is_included(path: Path, top: Path, reading: ReadingSettings) -> bool:
+    """Whether a file below a named folder matches a pattern of `include`, by its name or its path from there."""
+    if not reading.include:
+        return True
+    below = path.relative_to(top).as_posix()
+    return any(fnmatch(path.name, pattern) or fnmatch(below, pattern) for pattern in reading.include)

@@ -27,6 +27,15 @@ class ReadingSettings:
     ignore: tuple[str, ...] = _is(
         [".*", "~$*", "*.tmp", "__pycache__", "node_modules"], "file and folder names that `add` skips in folders"
     )
+    encodings: tuple[str, ...] = _is(
+        [], "encodings of text files by pattern of their path or name, for example `*.log=gb18030`; the first counts"
+    )
+    include: tuple[str, ...] = _is(
+        [], "patterns of names or paths that files below a folder must match one of, such as *.pdf; empty: all files"
+    )
+    follow_links: Literal["none", "files", "all"] = _is(
+        "files", "symbolic links that are followed: none, those to files, or those to folders too"
+    )
 
 
 @dataclass(frozen=True, slots=True)

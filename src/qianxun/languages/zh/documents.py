@@ -25,5 +25,11 @@ MESSAGES: Final[dict[str, str]] = {
     "{path} is not a readable letter of Outlook ({error}).": "{path} 不是可读的 Outlook 邮件（{error}）。",
     "Save the letter again, or as .eml.": "请重新保存该邮件，或另存为 .eml。",
     # settings
+    "patterns of names or paths that files below a folder must match one of, such as *.pdf; empty: all files": (
+        "文件夹中的文件须匹配其中之一的名称或路径模式，例如 *.pdf；空表示全部文件"
+    ),
+    "symbolic links that are followed: none, those to files, or those to folders too": (
+        "跟随哪些符号链接：none 不跟随，files 只跟随指向文件的，all 也跟随指向文件夹的"
+    ),
     "most that the files inside one archive or mailbox may be together": "一个压缩包或邮箱中所有文件合计的上限",
 }
