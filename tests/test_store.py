@@ -225,6 +225,7 @@ def test_a_base_of_the_first_format_learns_what_its_chunks_are_written_in(tmp_pa
     old.close()
     with sqlite3.connect(tmp_path / "knowledge.db") as db:
         db.execute("ALTER TABLE chunks DROP COLUMN script")
+        db.execute("ALTER TABLE documents DROP COLUMN stamp")
         db.execute("PRAGMA user_version = 1")
     db.close()
     new = Store(tmp_path)

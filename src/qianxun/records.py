@@ -173,6 +173,8 @@ class Document:
     """A source as the store keeps it. `id` is never reused; a changed file is a new id.
 
     `digest` is the SHA-256 of the file's bytes. `modified` is the file's time in UTC, ISO 8601.
+    `stamp` is what the file system said of the file when its bytes were read: the same again means the same bytes;
+    empty if it says nothing.
     `chars` counts the cleaned text.
     """
 
@@ -189,6 +191,7 @@ class Document:
     digest: str
     modified: str
     added: str
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
@@ -35,6 +35,8 @@ CATCH_UP_CHUNKS = 16_384
 CATCH_UP_SECONDS = 10.0
 # Files that are looked up in the truth at a time.
 FILES_AT_ONCE = 512
+# So long after its last change a file is taken to be done with: clocks of file systems step by up to two seconds.
+_SETTLED_SECONDS = 2.5
 # Messages of later files that wait for a slow earlier one before they go first.
 MAX_WAITING_MESSAGES = 512
 
@@ -76,6 +78,15 @@ class _Writing:
     chunks: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of a file before it is read: as in `Document`."""
+
+    digest: str = ""
+    modified: str = ""
+    stamp: str = ""
+
+
 @dataclass(slots=True)
 class _Run:
     """The state of one `add`.
@@ -91,7 +102,8 @@ class _Run:
     progress: Report
     started: float = field(default_factory=time.monotonic)
     known: dict[str, Document] = field(default_factory=dict)
-    digests: dict[str, tuple[str, str]] = field(default_factory=dict)
+    facts: dict[str, "_Facts"] = field(default_factory=dict)
+    stamps: dict[int, str] = field(default_factory=dict)
     writing: dict[str, _Writing] = field(default_factory=dict)
     failed_before: set[str] = field(default_factory=set)
     inside: dict[str, set[str]] = field(default_factory=dict)
@@ -133,6 +145,9 @@ def add_files(
             elapsed = time.monotonic() - run.started
             progress(Progress("reading", done + run.kept, len(found), message.job.source, elapsed))
             _catch_up_if_due(run)
+        if run.stamps:
+            with keeping.write.held():
+                keeping.store.set_stamps(run.stamps)
         if sync:
             _remove_vanished(run, roots, found)
         catch_up(keeping, progress)
@@ -194,7 +209,7 @@ def _add_text(run: _Run, item: TextItem, settings: Settings) -> None:
         _keep(run, known)
         return
     job = ReadJob(item.source, Path(item.source))
-    run.digests[item.source] = (digest, "")
+    run.facts[item.source] = _Facts(digest)
     heading = [Block("heading", item.title, level=1)] if item.title.strip() else []
     paragraphs = [Block("paragraph", text) for text in item.text.split("\n\n")]
     _apply(run, job, reading.Opened(item.title or item.source, "text", None))
@@ -229,26 +244,40 @@ def _skip(run: _Run, suffix: str) -> None:
 
 
 def _must_be_read(run: _Run, path: Path, source: str, known: Document | None, settings: Settings, retry: bool) -> bool:
-    digest = modified = ""
-    try:
-        status = path.stat()
-        # What is no file or too large is left to the worker, who says so: reading a pipe would wait for ever.
-        if stat.S_ISREG(status.st_mode) and status.st_size <= settings.reading.max_file_mb << 20:
-            digest = reading.file_digest(path)
-            modified = datetime.fromtimestamp(status.st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except OSError:
-        pass  # the worker says why it cannot be read, in the same words as for any other file
-    if digest and known is not None and known.digest == digest:
+    facts = _Facts()
+    with suppress(OSError):  # the worker says why it cannot be read, in the same words as for any other file
+        facts = _facts(path, known, settings.reading.max_file_mb)
+    if facts.digest and known is not None and known.digest == facts.digest:
+        if facts.stamp != known.stamp:
+            run.stamps[known.id] = facts.stamp
         members = run.keeping.store.inside(source) if reading.may_hold_files(source) else []
         if not (retry and any(document.status is not Status.READY for document in (known, *members))):
             for document in (known, *members):
                 _keep(run, document)
             run.kept -= len(members)  # counted as one file
             return False
-    run.digests[source] = (digest, modified)
+    run.facts[source] = facts
     if known is not None:
         run.known[source] = known
     return True
+
+
+def _facts(path: Path, known: Document | None, max_mb: int) -> _Facts:
+    """Digest, time and stamp of a file; its bytes are read only if the file system does not say that they are the same.
+
+    What is no file or too large is left to the worker, who says so: reading a pipe would wait for ever.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > max_mb << 20:
+        return _Facts()
+    modified = datetime.fromtimestamp(status.st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # The time of the last change of anything about the file cannot be set back by anybody but the system's clock.
+    stamp = f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_size}-{status.st_ino}"
+    if known is not None and known.digest and known.stamp == stamp:
+        return _Facts(known.digest, modified, stamp)
+    # A file that is written to again within the clock's step would look the same.
+    settled = time.time() - max(status.st_ctime, status.st_mtime) >= _SETTLED_SECONDS
+    return _Facts(reading.file_digest(path), modified, stamp if settled else "")
 
 
 def _in_order(jobs: Iterable[ReadJob], settings: Settings) -> Iterator[reading.ReadEvents]:
@@ -314,11 +343,9 @@ def _apply(run: _Run, job: ReadJob, event: reading.Event) -> None:
             again = run.writing.pop(source, None)
             if again is not None:  # its process died of a file inside it, and the next one began anew
                 store.abandon([again.id])
-            own_digest, modified = run.digests[job.source]
+            facts = _facts_within(run, job, member, digest)
             store.note(source, "reading")
-            id_ = store.begin(
-                source, title=title, format=format, pages=pages, digest=digest or own_digest, modified=modified
-            )
+            id_ = store.begin(source, title=title, format=format, pages=pages, **asdict(facts))
             run.writing[source] = _Writing(id_)
         case reading.PartRead(part, hashes, near, member):
             source = _source_within(job, member)
@@ -332,14 +359,20 @@ def _apply(run: _Run, job: ReadJob, event: reading.Event) -> None:
             _skip(run, suffix)
         case reading.MemberEnded(member, status, reason, digest):
             assert status is not None
-            _end_member(run, job, _source_within(job, member), status, reason, digest)
+            _end_member(run, job, member, status, reason, digest)
         case reading.Ended(status, reason):
-            _end(run, job.source, status, reason, run.digests.pop(job.source), None)
+            _end(run, job.source, status, reason, run.facts.pop(job.source), None)
             _drop_vanished_inside(run, job.source, status)
 
 
 def _source_within(job: ReadJob, member: str) -> str:
     return f"{job.source}{MEMBER}{member}" if member else job.source
+
+
+def _facts_within(run: _Run, job: ReadJob, member: str, digest: str) -> _Facts:
+    """What is known of a file, or of one inside it, which has the time of the file."""
+    facts = run.facts[job.source]
+    return _Facts(digest, facts.modified) if member else facts
 
 
 def _is_spared(run: _Run, source: str, digest: str) -> bool:
@@ -351,8 +384,8 @@ def _is_spared(run: _Run, source: str, digest: str) -> bool:
     return True
 
 
-def _end_member(run: _Run, job: ReadJob, source: str, status: Status, reason: str, digest: str) -> None:
-    store = run.keeping.store
+def _end_member(run: _Run, job: ReadJob, member: str, status: Status, reason: str, digest: str) -> None:
+    store, source = run.keeping.store, _source_within(job, member)
     run.inside.setdefault(job.source, set()).add(source)
     found = store.by_source([source, job.source])
     known, outer = found.get(source), found.get(job.source)
@@ -364,7 +397,7 @@ def _end_member(run: _Run, job: ReadJob, source: str, status: Status, reason: st
         return
     if known is not None:
         run.known[source] = known
-    _end(run, source, status, reason, (digest, run.digests[job.source][1]), outer)
+    _end(run, source, status, reason, _facts_within(run, job, member, digest), outer)
 
 
 def _drop_vanished_inside(run: _Run, source: str, status: Status) -> None:
@@ -379,10 +412,9 @@ def _drop_vanished_inside(run: _Run, source: str, status: Status) -> None:
         run.report.removed += len(gone)
 
 
-def _end(run: _Run, source: str, status: Status, reason: str, stamp: tuple[str, str], outer: Document | None) -> None:
-    """The end of a document. `stamp` is its digest and time, `outer` the document of the file that it is inside."""
+def _end(run: _Run, source: str, status: Status, reason: str, facts: _Facts, outer: Document | None) -> None:
+    """The end of a document. `outer` is the document of the file that it is inside, if it is."""
     store = run.keeping.store
-    digest, modified = stamp
     known = run.known.pop(source, None)
     writing = run.writing.pop(source, None)
     _note_status(run, source, status, reason)
@@ -397,13 +429,13 @@ def _end(run: _Run, source: str, status: Status, reason: str, stamp: tuple[str, 
     if writing is None:
         path = PurePath(source)
         title, format = path.stem, path.suffix.lstrip(".").lower()
-        id_ = store.begin(source, title=title, format=format, pages=None, digest=digest, modified=modified)
+        id_ = store.begin(source, title=title, format=format, pages=None, **asdict(facts))
         writing = _Writing(id_)
     given = run.labels
     if not given and known is None and outer is not None:
         given = outer.labels  # what is new in a file is for those who may see the file
     elif not given and known is None:
-        moved = store.labels_if_moved(digest) if digest else None
+        moved = store.labels_if_moved(facts.digest) if facts.digest else None
         given = run.default_labels if moved is None else moved
     store.publish(writing.id, status=status, reason=reason, labels=given, chars=writing.chars, chunks=writing.chunks)
     if status is Status.READY:

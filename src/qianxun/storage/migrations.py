@@ -91,7 +91,12 @@ def m002_script(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_tables, m002_script)
+def m003_stamp(db: sqlite3.Connection) -> None:
+    """What the file system says of each file: one that was not touched need not be read to see that it is the same."""
+    db.execute("ALTER TABLE documents ADD COLUMN stamp TEXT NOT NULL DEFAULT ''")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_tables, m002_script, m003_stamp)
 VERSION = len(MIGRATIONS)
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -118,13 +118,15 @@ class Store:
 
     # -- writing a document --------------------------------------------------------------------------
 
-    def begin(self, source: str, *, title: str, format: str, pages: int | None, digest: str, modified: str) -> int:
+    def begin(
+        self, source: str, *, title: str, format: str, pages: int | None, digest: str, modified: str, stamp: str = ""
+    ) -> int:
         """A new document that nobody sees yet; returns its id."""
         with self.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO documents (source, title, format, status, pages, digest, modified, added) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (source, title, format, Status.READY, pages, digest, modified, now()),
+                "INSERT INTO documents (source, title, format, status, pages, digest, modified, added, stamp) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (source, title, format, Status.READY, pages, digest, modified, now(), stamp),
             )
             assert cursor.lastrowid is not None
             return cursor.lastrowid
@@ -186,6 +188,11 @@ class Store:
             # A document without chunks is in no index, but readers learn of it by the revision too.
             db.execute("INSERT INTO changes (action, document) VALUES ('put', ?)", (document,))
             return before and int(before[0])
+
+    def set_stamps(self, stamps: Mapping[int, str]) -> None:
+        """Notes what the file system says now of the files of these documents, whose bytes were seen to be the same."""
+        with self.transaction() as db:
+            db.executemany("UPDATE documents SET stamp = ? WHERE id = ?", [(s, id_) for id_, s in stamps.items()])
 
     def abandon(self, documents: Sequence[int] | None = None) -> int:
         """Takes out documents that were begun and never published (all of them by default); returns how many."""
@@ -296,7 +303,7 @@ class Store:
             "SELECT d.id, d.source, d.title, d.format, d.status, d.reason, "
             "(SELECT json_group_array(label) FROM "
             "(SELECT label FROM document_labels WHERE document = d.id ORDER BY label)), "
-            "d.chunks, d.pages, d.chars, d.digest, d.modified, d.added FROM documents d " + rest,
+            "d.chunks, d.pages, d.chars, d.digest, d.modified, d.added, d.stamp FROM documents d " + rest,
             values,
         )
         return [_document(row) for row in rows]
@@ -554,7 +561,7 @@ def now() -> str:
 
 def _document(row: Sequence[Any]) -> Document:
     id_, source, title, format_, status, reason, labels, *rest = row
-    chunks, pages, chars, digest, modified, added = rest
+    chunks, pages, chars, digest, modified, added, stamp = rest
     return Document(
         id=id_,
         source=source,
@@ -569,6 +576,7 @@ def _document(row: Sequence[Any]) -> Document:
         digest=digest,
         modified=modified,
         added=added,
+        stamp=stamp,
     )
 
 
