@@ -16,7 +16,7 @@ one writes.
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -138,6 +138,29 @@ class KnowledgeBase:
             retry=retry,
             wait=self.wait,
             progress=progress or _silent,
+        )
+
+    def watch(
+        self,
+        paths: Sequence[str | Path] | str | Path,
+        *,
+        labels: Sequence[str] | None = None,
+        poll: bool = False,
+        stop: threading.Event | None = None,
+    ) -> Iterator[Any]:
+        """Keeps files and folders in step (`add` with `sync`), now and after every change, until `stop` is set.
+
+        Yields an AddReport for each time, or the Busy or ModelError that it failed with: it is tried again.
+        """
+        from qianxun import ingestion
+
+        given = [paths] if isinstance(paths, str | Path) else list(paths)
+        return ingestion.watch_files(
+            lambda: self.add(given, labels=labels, sync=True),
+            given,
+            without=self.directory,
+            stop=stop or threading.Event(),
+            poll=poll,
         )
 
     def add_texts(self, items: Iterable[Any], *, labels: Sequence[str] | None = None, progress: Any = None) -> Any:

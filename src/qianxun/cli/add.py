@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qianxun.cli.counts import files, new_chunks
@@ -36,6 +36,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help=say("files and folders (default: the setting `documents`); - reads a list from standard input"),
     )
+    label_argument(parser)
+    parser.add_argument("--sync", action="store_true", help=say("also remove what has vanished from these folders"))
+    parser.add_argument("--no-wait", action="store_true", help=say("if another process is writing, end with code 75"))
+    parser.add_argument("--retry", action="store_true", help=say("read again what failed before, though unchanged"))
+
+
+def label_argument(parser: argparse.ArgumentParser) -> None:
+    """`--label`, of every command that adds."""
     parser.add_argument(
         "--label",
         dest="labels",
@@ -46,29 +54,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             "(default for new ones: access.default_labels; others keep theirs)"
         ),
     )
-    parser.add_argument("--sync", action="store_true", help=say("also remove what has vanished from these folders"))
-    parser.add_argument("--no-wait", action="store_true", help=say("if another process is writing, end with code 75"))
-    parser.add_argument("--retry", action="store_true", help=say("read again what failed before, though unchanged"))
+
+
+def labels_given(args: argparse.Namespace) -> list[str] | None:
+    """The labels of `--label`; None if there are none, so that documents keep theirs."""
+    return None if args.labels is None else labels_of(args.labels)
 
 
 def run(session: Session, args: argparse.Namespace) -> int:
     """Adds and prints what was done. Exit code 3 when some files could not be read; the others are kept."""
-    paths = _paths(session, args.paths)
-    labels = None if args.labels is None else labels_of(args.labels)
+    paths = paths_of(session, args.paths)
+    labels = labels_given(args)
     with session.open(create=True, wait=not args.no_wait) as base, session.progress() as progress:
         report = base.add(paths, labels=labels, sync=args.sync, progress=progress, retry=args.retry)
     if session.as_json:
         session.print_json(add_shape(report))
     else:
-        _show(session, report)
+        show_report(session, report)
     session.out.stream.flush()
-    _name(session, report.failed)
-    _name(session, report.attention)
-    _name(session, report.empty)
+    name_problems(session, report)
     return SOME_FAILED if report.failed else 0
 
 
-def _show(session: Session, report: "AddReport") -> None:
+def show_report(session: Session, report: "AddReport") -> None:
     """The counts; those that are rare only where they are not 0."""
     counts = [
         say("Added {n}", n=report.added),
@@ -106,7 +114,8 @@ def skipped_in_words(suffixes: Mapping[str, int]) -> str:
     )
 
 
-def _paths(session: Session, given: list[str]) -> list[str]:
+def paths_of(session: Session, given: list[str]) -> list[str]:
+    """The paths that were given, listed on standard input, or set. Raises InputError, NotFound."""
     paths = [line for path in given for line in (lines_of_stdin() if path == "-" else [path])]
     if given and not paths:
         raise InputError("Standard input names no path.", remedy="Give one path a line.")
@@ -123,6 +132,7 @@ def _paths(session: Session, given: list[str]) -> list[str]:
     return paths
 
 
-def _name(session: Session, files: Sequence[tuple[str, str]]) -> None:
-    for source, reason in files:
+def name_problems(session: Session, report: "AddReport") -> None:
+    """A line for each file that was not indexed, with its reason."""
+    for source, reason in (*report.failed, *report.attention, *report.empty):
         session.note(named_reason(source, reason))

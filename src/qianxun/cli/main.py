@@ -23,7 +23,7 @@ from qianxun.settings import Settings, load_settings
 # These work, or help, when the settings cannot be read.
 WITHOUT_SETTINGS = ("init", "doctor", "version")
 # After Ctrl-C the same command goes on where it stopped.
-RESUME = ("add", "rebuild", "reindex", "compact", "models pull")
+RESUME = ("add", "watch", "rebuild", "reindex", "compact", "models pull")
 # First words of commands of two words.
 PAIRED = ("models",)
 STOPPED = 130
@@ -46,6 +46,7 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
             say("every day"),
             [
                 ("add", say("read files and folders into the knowledge base; changed ones again")),
+                ("watch", say("keep folders in step: what changes in them is found within seconds")),
                 ("search", say("find passages by meaning and by words")),
                 ("ask", say("answer a question, quoting and naming the sources")),
                 ("list", say("list the documents")),

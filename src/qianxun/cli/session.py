@@ -59,6 +59,12 @@ class Session:
         json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
         sys.stdout.write("\n")
 
+    def print_json_line(self, document: Any) -> None:
+        """One of several JSON documents of this run, on a line of its own, at once."""
+        json.dump(document, sys.stdout, ensure_ascii=False)
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+
     def note(self, text: str) -> None:
         """A line for people that is not the result: on stderr."""
         self.err.line(text)

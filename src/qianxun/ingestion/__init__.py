@@ -4,6 +4,7 @@ from qianxun.ingestion.add import AddReport, TextItem, add_files, add_texts
 from qianxun.ingestion.change import ChangeReport, change_encoder
 from qianxun.ingestion.remove import bring_up_to_date, remove_documents, select
 from qianxun.ingestion.upkeep import CheckReport, Problem, check, compact, rebuild
+from qianxun.ingestion.watch import watch_files
 
 __all__ = [
     "AddReport",
@@ -20,4 +21,5 @@ __all__ = [
     "rebuild",
     "remove_documents",
     "select",
+    "watch_files",
 ]
