@@ -238,7 +238,7 @@ def _tar() -> bytes:
 
 
 _MAKERS: dict[str, Callable[[], bytes]] = {
-    ".html": _html, ".htm": _html, ".xhtml": _html, ".pdf": _pdf, ".docx": _docx, ".pptx": _pptx, ".odp": _odp,
+    ".html": _html, ".htm": _html, ".xhtml": _html, ".pdf": _pdf, ".docx": _docx, ".pptx": _pptx, ".pptm": _pptx, ".ppsx": _pptx, ".odp": _odp,
     ".xlsx": _xlsx, ".xlsm": _xlsx, ".ods": _ods, ".odt": _odt, ".rtf": _rtf, ".epub": _epub, ".json": _json,
     ".jsonl": _jsonl, ".ndjson": _jsonl, ".xml": _xml,
     ".csv": lambda: _delimited(","), ".tsv": lambda: _delimited("\t"),

@@ -61,7 +61,7 @@ class Numbering:
             return ""
         for other in range(level + 1):
             other_shape, _, other_start = levels.get(other, ("decimal", "", 1))
-            text = text.replace(f"%{other + 1}", _written(counts.get(other, other_start), other_shape))
+            text = text.replace(f"%{other + 1}", written_number(counts.get(other, other_start), other_shape))
         return f"{text} " if text else ""
 
 
@@ -71,7 +71,8 @@ def _value(element: Any, name: str, default: str) -> str:
     return default if value is None else str(value)
 
 
-def _written(n: int, shape: str) -> str:
+def written_number(n: int, shape: str) -> str:
+    """A number of a list as its shape (a value of ST_NumberFormat, ECMA-376 17.18.59) wants it."""
     if shape in _CHINESE:
         return chinese_number(n)
     if shape in ("lowerLetter", "upperLetter"):

@@ -5,7 +5,7 @@ One module for each room of the code. `tests/test_messages.py` finds what is mis
 
 from typing import Final
 
-from qianxun.languages.zh import documents, in_process, main, models, remote, serving, wrappers
+from qianxun.languages.zh import documents, in_process, main, models, remote, serving, slides, wrappers
 
 MESSAGES: Final[dict[str, str]] = {
     **main.MESSAGES,
@@ -14,5 +14,6 @@ MESSAGES: Final[dict[str, str]] = {
     **in_process.MESSAGES,
     **remote.MESSAGES,
     **serving.MESSAGES,
+    **slides.MESSAGES,
     **wrappers.MESSAGES,
 }
