@@ -71,6 +71,17 @@ def _xlsx() -> bytes:
     return _saved(book.save)
 
 
+def _xls() -> bytes:
+    from xlwt import Workbook
+
+    book = Workbook()
+    sheet = book.add_sheet("手册")
+    for number, row in enumerate([("编号 No.", "说明 Text"), *enumerate(FACTS)]):
+        for column, value in enumerate(row):
+            sheet.write(number, column, value)
+    return _saved(book.save)
+
+
 def _saved(save: Callable[[io.BytesIO], object]) -> bytes:
     buffer = io.BytesIO()
     save(buffer)
@@ -239,7 +250,7 @@ def _tar() -> bytes:
 
 _MAKERS: dict[str, Callable[[], bytes]] = {
     ".html": _html, ".htm": _html, ".xhtml": _html, ".pdf": _pdf, ".docx": _docx, ".pptx": _pptx, ".pptm": _pptx, ".ppsx": _pptx, ".odp": _odp,
-    ".xlsx": _xlsx, ".xlsm": _xlsx, ".ods": _ods, ".odt": _odt, ".rtf": _rtf, ".epub": _epub, ".json": _json,
+    ".xls": _xls, ".xlsx": _xlsx, ".xlsm": _xlsx, ".ods": _ods, ".odt": _odt, ".rtf": _rtf, ".epub": _epub, ".json": _json,
     ".jsonl": _jsonl, ".ndjson": _jsonl, ".xml": _xml,
     ".csv": lambda: _delimited(","), ".tsv": lambda: _delimited("\t"),
     ".eml": lambda: _letter().as_bytes(), ".mbox": _mbox, ".msg": _msg, ".zip": _zip, ".tar": _tar,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from qianxun.documents.sentences import sentences
 from qianxun.documents.split import indexed_text, split, tokens
-from qianxun.records import Block, Part
+from qianxun.records import Block, Part, Rows, column_letters
 from qianxun.settings import SplittingSettings
 
 SMALL = SplittingSettings(max_tokens=40)
@@ -180,10 +180,14 @@ blocks_strategy = st.lists(
     st.one_of(
         st.builds(lambda t, level: Block("heading", t[:60], level=level), texts, st.integers(1, 4)),
         st.builds(
-            lambda kind, t, n: Block(kind, t, header_lines=n if kind == "table" else 0, page=n + 1),
+            lambda kind, t, n, rows, continues: Block(
+                kind, t, header_lines=n if kind == "table" else 0, page=n + 1, rows=rows, continues=continues
+            ),
             st.sampled_from(["paragraph", "list", "table", "code"]),
             texts,
             st.integers(0, 3),
+            st.one_of(st.none(), st.builds(lambda n: Rows(tuple(range(1, n + 1)), "表", (0, 3)), st.integers(0, 9))),
+            st.booleans(),
         ),
     ),
     max_size=14,
@@ -267,3 +271,95 @@ def test_sentences_cover_everything_but_white_space(text: str) -> None:
         assert text[start:end] == text[start:end].strip()
         position = end
     assert text[position:].strip() == ""
+
+
+def located(*blocks: Block, settings: SplittingSettings = SMALL) -> list[tuple[str, str, str | None]]:
+    return [
+        (part.contexts[i], part.text_of(i), chunk.location)
+        for part in parts_of(*blocks, settings=settings)
+        for i, chunk in enumerate(part.chunks)
+    ]
+
+
+def sheet_table(text: str, first: int, *, continues: bool = False, sheet: str = "表", header: int = 0) -> Block:
+    rows = Rows(tuple(range(first, first + text.count("\n") + 1)), sheet, (0, text.split("\n")[0].count("|")))
+    return Block("table", text, header_lines=header, rows=rows, continues=continues)
+
+
+def test_places_of_rows() -> None:
+    assert [column_letters(c) for c in (0, 25, 26, 701, 702, 16383)] == ["A", "Z", "AA", "ZZ", "AAA", "XFD"]
+    rows = Rows((2, 4, 9), "台账 Ledger", (0, 2))
+    assert rows.location == "台账 Ledger!A2:C9"
+    assert rows.part(1, 1).location == "台账 Ledger!A4:C4"
+    assert rows.joined(Rows((12,), "台账 Ledger", (1, 4))).location == "台账 Ledger!A2:E12"
+    assert Rows((7,), "S", (3, 3)).location == "S!D7"
+    assert Rows((2, 41)).location == "rows 2–41"
+    assert Rows((2,)).location == "row 2"
+
+
+def test_a_cut_table_names_the_rows_of_each_chunk() -> None:
+    lines = ["设备 | 周期", *(f"LF-{n} | 每季檢查一次 {n}" for n in range(2, 10))]
+    found = located(sheet_table("\n".join(lines), 1, header=1))
+    assert [location for _, _, location in found] == ["表!A1:B4", "表!A5:B7", "表!A8:B9"]
+    assert [text.split("\n")[-1] for _, text, _ in found] == [lines[3], lines[6], lines[8]]
+    assert [context for context, _, _ in found] == ["", "设备 | 周期", "设备 | 周期"]
+
+
+def test_a_continued_table_shares_its_header_and_its_chunks() -> None:
+    first = sheet_table("设备 | Interval\nLF-2 | 三十天", 1, header=1)
+    more = [sheet_table(f"LF-{n} | 每季檢查 {n} days", n, continues=True) for n in range(3, 9)]
+    found = located(first, *more)
+    assert [location for _, _, location in found] == ["表!A1:B5", "表!A6:B8"]
+    assert [context for context, _, _ in found] == ["", "设备 | Interval"]
+    assert "".join(text for _, text, _ in found).count("Interval") == 1
+    # A table of its own has no header from before.
+    found = located(first, *more, sheet_table("其他 | 1", 20))
+    assert found[-1] == ("", "其他 | 1", "表!A20:B20")
+
+
+def test_small_tables_of_one_sheet_share_a_chunk_and_those_of_two_do_not() -> None:
+    found = located(sheet_table("甲 | 1", 1), sheet_table("乙 | 2 | x", 5), sheet_table("丙 | 3", 1, sheet="Other"))
+    assert found == [("", "甲 | 1\n\n乙 | 2 | x", "表!A1:C5"), ("", "丙 | 3", "Other!A1:B1")]
+    # What is in no row is not said to be in one.
+    assert located(paragraph("前言。"), sheet_table("甲 | 1", 1)) == [("", "前言。", None), ("", "甲 | 1", "表!A1:B1")]
+
+
+def test_text_of_one_row_keeps_it_however_it_is_cut() -> None:
+    text = Block("paragraph", ZH * 6, rows=Rows((7,), "备注", (1, 1)))
+    found = located(text)
+    assert len(found) > 2
+    assert {location for _, _, location in found} == {"备注!B7"}
+
+
+def test_lines_that_cleaning_changed_never_name_a_wrong_row() -> None:
+    lines = "\n".join(["甲乙丙丁 | 戊己庚辛"] * 12)
+    found = located(Block("table", f"\u200b\n{lines}", rows=Rows(tuple(range(1, 14)), "表", (0, 1))))
+    assert len(found) > 1
+    for _, _, location in found:
+        assert location is not None
+        assert location.endswith(":B13")
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.sampled_from(["甲 | 1", ZH, "word one two", "全形，：１２"]), min_size=1), st.booleans())
+    ),
+    st.integers(32, 80),
+)
+def test_every_row_is_in_a_chunk_that_names_it(tables: list[tuple[list[str], bool]], max_tokens: int) -> None:
+    row = 1
+    blocks = []
+    for lines, continues in tables:
+        text = "\n".join(f"{line} r{row + i}" for i, line in enumerate(lines))
+        blocks.append(sheet_table(text, row, continues=continues and bool(blocks), header=1))
+        row += len(lines)
+    seen = set()
+    for _, text, location in located(*blocks, settings=SplittingSettings(max_tokens=max_tokens)):
+        assert location is not None
+        ends = [int(end.lstrip("AB")) for end in location.removeprefix("表!").split(":")]
+        first, last = ends[0], ends[-1]
+        for word in text.split():
+            if word.startswith("r") and word[1:].isdigit():
+                assert first <= int(word[1:]) <= last
+                seen.add(int(word[1:]))
+    assert seen == set(range(1, row))

@@ -150,6 +150,7 @@ class _Splitter:
 
     def _heading(self, block: Block, start: int) -> None:
         level = max(block.level, 1)
+        self.header = None
         self._leave_headings(level)
         for heading in self.headings:
             heading.bare = False
@@ -195,7 +196,7 @@ class _Splitter:
             return None
         text = "\n".join(block.text.split("\n", block.header_lines)[: block.header_lines])
         cost = tokens(text)
-        return _Header(Span(start, start + len(text)), text, cost) if cost <= self.settings.max_tokens / 4 else None
+        return _Header(Span(start, start + len(text)), text, cost) if cost <= self.settings.max_tokens / 2 else None
 
     def _budget_with(self, header: _Header | None) -> float:
         if header is None:

@@ -98,7 +98,62 @@ class SheetRow:
     header_until: int = 0
 
 
-def sheet_blocks(rows: Iterable[SheetRow], *, sheet: str = "", letters: bool = True, gaps: bool = True) -> Iterator[Block]:
+def column_of(letters: str) -> int:
+    """The column of these letters, from 0: the way back from `records.column_letters`."""
+    column = 0
+    for letter in letters:
+        column = column * 26 + ord(letter) - ord("A") + 1
+    return column - 1
+
+
+def filled(cells: dict[int, str], covers: Iterable[tuple[int, int, str]]) -> dict[int, str]:
+    """The cells, and texts of merged ones in each place from a first to a last column; at most MAX_COLUMNS places."""
+    n_left = MAX_COLUMNS
+    for first, last, text in covers:
+        for column in range(first, min(last + 1, first + n_left)):
+            cells[column] = text
+        n_left -= last - first + 1
+        if n_left <= 0:
+            break
+    return cells
+
+
+# First row, first column, last row, last column; rows from 1, columns from 0.
+Merge = tuple[int, int, int, int]
+
+
+class MergedCells:
+    """Merged cells by row. A row that has nothing of its own stays empty, however high the cell above it is."""
+
+    def __init__(self, merges: Iterable[Merge]) -> None:
+        self.waiting = sorted(
+            {merge for merge in merges if merge[0] <= merge[2] and merge[1] <= merge[3]}, reverse=True
+        )
+        self.covering: list[tuple[Merge, str]] = []
+
+    def applied(self, number: int, cells: dict[int, str]) -> SheetRow:
+        """The row with merged cells' texts in each place that they cover. Rows come in ascending order."""
+        self.covering = [(merge, text) for merge, text in self.covering if merge[2] >= number]
+        is_own = bool(cells)
+        header_until = 0
+        while self.waiting and self.waiting[-1][0] <= number:
+            merge = self.waiting.pop()
+            top, left, bottom, right = merge
+            text = cells.get(left, "") if top == number else ""
+            if not text:
+                continue
+            # Names over names: a cell over several columns says that names of the columns follow.
+            header_until = max(header_until, bottom, number + 1 if right > left else 0)
+            self.covering.append((merge, text))
+        if not is_own:
+            return SheetRow(number, cells)
+        covers = ((left, right, text) for (_, left, _, right), text in self.covering)
+        return SheetRow(number, filled(cells, covers), header_until)
+
+
+def sheet_blocks(
+    rows: Iterable[SheetRow], *, sheet: str = "", letters: bool = True, gaps: bool = True
+) -> Iterator[Block]:
     """The tables of a sheet as blocks with rows, a group of rows at a time; rows without text may be left out.
 
     `letters`: columns have letters. `gaps`: rows left out part one table from the next. A table's first block has its
@@ -120,7 +175,10 @@ def sheet_blocks(rows: Iterable[SheetRow], *, sheet: str = "", letters: bool = T
 
 
 def _groups(rows: Iterable[SheetRow], gaps: bool) -> Iterator[tuple[list[SheetRow], bool, bool]]:
-    """Groups of rows; whether a row without text stands before the first, and whether one behind the last, and more."""
+    """Groups of rows; whether a row without text stands before the first, and whether one behind the last, and more.
+
+    Half as many again are held as make a group, so that the last of a table is no scrap.
+    """
     group: list[SheetRow] = []
     chars = 0
     is_fresh = True
@@ -129,10 +187,14 @@ def _groups(rows: Iterable[SheetRow], gaps: bool) -> Iterator[tuple[list[SheetRo
         row.cells = {column: text for column, cell in row.cells.items() if (text := _cell_text(cell))}
         if not row.cells:
             continue
-        is_gap = gaps and bool(before) and row.number > before + 1
-        if group and (is_gap or len(group) >= GROUP_ROWS or chars >= GROUP_CHARS):
-            yield group, is_fresh, is_gap
-            group, chars, is_fresh = [], 0, is_gap
+        if group and gaps and row.number > before + 1:
+            yield group, is_fresh, True
+            group, chars, is_fresh = [], 0, True
+        elif len(group) >= GROUP_ROWS * 3 // 2 or chars >= GROUP_CHARS * 3 // 2:
+            n = max(1, len(group) * 2 // 3)
+            yield group[:n], is_fresh, False
+            group, is_fresh = group[n:], False
+            chars = sum(len(text) for held in group for text in held.cells.values())
         group.append(row)
         chars += sum(map(len, row.cells.values()))
         before = row.number
@@ -186,7 +248,7 @@ class _Table:
 
 def _line(row: SheetRow, columns: list[int]) -> str:
     cells = row.cells
-    if _is_caption_row(row):
+    if row.header_until and _is_caption_row(row):
         return next(iter(cells.values()))
     if len(cells) == len(columns):
         return " | ".join([cells[column] for column in columns])

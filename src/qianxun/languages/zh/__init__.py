@@ -5,7 +5,7 @@ One module for each room of the code. `tests/test_messages.py` finds what is mis
 
 from typing import Final
 
-from qianxun.languages.zh import documents, in_process, main, models, remote, serving, slides, wrappers
+from qianxun.languages.zh import documents, in_process, main, models, remote, serving, slides, spreadsheets, wrappers
 
 MESSAGES: Final[dict[str, str]] = {
     **main.MESSAGES,
@@ -15,5 +15,6 @@ MESSAGES: Final[dict[str, str]] = {
     **remote.MESSAGES,
     **serving.MESSAGES,
     **slides.MESSAGES,
+    **spreadsheets.MESSAGES,
     **wrappers.MESSAGES,
 }
