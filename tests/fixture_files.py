@@ -188,7 +188,7 @@ def _epub() -> bytes:
     return packed(
         {
             "mimetype": "application/epub+zip",
-            "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container" version="1.0">'
+            "META-INF/container.xml": f'<container xmlns="{_ODF}:container" version="1.0">'
             '<rootfiles><rootfile full-path="OPS/book.opf" media-type="application/oebps-package+xml"/></rootfiles>'
             "</container>",
             "OPS/book.opf": '<package xmlns="http://www.idpf.org/2007/opf" version="3.0">'
@@ -211,6 +211,16 @@ def _jsonl() -> bytes:
 
 def _xml() -> bytes:
     return f'<?xml version="1.0" encoding="UTF-8"?><manual><title>手册</title>{_paragraphs("para")}</manual>'.encode()
+
+
+def _rss() -> bytes:
+    items = "".join(f"<item><title>{i}</title><description>{fact}</description></item>" for i, fact in enumerate(FACTS))
+    return f'<rss version="2.0"><channel><title>手册</title>{items}</channel></rss>'.encode()
+
+
+def _atom() -> bytes:
+    entries = "".join(f"<entry><title>{i}</title><summary>{fact}</summary></entry>" for i, fact in enumerate(FACTS))
+    return f'<feed xmlns="http://www.w3.org/2005/Atom"><title>手册</title>{entries}</feed>'.encode()
 
 
 def _delimited(separator: str) -> bytes:
@@ -249,14 +259,34 @@ def _tar() -> bytes:
 
 
 _MAKERS: dict[str, Callable[[], bytes]] = {
-    ".html": _html, ".htm": _html, ".xhtml": _html, ".pdf": _pdf, ".docx": _docx, ".pptx": _pptx, ".pptm": _pptx, ".ppsx": _pptx, ".odp": _odp,
-    ".xls": _xls, ".xlsx": _xlsx, ".xlsm": _xlsx, ".ods": _ods, ".odt": _odt, ".rtf": _rtf, ".epub": _epub, ".json": _json,
-    ".jsonl": _jsonl, ".ndjson": _jsonl, ".xml": _xml,
-    ".csv": lambda: _delimited(","), ".tsv": lambda: _delimited("\t"),
-    ".eml": lambda: _letter().as_bytes(), ".mbox": _mbox, ".msg": _msg, ".zip": _zip, ".tar": _tar,
-    ".tgz": lambda: gzip.compress(_tar()), ".gz": lambda: gzip.compress(_PLAIN.encode()),
-    ".bz2": lambda: bz2.compress(_PLAIN.encode()), ".xz": lambda: lzma.compress(_PLAIN.encode()),
-}  # fmt: skip
+    **dict.fromkeys([".html", ".htm", ".xhtml"], _html),
+    **dict.fromkeys([".pptx", ".pptm", ".ppsx"], _pptx),
+    **dict.fromkeys([".xlsx", ".xlsm"], _xlsx),
+    **dict.fromkeys([".json", ".geojson"], _json),
+    **dict.fromkeys([".jsonl", ".ndjson"], _jsonl),
+    ".pdf": _pdf,
+    ".docx": _docx,
+    ".xls": _xls,
+    ".ods": _ods,
+    ".odt": _odt,
+    ".odp": _odp,
+    ".rtf": _rtf,
+    ".epub": _epub,
+    ".xml": _xml,
+    ".rss": _rss,
+    ".atom": _atom,
+    ".csv": lambda: _delimited(","),
+    ".tsv": lambda: _delimited("\t"),
+    ".eml": lambda: _letter().as_bytes(),
+    ".mbox": _mbox,
+    ".msg": _msg,
+    ".zip": _zip,
+    ".tar": _tar,
+    ".tgz": lambda: gzip.compress(_tar()),
+    ".gz": lambda: gzip.compress(_PLAIN.encode()),
+    ".bz2": lambda: bz2.compress(_PLAIN.encode()),
+    ".xz": lambda: lzma.compress(_PLAIN.encode()),
+}
 
 
 def file_name(suffix: str) -> str:

@@ -64,7 +64,7 @@ def test_large_files_whose_first_foreign_byte_is_far_in(tmp_path: Path, encoding
     data = b"plain line of a log\n" * 40_000 + f"{text}\n".encode(encoding) * 30_000
     path = written(tmp_path, data)
     assert (
-        encoding_of(RawFile.on_disk(path))
+        encoding_of(RawFile.on_disk(path), ReadingSettings())
         == {"gb18030": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932"}[encoding]
     )
     assert "".join(b.text for b in loaded(path).blocks).count(text) == 30_000

@@ -5,6 +5,7 @@
     ├── InputError             the caller: a path, question or argument cannot be used
     │   ├── NotFound           ... because it does not exist (or the asker may not see it)
     │   └── UnreadableDocument ... because its bytes cannot be read as a document
+    │       └── UncertainDocument ... because they can be, but perhaps wrongly
     ├── MissingExtra           the installer: an optional package is not installed
     ├── StorageError           the operator: disk or knowledge base
     │   ├── NewerVersion       ... made by a newer qianxun
@@ -88,6 +89,10 @@ class UnreadableDocument(InputError):
     """The bytes of a file cannot be read as a document; `reason` in the journal."""
 
     exit_code = 3
+
+
+class UncertainDocument(UnreadableDocument):
+    """A file could be read, but perhaps wrongly: a person should look at it."""
 
 
 class MissingExtra(QianxunError):

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import IO, Any, Final, TypeAlias, cast
 
+from qianxun.documents.decoding import encodings_by_pattern
 from qianxun.errors import QianxunError, UnreadableDocument
 from qianxun.files import MEMBER, RawFile
 from qianxun.protocols import Loader
@@ -32,6 +33,12 @@ from qianxun.settings import ReadingSettings, SplittingSettings
 
 logger = logging.getLogger(__name__)
 
+_SOURCE_CODE: Final = (
+    ".py .pyi .sql .js .mjs .cjs .jsx .ts .mts .cts .tsx .java .go .rs .c .h .cc .cpp .cxx .hh .hpp .hxx .cs "
+    ".php .swift .kt .kts .scala .dart .groovy .gradle .proto .r .rb .lua .jl .m .ex .exs .sh .bash .zsh .pl "
+    ".pm .ps1 .toml .ini .cfg .conf .yaml .yml .tex .vue .svelte .properties .css .scss .less .bib .cmake .mk "
+    ".bat .graphql .tf"
+).split()
 # What comes with the package, so that no metadata of installed packages is scanned for a common file.
 _BUILT_IN: Final = {
     ".txt": "text:TextLoader",
@@ -54,6 +61,13 @@ _BUILT_IN: Final = {
     ".ods": "spreadsheet:SpreadsheetLoader",
     ".csv": "delimited:DelimitedLoader",
     ".tsv": "delimited:DelimitedLoader",
+    ".json": "json_records:JsonLoader",
+    ".geojson": "json_records:JsonLoader",
+    ".jsonl": "json_records:JsonLoader",
+    ".ndjson": "json_records:JsonLoader",
+    ".xml": "xml:XmlLoader",
+    ".rss": "xml:XmlLoader",
+    ".atom": "xml:XmlLoader",
     ".odt": "opendocument:OpenTextLoader",
     ".odp": "opendocument:OpenSlidesLoader",
     ".rtf": "rtf:RtfLoader",
@@ -67,6 +81,7 @@ _BUILT_IN: Final = {
     ".gz": "archive:TarLoader",
     ".bz2": "archive:TarLoader",
     ".xz": "archive:TarLoader",
+    **dict.fromkeys(_SOURCE_CODE, "source_code:SourceCodeLoader"),
 }
 
 # Kinds with files inside them; a plugin says so by an attribute `holds_files`.
@@ -157,6 +172,7 @@ def read_all(jobs: Iterable[ReadJob], reading: ReadingSettings, splitting: Split
     generator ends the workers at once. Raises only what iterating `jobs` raises, or QianxunError when
     no worker can be started at all: a bad file is an `Ended` with its reason.
     """
+    encodings_by_pattern(reading.encodings)  # a setting that is wrong is so for all files, not for each
     pool = _Pool(reading, splitting)
     try:
         yield from pool.run(iter(jobs))

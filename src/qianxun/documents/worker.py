@@ -25,7 +25,7 @@ from qianxun.documents.clean import one_line
 from qianxun.documents.dedupe import near_hash, text_hash
 from qianxun.documents.reading import loader_for, printable, supported_suffixes
 from qianxun.documents.split import indexed_text, split
-from qianxun.errors import QianxunError, UnreadableDocument
+from qianxun.errors import QianxunError, UncertainDocument, UnreadableDocument
 from qianxun.files import MEMBER, RawFile
 from qianxun.records import MAX_CHUNKS_PER_DOCUMENT, Block, Chunk, Part, RawDocument, Span, Status
 from qianxun.settings import ReadingSettings, SplittingSettings
@@ -148,6 +148,8 @@ class _FileReader:
                     mb=self.reading.max_memory_mb,
                 )
             )
+        except UncertainDocument as error:
+            return _ended(Status.ATTENTION, error)
         except QianxunError as error:
             return _ended(Status.FAILED, error)
         except FileNotFoundError:

@@ -30,6 +30,10 @@ class ReadingSettings:
     encodings: tuple[str, ...] = _is(
         [], "encodings of text files by pattern of their path or name, for example `*.log=gb18030`; the first counts"
     )
+    json_text_fields: tuple[str, ...] = _is(
+        [], "names or dotted paths of the fields of JSON that are read, such as body or message.text; empty: all words"
+    )
+    json_title_field: str = _is("", "field of JSON that a record is headed by; empty: none")
     include: tuple[str, ...] = _is(
         [], "patterns of names or paths that files below a folder must match one of, such as *.pdf; empty: all files"
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from qianxun.documents.clean import glue, one_line
-from qianxun.documents.decoding import decoded, looks_like, mismatch
+from qianxun.documents.decoding import decoded, looks_like, mismatch, named_encoding
 from qianxun.documents.formats.tables import Cell, table_block
 from qianxun.files import RawFile
 from qianxun.records import Block, RawDocument
@@ -60,7 +60,7 @@ class HtmlLoader:
         what = looks_like(data[:4096])
         if what is not None:
             raise mismatch(file, what)
-        root = _parsed(_text(file, data))
+        root = _parsed(_text(file, data, settings))
         if root is None:
             yield RawDocument(file.name, file.stem, "html", ())
             return
@@ -79,8 +79,9 @@ def blocks_of_html(source: str) -> Iterator[Block]:
         yield from _blocks(root)
 
 
-def _text(file: RawFile, data: bytes) -> str:
-    if not data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+def _text(file: RawFile, data: bytes, settings: ReadingSettings) -> str:
+    is_known = data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if not is_known and not named_encoding(file, settings):
         declared = _META_CHARSET.search(data[:4096])
         if declared:
             try:
@@ -93,7 +94,7 @@ def _text(file: RawFile, data: bytes) -> str:
                 text = ""
             if text and text.count("\ufffd") <= len(text) * 0.005:
                 return text
-    return decoded(file, data)
+    return decoded(file, data, settings)
 
 
 def _parsed(text: str) -> Any:

@@ -22,10 +22,26 @@ MAX_BLOCK_CHARS: Final = 8192
 MAX_TITLE_CHARS: Final = 120
 
 _LINES: Final = frozenset({".jsonl", ".ndjson"})
-_TITLES: Final = ("title", "headline", "subject", "name", "question", "标题", "標題", "题目", "題目", "主题", "主題", "问题")
+_TITLES: Final = (
+    "title",
+    "headline",
+    "subject",
+    "name",
+    "question",
+    "标题",
+    "標題",
+    "题目",
+    "題目",
+    "主题",
+    "主題",
+    "问题",
+)
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _PARAGRAPHS: Final = re.compile(r"\n\s*\n")
-_NO_WORDS: Final = re.compile(r"data:[\w/+.-]+[;,]|[A-Za-z0-9+/=_\-\s%.]{200,}\Z")
+_DATA_URL: Final = re.compile(r"data:[\w/+.-]+[;,]")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/=_\-\r\n]{200,}\Z")
+_BASE64_LINE_CHARS: Final = 60  # at least: names, one a line, are shorter
+_MAX_FIELDS: Final = 50  # of the outermost object in one block, so that its location says something
 # A value that breaks off at the end of what was read so far may only want the rest.
 _LOOKAHEAD_CHARS: Final = 32
 
@@ -41,8 +57,7 @@ class JsonLoader:
         Lists of values inside a record are `items[0].name`, counted from 0 as JSON does. Broken JSON raises
         UnreadableDocument with line and column, possibly only when the blocks before it were taken.
         """
-        fields = tuple(getattr(settings, "json_text_fields", ()))
-        records = _Records(file, fields, str(getattr(settings, "json_title_field", "")))
+        records = _Records(file, settings)
         blocks = records.blocks()
         beginning = list(itertools.islice(blocks, 2))  # most errors come up here, before anything is handed on
         kind = "jsonl" if file.suffix in _LINES else "json"
@@ -52,20 +67,31 @@ class JsonLoader:
 class _Records:
     """The blocks of a file. `title` is the outermost object's own, known once its beginning was read."""
 
-    def __init__(self, file: RawFile, fields: tuple[str, ...], title_field: str) -> None:
-        self.values = _Values(file)
-        self.fields = fields
-        self.title_field = title_field
+    def __init__(self, file: RawFile, settings: ReadingSettings) -> None:
+        self.values = _Values(file, settings)
+        self.fields = settings.json_text_fields
+        self.title_field = settings.json_title_field
         self.by_line = file.suffix in _LINES
         self.title = ""
 
     def blocks(self) -> Iterator[Block]:
+        try:
+            yield from self._blocks()
+        except RecursionError as error:
+            raise UnreadableDocument(
+                "{path} is nested too deeply to read.",
+                remedy="Open it and save it again.",
+                path=self.values.file.name,
+            ) from error
+
+    def _blocks(self) -> Iterator[Block]:
         values = self.values
         first = values.peek()
         if self.by_line or (first and self._has_a_value_a_line()):
             while values.peek():
                 location = f"line {values.line()}"
                 yield from self._record(values.value(), location)
+                values.let_go()
             return
         if first == "[":
             for n, element in enumerate(values.elements(), 1):
@@ -102,13 +128,17 @@ class _Records:
                 continue
             own = values.line()
             value = values.value()
-            if not self.title and isinstance(value, str) and name in ((self.title_field,) if self.title_field else _TITLES):
+            if (
+                not self.title
+                and isinstance(value, str)
+                and name in ((self.title_field,) if self.title_field else _TITLES)
+            ):
                 self.title = one_line(value)[:MAX_TITLE_CHARS]
             if isinstance(value, dict):
                 yield from self._flushed(pending, begins)
                 pending, begins = [], own
             pending += self._chosen(_flattened(value, (name,), name))
-            if isinstance(value, dict) or len(pending) > MAX_LINE_CHARS:
+            if isinstance(value, dict) or len(pending) >= _MAX_FIELDS:
                 yield from self._flushed(pending, begins)
         yield from self._flushed(pending, begins)
 
@@ -123,6 +153,7 @@ class _Records:
             title = self._title_of(value, pairs)
             if title:
                 yield Block("heading", title, level=1, location=location)
+                pairs = [(name, text) for name, text in pairs if one_line(text) != title]
         yield from _written(pairs, location)
 
     def _title_of(self, record: dict[str, Any], pairs: list[tuple[str, str]]) -> str:
@@ -176,7 +207,13 @@ def _plain(value: Any) -> str:
     if not isinstance(value, str):
         return ""  # null: numbers come as they are written
     text = value.strip()
-    return "" if _NO_WORDS.match(text) and " " not in text else text
+    return "" if _is_encoded(text) else text
+
+
+def _is_encoded(text: str) -> bool:
+    if _DATA_URL.match(text):
+        return True
+    return bool(_BASE64.match(text)) and len(text.split("\n", 1)[0]) >= _BASE64_LINE_CHARS
 
 
 def _is_long(text: str) -> bool:
@@ -194,7 +231,7 @@ def _written(pairs: Iterable[tuple[str, str]], location: str | None) -> Iterator
             chars = 0
         if _is_long(text):
             for paragraph in _PARAGRAPHS.split(line):
-                yield Block("paragraph", paragraph, location=location)
+                yield Block("paragraph", paragraph.strip(), location=location)
         else:
             lines.append(line)
             chars += len(line) + 1
@@ -210,14 +247,15 @@ def _lines(lines: list[str], location: str | None) -> Iterator[Block]:
 class _Values:
     """The values of a JSON text in its order, with no more of it in memory than the one being read."""
 
-    def __init__(self, file: RawFile) -> None:
+    def __init__(self, file: RawFile, settings: ReadingSettings) -> None:
         self.file = file
-        self.pieces = text_pieces(file)
+        self.pieces = text_pieces(file, settings)
         self.decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
         self.text = ""
         self.at = 0
         self.lines_before = 0  # of the text that is no longer held
         self.chars_before = 0  # of its last line
+        self.counted = (0, 0)  # up to here in the text held, there are so many lines
         self._more()
         self.text = self.text.removeprefix(codecs.BOM_UTF8.decode())
 
@@ -234,9 +272,9 @@ class _Values:
     def line(self) -> int:
         """The line of the next value, from 1."""
         self.peek()
-        # What lies behind is let go, so that no line is counted twice.
-        self._let_go()
-        return self.lines_before + 1
+        at, n_lines = self.counted
+        self.counted = (self.at, n_lines + self.text.count("\n", at, self.at))
+        return self.lines_before + self.counted[1] + 1
 
     def ahead(self) -> str:
         """What was read of the text and not yet taken."""
@@ -254,12 +292,6 @@ class _Values:
                 if wants_more and self._more():
                     continue
                 raise self.broken(error.msg, error.pos) from error
-            except RecursionError as error:
-                raise UnreadableDocument(
-                    "{path} is nested too deeply to read.",
-                    remedy="Open it and save it again.",
-                    path=self.file.name,
-                ) from error
             if end == len(self.text) and self._more():  # a number may go on
                 continue
             self.at = end
@@ -322,11 +354,13 @@ class _Values:
         if found not in (",", closing) or not found:
             raise self.broken("Expecting ',' delimiter")
         self.at += 1
-        if self.at > len(self.text) // 2:
-            self._let_go()
+        self.let_go()
         return found == closing
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
+        """Forgets what was taken, once it is more than what is not."""
+        if self.at <= len(self.text) // 2:
+            return
         n_lines = self.text.count("\n", 0, self.at)
         if n_lines:
             self.lines_before += n_lines
@@ -335,6 +369,7 @@ class _Values:
             self.chars_before += self.at
         self.text = self.text[self.at :]
         self.at = 0
+        self.counted = (0, 0)
 
     def _more(self) -> bool:
         """Reads as much again as is held, so that a long value is not begun anew too often; False at the end."""

@@ -15,7 +15,7 @@ from qianxun.documents.clean import one_line
 from qianxun.documents.decoding import decoded, guessed_encoding, looks_like, mismatch
 from qianxun.documents.formats.html import blocks_of_html
 from qianxun.errors import UnreadableDocument
-from qianxun.files import MEMBER, RawFile
+from qianxun.files import RawFile
 from qianxun.records import Block, RawDocument
 from qianxun.settings import ReadingSettings
 
@@ -62,7 +62,7 @@ class MailLoader:
                 path=file.name,
             )
         subject = _header(message, "Subject")
-        text, attached = _parts(message, file)
+        text, attached = _parts(message, file, settings)
         yield RawDocument(file.name, subject or file.stem, "eml", _blocks(message, subject, text))
         yield from attached
 
@@ -225,16 +225,24 @@ def _guessed(data: bytes) -> str:
 
 
 def _of_charset(data: bytes, charset: str) -> str:
-    """Bytes in the encoding that is declared, unless they are none of it."""
+    """A few bytes in the encoding that is declared, unless they are none of it."""
+    text = _declared(data, charset)
+    return text if text is not None else _guessed(data)
+
+
+def _declared(data: bytes, charset: str) -> str | None:
+    """Bytes in the encoding that is declared; None if they are none of it."""
     name = charset.lower()
     try:
         text = data.decode(_READ_AS.get(name, name), "replace")
     except LookupError:
-        return _guessed(data)
-    return text if text.count("\ufffd") <= len(text) * _MAX_DAMAGE else _guessed(data)
+        return None
+    return text if text.count("\ufffd") <= len(text) * _MAX_DAMAGE else None
 
 
-def _parts(message: "email.message.Message", file: RawFile) -> tuple[list[Block], list[RawFile]]:
+def _parts(
+    message: "email.message.Message", file: RawFile, settings: ReadingSettings
+) -> tuple[list[Block], list[RawFile]]:
     """The blocks of the letter's text, and the files attached to it."""
     plain: list[str] = []
     html: list[str] = []
@@ -261,7 +269,7 @@ def _parts(message: "email.message.Message", file: RawFile) -> tuple[list[Block]
         if not isinstance(data, bytes):
             return
         if kind in ("text/plain", "text/html") and not name and part.get_content_disposition() != "attachment":
-            text = _text_of(part, data, file, kind)
+            text = _text_of(part, data, file, settings)
             (plain if kind == "text/plain" else html).append(text)
         elif data:
             label = name or f"attachment{_SUFFIX_OF.get(kind, '')}"
@@ -276,16 +284,13 @@ def _parts(message: "email.message.Message", file: RawFile) -> tuple[list[Block]
     return _paragraphs(text), attached
 
 
-def _text_of(part: "email.message.Message", data: bytes, file: RawFile, kind: str) -> str:
-    charset = part.get_content_charset()
-    if charset:
-        return _of_charset(data, charset)
+def _text_of(part: "email.message.Message", data: bytes, file: RawFile, settings: ReadingSettings) -> str:
+    """The text of a part. Raises UncertainDocument where it is not what it is declared, nor surely anything else."""
     if not data.strip():
         return ""
-    try:
-        return decoded(RawFile(f"{file.name}{MEMBER}text", ".txt", len(data)), data)
-    except UnreadableDocument:
-        return _guessed(data)
+    charset = part.get_content_charset()
+    text = _declared(data, charset) if charset else None
+    return text if text is not None else decoded(RawFile(file.name, ".txt", len(data)), data, settings)
 
 
 def _file_name(part: "email.message.Message") -> str:

@@ -27,7 +27,7 @@ class MarkdownLoader:
 
     def load(self, file: RawFile, settings: ReadingSettings) -> Iterable[RawDocument | RawFile]:
         """The file as one document."""
-        segments = _segments(text_pieces(file))
+        segments = _segments(text_pieces(file, settings))
         first = next(segments, "").removeprefix("\ufeff")
         title = ""
         front = _FRONT_MATTER.match(first)

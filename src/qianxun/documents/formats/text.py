@@ -48,7 +48,7 @@ class TextLoader:
 
     def load(self, file: RawFile, settings: ReadingSettings) -> Iterable[RawDocument | RawFile]:
         """The file as one document."""
-        lines = _lines(text_pieces(file))
+        lines = _lines(text_pieces(file, settings))
         beginning = list(itertools.islice(lines, 40))  # decoding errors come up here, before anything is handed on
         is_log = file.suffix == ".log" or _mostly(_LOG_LINE, [line for line in beginning if line.strip()])
         blocks = _log_blocks if is_log else _prose_blocks

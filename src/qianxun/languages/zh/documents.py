@@ -9,7 +9,9 @@ MESSAGES: Final[dict[str, str]] = {
     "{path} is damaged in its archive ({error}).": "{path} 在压缩包中已损坏（{error}）。",
     "Copy the archive again, or unpack it and add the files.": "请重新复制该压缩包，或解压后添加其中的文件。",
     "{path} is more than {mb} MB unpacked.": "{path} 解压后超过 {mb} MB。",
-    "Unpack it and add the files, or raise reading.max_memory_mb.": "请解压后添加其中的文件，或调高 reading.max_memory_mb。",
+    "Unpack it and add the files, or raise reading.max_memory_mb.": (
+        "请解压后添加其中的文件，或调高 reading.max_memory_mb。"
+    ),
     "{path} is packed in a way that cannot be read ({error}).": "{path} 的压缩方式无法读取（{error}）。",
     "Unpack it and add the files.": "请解压后添加其中的文件。",
     "{path} holds more than {n} files.": "{path} 中的文件超过 {n} 个。",
@@ -34,6 +36,10 @@ MESSAGES: Final[dict[str, str]] = {
     "Watching; Ctrl-C ends.": "正在监视；按 Ctrl-C 结束。",
     "keep folders in step: what changes in them is found within seconds": "让知识库与文件夹保持同步：变化数秒内可搜到",
     # settings
+    "names or dotted paths of the fields of JSON that are read, such as body or message.text; empty: all words": (
+        "读取 JSON 中哪些字段，写名称或带点的路径，例如 body 或 message.text；空表示读取全部文字"
+    ),
+    "field of JSON that a record is headed by; empty: none": "以 JSON 的哪个字段作为记录标题；空表示没有",
     "patterns of names or paths that files below a folder must match one of, such as *.pdf; empty: all files": (
         "文件夹中的文件须匹配其中之一的名称或路径模式，例如 *.pdf；空表示全部文件"
     ),

@@ -474,10 +474,6 @@ MESSAGES: Final[dict[str, str]] = {
     # documents/decoding.py
     "{path} looks like {what}, but is named {suffix}.": "{path} 的内容像是“{what}”，扩展名却是 {suffix}。",
     "Rename it to what it is, or convert it.": "请改成相符的扩展名，或转换格式。",
-    "{path} is text in no encoding that can be recognised (tried UTF-8, UTF-16, GB18030, Big5, Shift-JIS).": (
-        "无法识别文本 {path} 的编码（已尝试 UTF-8、UTF-16、GB18030、Big5、Shift-JIS）。"
-    ),
-    "Save it as UTF-8.": "请另存为 UTF-8。",
     # … what it looks like
     "a PDF": "PDF 文件",
     "a PNG image": "PNG 图片",
