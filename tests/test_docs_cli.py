@@ -83,7 +83,7 @@ def knowledge_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (documents / "leave.txt").write_text("Annual leave is ten days a year.\n", encoding="utf-8")
     (documents / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
-    (documents / "figures.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    (documents / "figures.mp4").write_text("a,b\n1,2\n", encoding="utf-8")
     return folder
 
 
@@ -300,3 +300,8 @@ def test_demo(run: Json, tmp_path: Path) -> None:
         assert expected["answer"] in answer["answer"]
         assert any(cited["source"].endswith(expected["source"]) for cited in answer["citations"])
     assert [re.sub("-.*", "", row["id"]) for row in known if row["question"] in QUESTIONS] == ["zh", "en", "x"]
+
+
+def test_every_kind_of_file_is_in_the_documents_page() -> None:
+    page = (ROOT / "docs" / "documents.md").read_text(encoding="utf-8")
+    assert [suffix for suffix in set(_BUILT_IN) - set(_SOURCE_CODE) if f"`{suffix}`" not in page] == []
