@@ -14,6 +14,7 @@ import pytest
 from qianxun import assemble, samples
 from qianxun.cli.demo import QUESTIONS
 from qianxun.cli.main import commands, main
+from qianxun.documents.reading import _BUILT_IN, _SOURCE_CODE
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
