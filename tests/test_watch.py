@@ -1,7 +1,6 @@
 """Folders kept in step: real files, real events of the file system."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -119,21 +118,22 @@ def test_the_command_prints_a_line_for_each_change_until_ctrl_c(tmp_path: Path) 
     folder.mkdir()
     (folder / "a.txt").write_text("年假共有五天。", encoding="utf-8")
     line = [sys.executable, "-m", "qianxun", "watch", str(folder), "--kb", str(tmp_path / "kb"), "--json"]
-    process = subprocess.Popen(
+    # Whoever runs this in the background ignores Ctrl-C, and so would the command.
+    with subprocess.Popen(
         [*line, "--set", "encoder.name=hash"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ},
-    )
-    assert process.stdout is not None
-    try:
-        assert json.loads(process.stdout.readline())["added"] == 1
-        (folder / "b.txt").write_text("食堂十一點半開放。", encoding="utf-8")
-        assert json.loads(process.stdout.readline())["added"] == 1
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=SECONDS)
-    finally:
-        process.kill()
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        assert process.stdout is not None
+        try:
+            assert json.loads(process.stdout.readline())["added"] == 1
+            (folder / "b.txt").write_text("食堂十一點半開放。", encoding="utf-8")
+            assert json.loads(process.stdout.readline())["added"] == 1
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=SECONDS)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "Traceback" not in errors

@@ -308,6 +308,12 @@ class KnowledgeBase:
         """The documents that the asker may see, by source."""
         return self._store.documents(asker, where)
 
+    def duplicates(self, *, asker: Asker = Asker.admin(), least: float | None = None) -> list[Any]:  # noqa: B008 (frozen)
+        """Groups of documents that say the same, DuplicateGroups; `least` is the share of the text, 0.8 by default."""
+        from qianxun import ingestion
+
+        return ingestion.find_duplicates(self._store, asker, **({} if least is None else {"least": least}))
+
     def document(self, id: int, *, asker: Asker = Asker.admin()) -> Document:  # noqa: B008 (frozen)
         """One document. Raises NotFound."""
         return self._store.document(id, asker)

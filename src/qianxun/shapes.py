@@ -13,7 +13,7 @@ from qianxun.records import Answer, Citation, Document, Passage, Receipt, Search
 
 if TYPE_CHECKING:
     from qianxun.evaluation.adaptation import AdaptReport
-    from qianxun.ingestion import AddReport, ChangeReport, CheckReport
+    from qianxun.ingestion import AddReport, ChangeReport, CheckReport, DuplicateGroup
     from qianxun.models.check import ModelReport
     from qianxun.models.getting.inventory import ListedModel
     from qianxun.models.getting.manifest import Verified
@@ -340,6 +340,17 @@ def document_shape(document: Document) -> Shape:
 def documents_shape(documents: Iterable[Document]) -> Shape:
     """`{"documents": […], "version"}`."""
     return {"documents": [document_shape(document) for document in documents], "version": version()}
+
+
+def duplicates_shape(groups: "Iterable[DuplicateGroup]") -> Shape:
+    """Groups of documents that say the same: `{"groups": [{"likeness", "documents"}], "version"}`."""
+    return {
+        "groups": [
+            {"likeness": round(group.likeness, 4), "documents": [document_shape(d) for d in group.documents]}
+            for group in groups
+        ],
+        "version": version(),
+    }
 
 
 def shown_shape(

@@ -59,6 +59,7 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
             say("care"),
             [
                 ("info", say("show what is in the knowledge base, and which models made it")),
+                ("duplicates", say("list documents that say the same")),
                 ("check", say("compare every index with the stored documents")),
                 ("rebuild", say("make the indexes anew from the stored documents")),
                 ("reindex", say("change the encoder while searches go on")),

@@ -2,6 +2,7 @@
 
 from qianxun.ingestion.add import AddReport, TextItem, add_files, add_texts
 from qianxun.ingestion.change import ChangeReport, change_encoder
+from qianxun.ingestion.duplicates import DuplicateGroup, find_duplicates
 from qianxun.ingestion.remove import bring_up_to_date, remove_documents, select
 from qianxun.ingestion.upkeep import CheckReport, Problem, check, compact, rebuild
 from qianxun.ingestion.watch import watch_files
@@ -10,6 +11,7 @@ __all__ = [
     "AddReport",
     "ChangeReport",
     "CheckReport",
+    "DuplicateGroup",
     "Problem",
     "TextItem",
     "add_files",
@@ -18,6 +20,7 @@ __all__ = [
     "change_encoder",
     "check",
     "compact",
+    "find_duplicates",
     "rebuild",
     "remove_documents",
     "select",

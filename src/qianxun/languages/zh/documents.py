@@ -26,6 +26,18 @@ MESSAGES: Final[dict[str, str]] = {
     "Save the letter again as .eml.": "请将邮件重新保存为 .eml。",
     "{path} is not a readable letter of Outlook ({error}).": "{path} 不是可读的 Outlook 邮件（{error}）。",
     "Save the letter again, or as .eml.": "请重新保存该邮件，或另存为 .eml。",
+    # duplicates
+    (
+        "Lists documents that share most of their text, longest first: copies, versions, the same file in two "
+        "archives. Nothing is removed."
+    ): "列出大部分文字相同的文档，长的在前：副本、不同版本、两个压缩包中的同一文件。不会移除任何内容。",
+    "share of the text, above 0 to 1 (default 0.8)": "文字相同的比例，大于 0，至多 1（默认 0.8）",
+    "--least is {value:g}.": "--least 为 {value:g}。",
+    "Give a share above 0, 1 at most.": "请给出大于 0、不超过 1 的比例。",
+    "No duplicates.": "没有重复的文档。",
+    "group": "组",
+    "alike": "相同",
+    "list documents that say the same": "列出内容相同的文档",
     # watch
     (
         "Does what `qianxun add --sync` does, now and whenever something changes in these folders, until Ctrl-C. "
