@@ -120,7 +120,7 @@ class StandIn:
 
     def matching(self, what: Sequence[Any]) -> list[Document]:
         self._note("matching", what=what)
-        found = [d for d in DOCUMENTS if any(w == d.id or str(w) in d.source for w in what)]
+        found = [d for d in DOCUMENTS if any(w == d.id or (isinstance(w, str) and w in d.source) for w in what)]
         if not found:
             raise NotFound(
                 "No document matches {item!r}.", remedy="`qianxun list` shows ids and sources.", item=what[0]
