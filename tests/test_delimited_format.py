@@ -9,7 +9,7 @@ import pytest
 import qianxun
 from qianxun.documents.formats.delimited import DelimitedLoader
 from qianxun.documents.formats.tables import GROUP_ROWS
-from qianxun.documents.reading import supported_suffixes
+from qianxun.documents.registry import supported_suffixes
 from qianxun.documents.split import split
 from qianxun.errors import UnreadableDocument
 from qianxun.files import RawFile

@@ -14,7 +14,7 @@ import pytest
 from qianxun import assemble, samples
 from qianxun.cli.demo import QUESTIONS
 from qianxun.cli.main import commands, main
-from qianxun.documents.reading import _BUILT_IN, _SOURCE_CODE
+from qianxun.documents.registry import BUILT_IN, SOURCE_CODE
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
@@ -305,4 +305,4 @@ def test_demo(run: Json, tmp_path: Path) -> None:
 
 def test_every_kind_of_file_is_in_the_documents_page() -> None:
     page = (ROOT / "docs" / "documents.md").read_text(encoding="utf-8")
-    assert [suffix for suffix in set(_BUILT_IN) - set(_SOURCE_CODE) if f"`{suffix}`" not in page] == []
+    assert [suffix for suffix in set(BUILT_IN) - set(SOURCE_CODE) if f"`{suffix}`" not in page] == []

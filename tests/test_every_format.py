@@ -8,7 +8,7 @@ import fixture_files
 import pytest
 
 import qianxun
-from qianxun.documents.reading import supported_suffixes
+from qianxun.documents.registry import supported_suffixes
 from qianxun.records import Status
 
 SUFFIXES = [suffix for suffix in supported_suffixes() if suffix != ".odd"]

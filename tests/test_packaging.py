@@ -12,7 +12,7 @@ import pytest
 
 import qianxun
 from qianxun import assemble
-from qianxun.documents import reading
+from qianxun.documents import registry
 
 ROOT = Path(__file__).parents[1]
 # Every licence found among the dependencies, as their metadata write it. A new one is looked at by a person.
@@ -71,7 +71,7 @@ def test_built_in_tables_are_the_registered_entry_points(project: Any) -> None:
     for kind, table in assemble.BUILT_IN.items():
         assert points[f"qianxun.{kind}"] == table
     loaders = {target.partition(":")[2] for target in points["qianxun.loaders"].values()}
-    assert loaders == {target.partition(":")[2] for target in reading._BUILT_IN.values()}
+    assert loaders == {target.partition(":")[2] for target in registry.BUILT_IN.values()}
 
 
 def test_every_dependency_is_permissively_licensed(base: dict[str, importlib.metadata.Distribution]) -> None:

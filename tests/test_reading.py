@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 
-from qianxun.documents import reading
+from qianxun.documents import reading, registry
 from qianxun.documents.dedupe import near_hash, text_hash
 from qianxun.documents.reading import (
     Ended,
@@ -25,10 +25,9 @@ from qianxun.documents.reading import (
     ReadEvents,
     ReadJob,
     file_digest,
-    loader_for,
     read_all,
-    supported_suffixes,
 )
+from qianxun.documents.registry import loader_for, supported_suffixes
 from qianxun.documents.split import indexed_text
 from qianxun.errors import UnreadableDocument
 from qianxun.files import RawFile
@@ -96,11 +95,11 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "[qianxun.loaders]\nodd = odd_loader:Loader\n"
     )
     monkeypatch.syspath_prepend(str(plugins))
-    reading._plugins.cache_clear()
+    registry._plugins.cache_clear()
     folder = tmp_path / "files"
     folder.mkdir()
     yield folder
-    reading._plugins.cache_clear()
+    registry._plugins.cache_clear()
 
 
 def job(folder: Path, name: str, content: "str | bytes") -> ReadJob:
@@ -516,7 +515,7 @@ def test_loaders_are_found_by_suffix(odd: Path) -> None:
         loader_for(RawFile.of_bytes("a.doc", b""))
 
 
-@pytest.mark.parametrize("suffix", sorted(reading._BUILT_IN))
+@pytest.mark.parametrize("suffix", sorted(registry.BUILT_IN))
 def test_the_table_of_suffixes_says_what_the_loaders_say(suffix: str) -> None:
     assert suffix in loader_for(RawFile.of_bytes(f"a{suffix}", b"")).suffixes
 

@@ -18,7 +18,7 @@ from compound_file import compound_file
 import qianxun
 from qianxun.documents.formats.number_formats import format_code, general, shown_by
 from qianxun.documents.formats.spreadsheet import SpreadsheetLoader
-from qianxun.documents.reading import supported_suffixes
+from qianxun.documents.registry import supported_suffixes
 from qianxun.documents.split import split
 from qianxun.errors import UnreadableDocument
 from qianxun.files import RawFile

@@ -6,9 +6,7 @@ is parsed in the calling process, whose memory and life a hostile file must not 
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
-import importlib
 import logging
 import marshal
 import os
@@ -21,74 +19,22 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
-from typing import IO, Any, Final, TypeAlias, cast
+from pathlib import Path
+from typing import IO, Any, Final, TypeAlias
 
 from qianxun.documents.decoding import encodings_by_pattern
+from qianxun.documents.registry import SOURCE_CODE
 from qianxun.errors import QianxunError, UnreadableDocument
-from qianxun.files import MEMBER, RawFile
-from qianxun.protocols import Loader
+from qianxun.files import MEMBER
 from qianxun.records import Chunk, Part, Span, Status
 from qianxun.settings import ReadingSettings, SplittingSettings
 
 logger = logging.getLogger(__name__)
 
-_SOURCE_CODE: Final = (
-    ".py .pyi .sql .js .mjs .cjs .jsx .ts .mts .cts .tsx .java .go .rs .c .h .cc .cpp .cxx .hh .hpp .hxx .cs "
-    ".php .swift .kt .kts .scala .dart .groovy .gradle .proto .r .rb .lua .jl .m .ex .exs .sh .bash .zsh .pl "
-    ".pm .ps1 .toml .ini .cfg .conf .yaml .yml .tex .vue .svelte .properties .css .scss .less .bib .cmake .mk "
-    ".bat .graphql .tf"
-).split()
-# What comes with the package, so that no metadata of installed packages is scanned for a common file.
-_BUILT_IN: Final = {
-    ".txt": "text:TextLoader",
-    ".text": "text:TextLoader",
-    ".log": "text:TextLoader",
-    ".md": "markdown:MarkdownLoader",
-    ".markdown": "markdown:MarkdownLoader",
-    ".html": "html:HtmlLoader",
-    ".htm": "html:HtmlLoader",
-    ".xhtml": "html:HtmlLoader",
-    ".pdf": "pdf:PdfLoader",
-    ".docx": "docx:DocxLoader",
-    ".pptx": "slides:SlidesLoader",
-    ".pptm": "slides:SlidesLoader",
-    ".ppsx": "slides:SlidesLoader",
-    ".xlsx": "spreadsheet:SpreadsheetLoader",
-    ".xlsm": "spreadsheet:SpreadsheetLoader",
-    ".xls": "spreadsheet:SpreadsheetLoader",
-    ".xlsb": "spreadsheet:SpreadsheetLoader",
-    ".ods": "spreadsheet:SpreadsheetLoader",
-    ".csv": "delimited:DelimitedLoader",
-    ".tsv": "delimited:DelimitedLoader",
-    ".json": "json_records:JsonLoader",
-    ".geojson": "json_records:JsonLoader",
-    ".jsonl": "json_records:JsonLoader",
-    ".ndjson": "json_records:JsonLoader",
-    ".xml": "xml:XmlLoader",
-    ".rss": "xml:XmlLoader",
-    ".atom": "xml:XmlLoader",
-    ".odt": "opendocument:OpenTextLoader",
-    ".odp": "opendocument:OpenSlidesLoader",
-    ".rtf": "rtf:RtfLoader",
-    ".epub": "epub:EpubLoader",
-    ".eml": "mail:MailLoader",
-    ".mbox": "mail:MailboxLoader",
-    ".msg": "mail:OutlookLoader",
-    ".zip": "archive:ZipLoader",
-    ".tar": "archive:TarLoader",
-    ".tgz": "archive:TarLoader",
-    ".gz": "archive:TarLoader",
-    ".bz2": "archive:TarLoader",
-    ".xz": "archive:TarLoader",
-    **dict.fromkeys(_SOURCE_CODE, "source_code:SourceCodeLoader"),
-}
-
-# Kinds with files inside them; a plugin says so by an attribute `holds_files`.
-_HOLDING: Final = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".eml", ".mbox", ".msg"})
-
 # Small files of cheap formats travel together; a batch that kills its worker is tried again one by one.
-_BATCHED: Final = frozenset({".txt", ".text", ".log", ".md", ".markdown", ".html", ".htm", ".xhtml"})
+_BATCHED: Final = frozenset(
+    (*".txt .text .log .md .markdown .html .htm .xhtml .csv .tsv .json .jsonl .ndjson .xml".split(), *SOURCE_CODE)
+)
 _BATCH_JOBS: Final = 48
 _BATCH_BYTES: Final = 1 << 19
 _SMALL_FILE_BYTES: Final = 1 << 17
@@ -184,65 +130,6 @@ def file_digest(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal; read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def loader_for(file: RawFile) -> Loader:
-    """The loader for a file by its suffix. Raises UnreadableDocument naming the suffixes that can be read."""
-    suffix = file.suffix
-    name = _BUILT_IN.get(suffix)
-    if name is not None:
-        module, _, loader = name.partition(":")
-        return cast(Loader, getattr(importlib.import_module(f"qianxun.documents.formats.{module}"), loader)())
-    plugin = _plugins().get(suffix)
-    if plugin is not None:
-        return plugin
-    if not suffix:
-        raise UnreadableDocument(
-            "{path} has no suffix that says what kind of file it is.",
-            remedy="Rename it to one of these: {supported}.",
-            path=file.name,
-            supported=", ".join(supported_suffixes()),
-        )
-    raise UnreadableDocument(
-        "{path}: files named {suffix} cannot be read.",
-        remedy="Convert it to one of these: {supported}.",
-        path=file.name,
-        suffix=suffix,
-        supported=", ".join(supported_suffixes()),
-    )
-
-
-def supported_suffixes() -> tuple[str, ...]:
-    """The suffixes that can be read, sorted; plugins' too."""
-    return tuple(sorted({*_BUILT_IN, *_plugins()}))
-
-
-def may_hold_files(source: str) -> bool:
-    """Whether a source is of a kind that has files inside it."""
-    suffix = PurePath(source).suffix.lower()
-    return suffix in _HOLDING or bool(getattr(_plugins().get(suffix), "holds_files", False))
-
-
-@functools.cache
-def _plugins() -> dict[str, Loader]:
-    from importlib.metadata import entry_points
-
-    found: dict[str, Loader] = {}
-    for entry in entry_points(group="qianxun.loaders"):
-        if entry.value.startswith("qianxun.documents.formats."):
-            continue
-        try:
-            loader = cast(Loader, entry.load()())
-            suffixes = [suffix.lower() for suffix in loader.suffixes]
-        except Exception as error:  # a broken plugin must not keep other files from being read
-            logger.warning("loader plugin %s cannot be used: %s", entry.name, error)
-            continue
-        for suffix in suffixes:
-            if suffix in _BUILT_IN:
-                logger.warning("loader plugin %s: %s is read by the built-in loader", entry.name, suffix)
-            else:
-                found.setdefault(suffix, loader)
-    return found
 
 
 @dataclass(slots=True)

@@ -23,7 +23,8 @@ from typing import Any, BinaryIO, Final
 
 from qianxun.documents.clean import one_line
 from qianxun.documents.dedupe import near_hash, text_hash
-from qianxun.documents.reading import loader_for, printable, supported_suffixes
+from qianxun.documents.reading import printable
+from qianxun.documents.registry import loader_for, supported_suffixes
 from qianxun.documents.split import indexed_text, split
 from qianxun.errors import QianxunError, UncertainDocument, UnreadableDocument
 from qianxun.files import MEMBER, RawFile

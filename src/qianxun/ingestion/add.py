@@ -18,6 +18,7 @@ from pathlib import Path, PurePath
 from qianxun.documents import reading
 from qianxun.documents.dedupe import near_hash, text_hash
 from qianxun.documents.reading import ReadJob
+from qianxun.documents.registry import may_hold_files, supported_suffixes
 from qianxun.documents.split import indexed_text, split
 from qianxun.errors import InputError
 from qianxun.files import MEMBER, with_outer
@@ -224,7 +225,7 @@ def _add_text(run: _Run, item: TextItem, settings: Settings) -> None:
 
 def _jobs(run: _Run, found: Sequence[FoundFile | Unenterable], settings: Settings, retry: bool) -> Iterator[ReadJob]:
     """The files that must be read, in order; everything else is counted."""
-    readable = reading.supported_suffixes()
+    readable = supported_suffixes()
     for first in range(0, len(found), FILES_AT_ONCE):
         block = found[first : first + FILES_AT_ONCE]
         known = run.keeping.store.by_source([source_of(file.path) for file in block])
@@ -250,7 +251,7 @@ def _must_be_read(run: _Run, path: Path, source: str, known: Document | None, se
     if facts.digest and known is not None and known.digest == facts.digest:
         if facts.stamp != known.stamp:
             run.stamps[known.id] = facts.stamp
-        members = run.keeping.store.inside(source) if reading.may_hold_files(source) else []
+        members = run.keeping.store.inside(source) if may_hold_files(source) else []
         if not (retry and any(document.status is not Status.READY for document in (known, *members))):
             for document in (known, *members):
                 _keep(run, document)
@@ -403,7 +404,7 @@ def _end_member(run: _Run, job: ReadJob, member: str, status: Status, reason: st
 def _drop_vanished_inside(run: _Run, source: str, status: Status) -> None:
     """Removes what was inside a file that is read again, and is in it no more."""
     met = run.inside.pop(source, set())
-    if status is Status.FAILED or not reading.may_hold_files(source):
+    if status is Status.FAILED or not may_hold_files(source):
         return
     store = run.keeping.store
     gone = [document.id for document in store.inside(source) if document.source not in met]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from qianxun.documents.reading import may_hold_files
+from qianxun.documents.registry import may_hold_files
 from qianxun.errors import Busy, InputError, NotFound
 from qianxun.ingestion.find import absolute, source_of
 from qianxun.records import Asker, Document, Receipt
