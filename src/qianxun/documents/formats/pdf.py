@@ -224,6 +224,8 @@ def _blocks(pages: list[list[_Line]], outline: dict[int, list[tuple[str, int]]])
     for index, lines in enumerate(pages):
         # A page with a few short lines does not show how wide it is.
         column = lines if len(lines) >= FULL_PAGE_LINES else every
+        # Most lines of a page begin where others do: asked for each once, long pages would take quadratic time.
+        rights: dict[tuple[float, float], float] = {}
         bookmarks = outline.get(index, [])
         pitch = _pitch(lines)
         for i, line in enumerate(lines):
@@ -240,7 +242,10 @@ def _blocks(pages: list[list[_Line]], outline: dict[int, list[tuple[str, int]]])
                 paragraph = _Paragraph(index + 1)
             if not paragraph.lines:
                 paragraph = _Paragraph(index + 1)
-            paragraph.add(line, _column_right(column, line))
+            place = (line.left, line.size)
+            if place not in rights:
+                rights[place] = _column_right(column, line)
+            paragraph.add(line, rights[place])
     yield from paragraph.blocks()
 
 
