@@ -25,11 +25,6 @@ def fixture(suffix: str) -> bytes:
     return _MAKERS.get(suffix, _text)()
 
 
-def has_maker(suffix: str) -> bool:
-    """Whether the format has a file made for it; source code and plain text are text."""
-    return suffix in _MAKERS
-
-
 def _text() -> bytes:
     return _PLAIN.encode()
 

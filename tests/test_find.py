@@ -43,6 +43,8 @@ def found(*paths: Path, **settings: object) -> list[str]:
         (r"\!.txt", ["!.txt"], [".txt"]),
         ("a(1)+.txt", ["a(1)+.txt"], ["a1.txt"]),
         ("trailing.txt   ", ["trailing.txt"], ["trailing.txt "]),
+        ("[z-a].txt", ["[z-a].txt"], ["z.txt"]),
+        ("[a.txt", ["[a.txt"], ["a.txt"]),
         ("（全角）.txt", ["（全角）.txt"], ["(全角).txt"]),
     ],
 )

@@ -244,6 +244,17 @@ def test_memory_that_runs_out_in_a_member(odd: Path) -> None:  # noqa: F811
     assert events[-1].status is Status.READY
 
 
+def test_a_death_outside_all_members_is_none_of_theirs(odd: Path) -> None:  # noqa: F811
+    """A worker gives up within an archive, the next one goes on behind it, and dies of the file around it."""
+    path = odd / "top.odd"
+    path.write_text("holder")
+    events = events_of(path, max_memory_mb=512)
+    assert [event.member for event in events if isinstance(event, MemberEnded)] == ["in.zip!m.odd", "in.zip"]
+    assert isinstance(events[-1], Ended)
+    assert events[-1].status is Status.FAILED
+    assert "SIGSEGV" in events[-1].reason
+
+
 def test_the_time_limit_is_for_each_member(odd: Path) -> None:  # noqa: F811
     path = zipped(odd / "a.zip", {f"{n}.odd": "slow" for n in range(3)})
     assert set(ends(events_of(path, max_seconds=4)).values()) == {Status.READY}

@@ -38,7 +38,7 @@ SPLITTING = SplittingSettings()
 TEXT = "公司规定每位员工每年享有五天带薪年假。"
 
 PLUGIN = """
-import ctypes, os, signal, sys, time
+import ctypes, io, os, signal, sys, time, zipfile
 from qianxun.records import Block, RawDocument
 
 class Loader:
@@ -67,6 +67,12 @@ class Loader:
             print("noise" * 100_000, flush=True)
             os.write(1, b"noise")
             os.write(2, b"noise")
+        if what == "holder":
+            inside = io.BytesIO()
+            with zipfile.ZipFile(inside, "w") as archive:
+                archive.writestr("m.odd", "memory")
+            yield file.member("in.zip", inside.getvalue())
+            os.kill(os.getpid(), signal.SIGSEGV)
         if what == "two":
             yield RawDocument(str(path), "一", "odd", [Block("paragraph", "一。")])
         def blocks():
@@ -517,7 +523,9 @@ def test_loaders_are_found_by_suffix(odd: Path) -> None:
 
 @pytest.mark.parametrize("suffix", sorted(registry.BUILT_IN))
 def test_the_table_of_suffixes_says_what_the_loaders_say(suffix: str) -> None:
-    assert suffix in loader_for(RawFile.of_bytes(f"a{suffix}", b"")).suffixes
+    loader = loader_for(RawFile.of_bytes(f"a{suffix}", b""))
+    assert suffix in loader.suffixes
+    assert registry.may_hold_files(f"a{suffix}") == getattr(loader, "holds_files", False)
 
 
 def test_digest_is_the_sha256_of_the_bytes(tmp_path: Path) -> None:

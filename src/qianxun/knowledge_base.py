@@ -308,11 +308,11 @@ class KnowledgeBase:
         """The documents that the asker may see, by source."""
         return self._store.documents(asker, where)
 
-    def duplicates(self, *, asker: Asker = Asker.admin(), least: float | None = None) -> list[Any]:  # noqa: B008 (frozen)
-        """Groups of documents that say the same, DuplicateGroups; `least` is the share of the text, 0.8 by default."""
+    def duplicates(self, *, asker: Asker = Asker.admin(), least: float = 0.8) -> list[Any]:  # noqa: B008 (frozen)
+        """Groups of documents that say the same, DuplicateGroups; which share `least` of their text."""
         from qianxun import ingestion
 
-        return ingestion.find_duplicates(self._store, asker, **({} if least is None else {"least": least}))
+        return ingestion.find_duplicates(self._store, asker, least)
 
     def document(self, id: int, *, asker: Asker = Asker.admin()) -> Document:  # noqa: B008 (frozen)
         """One document. Raises NotFound."""

@@ -92,12 +92,11 @@ class MemberEnded:
 @dataclass(frozen=True, slots=True)
 class Ended:
     """The last event of a job. A job may end FAILED after parts of it were read: then these are void, but not the
-    members that ended before. `reason` is English, empty for a plain READY. `members` counts what was inside.
+    members that ended before. `reason` is English, empty for a plain READY.
     """
 
     status: Status
     reason: str = ""
-    members: int = 0
 
 
 Event: TypeAlias = Opened | PartRead | MemberEnded | Ended
@@ -379,6 +378,8 @@ class _Pool:
         self.failed_starts = 0
         batches = list(worker.batches)
         retired = code == 0 and not worker.overdue  # it asked to be replaced, between two files
+        if batches and retired:
+            batches[0].tasks[0].begun.clear()  # the next worker begins them anew
         if batches and not retired:
             first = batches.pop(0)
             task = first.tasks[0]
@@ -530,7 +531,7 @@ def _event(plain: Any) -> Event:
     if kind == "member":
         _, member, status, reason, digest = plain
         return MemberEnded(member, Status(status) if status else None, reason, digest)
-    return Ended(Status(plain[1]), plain[2], plain[3])
+    return Ended(Status(plain[1]), plain[2])
 
 
 def _chunk(plain: Any) -> Chunk:

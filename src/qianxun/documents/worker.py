@@ -130,10 +130,9 @@ class _FileReader:
         """The events of a file, without those of the files inside it that have `ended` before another worker did."""
         inside = _Inside(frozenset(ended))
         try:
-            end = yield from self._guarded(source, self._file(path, source, suffix, inside))
+            yield (yield from self._guarded(source, self._file(path, source, suffix, inside)))
         except _Exhausted:
             return
-        yield (*end, inside.n)
 
     def _guarded(self, name: str, read: Generator[Plain, None, Plain]) -> Generator[Plain, None, Plain]:
         """The events of a file or of one inside it, and its end, whatever happens. `name` is for people."""

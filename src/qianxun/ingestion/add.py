@@ -255,7 +255,7 @@ def _must_be_read(run: _Run, path: Path, source: str, known: Document | None, se
         if not (retry and any(document.status is not Status.READY for document in (known, *members))):
             for document in (known, *members):
                 _keep(run, document)
-            run.kept -= len(members)  # counted as one file
+            run.kept += 1
             return False
     run.facts[source] = facts
     if known is not None:
@@ -323,7 +323,6 @@ def _keep(run: _Run, known: Document) -> None:
         with run.keeping.write.held():
             run.keeping.store.unnote(known.source)
     _note_status(run, known.source, known.status, known.reason)
-    run.kept += 1
     run.report.unchanged += known.status is Status.READY
 
 
@@ -394,7 +393,6 @@ def _end_member(run: _Run, job: ReadJob, member: str, status: Status, reason: st
         run.spared.discard(source)
         assert known is not None
         _keep(run, known)
-        run.kept -= 1  # it is no file of its own
         return
     if known is not None:
         run.known[source] = known

@@ -10,8 +10,6 @@ from qianxun.documents.dedupe import likeness, sampled_shingles
 from qianxun.records import Asker, Document
 from qianxun.storage.store import Store
 
-# Documents that share this much of their text are one in two versions.
-MIN_LIKENESS: Final = 0.8
 # From what so many documents share (a letterhead, a licence) nothing follows for the rest of them.
 MAX_SHARING: Final = 64
 # How far below the least likeness a sample may lie, by chance, of a pair that is alike enough.
@@ -26,7 +24,7 @@ class DuplicateGroup:
     likeness: float
 
 
-def find_duplicates(store: Store, asker: Asker, *, least: float = MIN_LIKENESS) -> list[DuplicateGroup]:
+def find_duplicates(store: Store, asker: Asker, least: float) -> list[DuplicateGroup]:
     """Groups of documents that the asker may see, of which each shares `least` of its text with another of the group.
 
     The share is of the longer text of a pair, so an extract is not its whole; the order of parts does not count. Files

@@ -65,8 +65,13 @@ def rules_of(lines: Iterable[str]) -> Iterable[Rule]:
         if not pattern:
             continue
         anchored = "/" in pattern
-        shape = _translated(pattern.removeprefix("/"))
-        yield Rule(re.compile(shape if anchored else f"(?:.*/)?{shape}"), ignores, folders_only)
+        anywhere = "" if anchored else "(?:.*/)?"
+        pattern = pattern.removeprefix("/")
+        try:
+            shape = re.compile(anywhere + _translated(pattern))
+        except re.error:  # a range that runs backwards: then it is a name
+            shape = re.compile(anywhere + re.escape(pattern))
+        yield Rule(shape, ignores, folders_only)
 
 
 def _translated(pattern: str) -> str:

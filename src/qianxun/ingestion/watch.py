@@ -4,8 +4,9 @@ The file system says that something changed; what it was, `add` finds out by loo
 burst of events is missed, and files that were not touched cost one look each.
 """
 
-import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,12 +15,10 @@ from qianxun.errors import Busy, ModelError, NotFound
 from qianxun.ingestion.add import AddReport
 from qianxun.ingestion.find import absolute
 
-logger = logging.getLogger(__name__)
-
 # Changes that come closer together than the step are one; a burst is waited for no longer than the debounce.
 _STEP_MS: Final = 200
 _DEBOUNCE_MS: Final = 2_000
-# How often a stop is noticed, and folders are looked at again though nothing was reported.
+# How often a stop is noticed.
 _WAKE_MS: Final = 500
 _AGAIN_SECONDS: Final = 5.0
 
@@ -56,20 +55,16 @@ def watch_files(
         force_polling=poll or None,
         poll_delay_ms=1_000,
     )
-    waited = 0.0
-    due = True
-    failed = False
+    due_at = 0.0
     # The watch begins with its first wait: what changes before that is seen by the first `add`, which comes after it.
     for batch in changes:
         if stop.is_set():
             return
-        waited += _WAKE_MS / 1000
-        due = due or bool(batch) or (failed and waited >= _AGAIN_SECONDS)
-        if not due:
+        if not batch and time.monotonic() < due_at:
             continue
-        due, waited, failed = False, 0.0, False
+        due_at = math.inf
         try:
             yield add()
         except (Busy, ModelError) as error:
-            failed = True
+            due_at = time.monotonic() + _AGAIN_SECONDS
             yield error

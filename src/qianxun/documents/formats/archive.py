@@ -16,7 +16,7 @@ from typing import IO, Any, BinaryIO, Final
 
 from qianxun.documents.decoding import guessed_encoding, looks_like, mismatch
 from qianxun.errors import UnreadableDocument
-from qianxun.files import RawFile
+from qianxun.files import MEMBER, RawFile
 from qianxun.records import RawDocument
 from qianxun.settings import ReadingSettings
 
@@ -92,7 +92,7 @@ class TarLoader:
 
 
 def _member(file: RawFile, name: str, size: int, opened: Callable[[], BinaryIO]) -> RawFile:
-    return RawFile(f"{file.name}!{name}", PurePosixPath(name).suffix.lower(), size, None, opened)
+    return RawFile(f"{file.name}{MEMBER}{name}", PurePosixPath(name).suffix.lower(), size, None, opened)
 
 
 def _is_wanted(name: str, settings: ReadingSettings) -> bool:
@@ -104,7 +104,7 @@ def _is_wanted(name: str, settings: ReadingSettings) -> bool:
 def _of_zip(
     file: RawFile, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, settings: ReadingSettings
 ) -> Callable[[], BinaryIO]:
-    shown = f"{file.name}!{name}"
+    shown = f"{file.name}{MEMBER}{name}"
 
     def opened() -> BinaryIO:
         if entry.flag_bits & _ENCRYPTED:
@@ -128,7 +128,7 @@ def _of_zip(
 def _of_tar(
     file: RawFile, archive: tarfile.TarFile, entry: tarfile.TarInfo, name: str, settings: ReadingSettings
 ) -> Callable[[], BinaryIO]:
-    shown = f"{file.name}!{name}"
+    shown = f"{file.name}{MEMBER}{name}"
 
     def opened() -> BinaryIO:
         try:
@@ -143,9 +143,9 @@ def _of_tar(
 
 def _unpacked(file: RawFile, settings: ReadingSettings) -> RawFile:
     """The one file in a compressed one: `notes.txt.gz` holds `notes.txt`."""
-    name = file.name.replace("\\", "/").rpartition("/")[2].rpartition("!")[2]
+    name = file.name.replace("\\", "/").rpartition("/")[2].rpartition(MEMBER)[2]
     inner = name[: -len(file.suffix)]
-    shown = f"{file.name}!{inner}"
+    shown = f"{file.name}{MEMBER}{inner}"
 
     def opened() -> BinaryIO:
         try:
