@@ -97,8 +97,8 @@ class _Outbox:
         self.message[-1][1].append(event)
         if event[0] == "part":
             self.chars += len(event[2]) + 64 * len(event[3])
-        # That a file inside the file is begun is told at once: if it is the end of this process, they know of what.
-        if event[0] == "begun" or (may_send and event[0] != "ended" and self._is_due()):
+        # That a file inside the file is begun or done with is told at once: if this process dies, they know of what.
+        if event[0] in ("begun", "member") or (may_send and event[0] != "ended" and self._is_due()):
             self.send()
             self.message.append((self.number, []))
 
