@@ -9,7 +9,7 @@ TEST_BIN := $(TEST_VENV)/bin
 PIP_FLAGS := --quiet --disable-pip-version-check
 WHAT ?=
 
-.PHONY: demo install test lint unit test-kill test-load test-fuzz test-quality test-vllm test-training bench docs clean help
+.PHONY: demo install test lint unit test-kill test-load test-fuzz test-real test-quality test-vllm test-training bench docs clean help
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -29,7 +29,7 @@ $(VENV)/.installed: pyproject.toml $(shell find src/qianxun -type f -not -name '
 $(TEST_VENV)/.installed: pyproject.toml tests/constraints.txt
 	@test -x $(TEST_BIN)/python || $(PYTHON) -m venv $(TEST_VENV)
 	@echo "Installing qianxun and what its tests need into $(TEST_VENV) …"
-	@$(TEST_BIN)/python -m pip install $(PIP_FLAGS) -c tests/constraints.txt -e '.[test,qwen,redis]'
+	@$(TEST_BIN)/python -m pip install $(PIP_FLAGS) -c tests/constraints.txt -e '.[test,qwen,redis,ocr]'
 	@touch $@
 
 test: lint unit ## everything that must hold before a commit; WHAT=tests/test_x.py for a part
@@ -40,13 +40,17 @@ lint: $(TEST_VENV)/.installed
 	@$(TEST_BIN)/mypy
 
 unit: $(TEST_VENV)/.installed
-	@$(TEST_BIN)/python -m pytest -m "not kill and not load and not fuzz and not quality and not training and not vllm" $(WHAT)
+	@$(TEST_BIN)/python -m pytest -m "not kill and not load and not fuzz and not quality and not training and not vllm and not real" $(WHAT)
 
 test-kill: $(TEST_VENV)/.installed ## kill -9 at random moments during add, remove and compact, then compare
 	@$(TEST_BIN)/python -m pytest -m kill $(WHAT)
 
 test-load: $(TEST_VENV)/.installed ## large inputs: a 200 MB file in bounded memory
 	@$(TEST_BIN)/python -m pytest -m load $(WHAT)
+
+test-real: $(TEST_VENV)/.installed ## the test files of ten other libraries, beside independent readers (20 MB)
+	@$(TEST_BIN)/python tools/real_files.py .real-files
+	@$(TEST_BIN)/python -m pytest -m real $(WHAT)
 
 test-fuzz: $(TEST_VENV)/.installed ## two thousand damaged files of all formats
 	@$(TEST_BIN)/python -m pytest -m fuzz $(WHAT)
@@ -70,4 +74,4 @@ docs: $(TEST_VENV)/.installed ## the generated pages: commands and settings
 	@$(TEST_BIN)/python tools/make_docs.py
 
 clean: ## environments and caches
-	rm -rf $(VENV) $(TEST_VENV) .venv-vllm build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TEST_VENV) .venv-vllm .real-files build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 
 import compound_file
+import page_images
 from test_pdf_format import pdf
 
 CHINESE = "设备 LF-2043 的检查周期为九十天，由第七组负责记录。"
@@ -239,6 +240,10 @@ def _msg() -> bytes:
     return compound_file.letter("手册", _PLAIN, sender="王芳", attachments={"手册.txt": _PLAIN.encode()})
 
 
+def _picture(kind: str) -> bytes:
+    return page_images.saved(page_images.drawn(page_images.column(FACTS), (1200, 260)), kind)
+
+
 def _zip() -> bytes:
     return packed({"手册.txt": _PLAIN, "folder/handbook.html": _html(), "手册.docx": _docx()})
 
@@ -259,6 +264,12 @@ _MAKERS: dict[str, Callable[[], bytes]] = {
     **dict.fromkeys([".xlsx", ".xlsm"], _xlsx),
     **dict.fromkeys([".json", ".geojson"], _json),
     **dict.fromkeys([".jsonl", ".ndjson"], _jsonl),
+    **dict.fromkeys([".jpg", ".jpeg"], lambda: _picture("JPEG")),
+    **dict.fromkeys([".tif", ".tiff"], lambda: _picture("TIFF")),
+    ".png": lambda: _picture("PNG"),
+    ".bmp": lambda: _picture("BMP"),
+    ".webp": lambda: _picture("WEBP"),
+    ".gif": lambda: _picture("GIF"),
     ".pdf": _pdf,
     ".docx": _docx,
     ".xls": _xls,

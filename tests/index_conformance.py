@@ -256,6 +256,20 @@ class IndexConformance:
         again = self.filled(tmp_path / "again", rows_of([1, 2]))
         assert self.results(again) == before
 
+    def test_a_document_removed_and_added_in_one_commit_has_its_new_words(self, tmp_path: Path) -> None:
+        index = self.filled(tmp_path, rows_of([1, 2, 3]))
+        for revision, texts in ((2, ("量子纠缠", "annual leave", "财务部")), (3, ("VPN 账号", "", "休年假十天"))):
+            index.remove([2])
+            index.upsert([row(2, i, text) for i, text in enumerate(texts)])
+            index.commit(revision)
+            again = self.opened(tmp_path / f"{revision}")
+            again.upsert([*rows_of([1, 3]), *(row(2, i, text) for i, text in enumerate(texts))])
+            again.commit(1)
+            assert index.ids().tolist() == again.ids().tolist()
+            found = [[hit.chunk for hit in index.search(question(text), 1)] for text in texts if text]
+            assert found == [[hit.chunk for hit in again.search(question(text), 1)] for text in texts if text]
+            assert [chunk_id(2, 0)] == found[0]
+
     def test_doing_the_work_again_equals_doing_it_once(self, tmp_path: Path) -> None:
         once = self.filled(tmp_path / "once", rows_of([1, 2, 3]))
         again = self.filled(tmp_path / "again", rows_of([1, 2]))

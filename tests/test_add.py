@@ -12,6 +12,7 @@ from qianxun.documents import reading
 from qianxun.ingestion import add
 from qianxun.records import Status
 from qianxun.settings import Settings
+from qianxun.sources import folder as folders
 
 JOBS = [reading.ReadJob(str(n), Path(str(n))) for n in range(6)]
 OPENED = reading.Opened("", "", None)
@@ -77,7 +78,7 @@ def digested(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_files_that_were_not_touched_are_not_read(
     tmp_path: Path, digested: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(add, "_SETTLED_SECONDS", -1.0)
+    monkeypatch.setattr(folders, "_SETTLED_SECONDS", -1.0)
     folder = tmp_path / "docs"
     folder.mkdir()
     for name in ("年假.txt", "b.txt"):
@@ -98,7 +99,7 @@ def test_files_that_were_not_touched_are_not_read(
 def test_a_change_that_hides_its_time_and_size_is_seen(
     tmp_path: Path, digested: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(add, "_SETTLED_SECONDS", -1.0)
+    monkeypatch.setattr(folders, "_SETTLED_SECONDS", -1.0)
     path = tmp_path / "a.txt"
     path.write_text("年假共有五天。", encoding="utf-8")
     before = path.stat()

@@ -243,10 +243,12 @@ class TestAdd:
 
     def test_reasons_are_shown_in_the_readers_language(self, base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
         source = f"{FOLDER}/扫描.pdf"
-        reason = f"{source} has no text in its 12 pages (scanned pages?). Run text recognition (OCR) over it first."
+        reason = f"{source} has no text in its 12 pages (scanned pages?). "
+        reason += "pip install 'qianxun[ocr]' and `add --retry`, or run text recognition over it first."
         base.report = AddReport(attention=[(source, reason)])
         run("add", "docs", "--language", "zh")
-        expected = "docs/扫描.pdf 的 12 页中没有文字（可能是扫描件）。请先做文字识别（OCR）。\n"
+        expected = "docs/扫描.pdf 的 12 页中没有文字（可能是扫描件）。"
+        expected += "请执行 pip install 'qianxun[ocr]' 后再 `add --retry`，或先自行做文字识别。\n"
         assert capsys.readouterr().err == expected
 
     def test_waiting_for_another_writer_is_said_on_stderr(

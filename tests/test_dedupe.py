@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from qianxun.documents.dedupe import near_hash, say_the_same, text_hash
+from qianxun.documents.dedupe import near_hash, say_nearly_the_same, say_the_same, text_hash
 
 CONTRACT = (
     "甲方应在收到乙方开具的增值税专用发票之日起六十天内，以银行转账方式向乙方支付全部货款共计人民币 128,500 元。"
@@ -83,3 +83,27 @@ def test_hashes_are_what_the_store_expects() -> None:
     assert any(value < 0 for value in values)
     assert near_hash("") == near_hash("……") == 0
     assert near_hash("年") != 0
+
+
+@pytest.mark.parametrize(
+    "text, old, new, near",
+    [
+        (CONTRACT, "由双方协商解决", "由双方友好协商加以解决", True),
+        (CONTRACT, "运输费用由乙方自行承担", "运费由乙方承担", True),
+        (POLICY, "the service desk, which will lock the account", "the IT service desk, which locks the account", True),
+        (CONTRACT, "128,500", "125,800", False),  # a number
+        (CONTRACT, "均可提交", "均不可提交", False),  # a negation
+        (POLICY, "is allowed", "is not allowed", False),
+        (CONTRACT, CONTRACT[60:180], "雙方另行約定。", False),  # too much of it
+    ],
+)
+def test_nearly_the_same_has_the_same_numbers_and_negations(text: str, old: str, new: str, near: bool) -> None:
+    assert old in text
+    changed = text.replace(old, new, 1)
+    assert say_nearly_the_same(near_hash(text), text, near_hash(changed), changed) is near
+    assert say_nearly_the_same(near_hash(changed), changed, near_hash(text), text) is near
+    assert not same(text, changed)
+
+
+def test_texts_without_letters_are_near_nothing() -> None:
+    assert not say_nearly_the_same(0, "……", 0, "———")

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
 EXAMPLES = {name: json.loads(text) for name, text in re.findall(r"```json (\w+)\n(.*?)```", PAGE, re.DOTALL)}
 # Objects whose keys are names of stages, models, indexes, …: their keys are not compared, their values are.
-NAMED = {"stages", "timings", "models", "indexes", "checked", "versions", "extras", "skipped_suffixes"}
+NAMED = {"files", "stages", "timings", "models", "indexes", "checked", "versions", "extras", "skipped_suffixes"}
 
 
 def keys_of(value: Any, path: str = "") -> set[str]:
@@ -149,10 +149,20 @@ def test_list_and_label(run: Json) -> None:
     assert "hr" in shape["documents"][0]["labels"]
 
 
+def test_sources(run: Json) -> None:
+    code, shape = run("sources")
+    assert code == 0
+    assert keys_of(shape) == keys_of(EXAMPLES["sources"])
+    code, shape = run("sources", "documents")
+    assert code == 0
+    assert set(shape["files"][0]) == set(EXAMPLES["source_files"]["files"][0])
+    assert {file["status"] for file in shape["files"]} <= {"indexed", "unchanged", "failed"}
+
+
 def test_show(run: Json) -> None:
     ready = [d for d in run("list")[1]["documents"] if d["status"] == "ready"]
     _, shape = run("show", str(ready[0]["id"]), "--text", "--chunks")
-    _, chunk = run("show", str(shape["chunks"][0]["chunk"]))
+    _, chunk = run("show", str(shape["chunks"][0]["chunk"]), "--around", "1", "--section")
     assert set(shape) | set(chunk) == set(EXAMPLES["show"])
     assert keys_of(shape["document"]) == keys_of(EXAMPLES["list"]["documents"][0])
     assert set(chunk["chunk"]) == set(EXAMPLES["search"]["hits"][0])

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import qianxun
-from qianxun.ingestion.find import FoundFile, find_files
-from qianxun.ingestion.patterns import rules_of
 from qianxun.settings import ReadingSettings
+from qianxun.sources.find import FoundFile, find_files
+from qianxun.sources.patterns import rules_of
 
 
 def made(folder: Path, *names: str) -> Path:

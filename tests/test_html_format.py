@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qianxun.documents.formats.html import HtmlLoader
-from qianxun.errors import UnreadableDocument
+from qianxun.errors import UncertainDocument, UnreadableDocument
 from qianxun.files import RawFile
 from qianxun.records import RawDocument
 from qianxun.settings import ReadingSettings
@@ -214,3 +214,20 @@ def test_archive_named_html_is_refused(tmp_path: Path) -> None:
 
 def test_thousands_of_open_elements_do_not_end_the_program(tmp_path: Path) -> None:
     assert "底" in text_of(loaded(tmp_path, "<div>" * 1500 + "底" + LONG))
+
+
+def test_what_xhtml_closes_at_once_is_empty_and_swallows_nothing(tmp_path: Path) -> None:
+    document = loaded(
+        tmp_path,
+        '<?xml version="1.0" encoding="UTF-8"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title/>'
+        '<script src="a.js"/></head><body><p>年假为五天。<br/>請假須知</p><div class="x"/><p>Leave is five days.</p>'
+        "</body></html>",
+    )
+    assert shapes(document) == [("paragraph", "年假为五天。\n請假須知"), ("paragraph", "Leave is five days.")]
+
+
+def test_a_damaged_character_of_the_declared_encoding_needs_attention(tmp_path: Path) -> None:
+    page = f'<html><head><meta charset="gbk"></head><body><p>{LONG}</p></body></html>'.encode("gbk")
+    at = page.index("年假".encode("gbk")) + 1
+    with pytest.raises(UncertainDocument):
+        text_of(loaded(tmp_path, page[:at] + b"\xff\xff" + page[at:]))

@@ -107,7 +107,7 @@ def test_sync_of_a_folder_that_is_gone_removes_nothing(kb: KnowledgeBase, docume
 def test_one_bad_file_stops_nothing_and_is_named(kb: KnowledgeBase, documents: Path) -> None:
     (documents / "坏.pdf").write_bytes(b"%PDF-1.7 and then nothing")
     (documents / "空.txt").write_bytes(b"")
-    (documents / "photo.png").write_bytes(b"\x89PNG")
+    (documents / "photo.heic").write_bytes(b"\x00\x00\x00\x18ftypheic")
     report = kb.add([documents])
     assert report.added == 5
     assert [Path(source).name for source, _ in report.failed] == ["坏.pdf"]
@@ -160,6 +160,28 @@ def test_a_hidden_duplicate_is_neither_named_nor_counted(kb: KnowledgeBase, docu
     assert {Path(admin.source).name, *(Path(s).name for s in admin.duplicates)} == {"oncall.md", "机密副本.md"}
     shown = kb.search("E-1042 coil open", asker=PUBLIC).passages[0]
     assert (Path(shown.source).name, shown.duplicates) == ("oncall.md", ())
+
+
+def test_nearly_the_same_is_shown_once_and_a_hidden_one_is_not_named(kb: KnowledgeBase, tmp_path: Path) -> None:
+    text = (
+        "设备 LF-2043 的检查周期为九十天，由第七组负责记录，记录须在三天内交給質量部，逾期者由组长說明原因。"
+        "The seventh team keeps the record of every inspection and hands it over within three days."
+    )
+    versions = {
+        "旧版.txt": text,
+        "新版.txt": text.replace("逾期者由组长說明原因", "逾期者由組長書面說明原因"),
+        "九十一天.txt": text.replace("LF-2043", "LF-2044"),
+    }
+    for name, content in versions.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    kb.add([tmp_path / "旧版.txt", tmp_path / "九十一天.txt"], labels=["public"])
+    kb.add([tmp_path / "新版.txt"], labels=["secret"])
+    found = kb.search("LF-2043 检查周期").passages
+    shown = {Path(p.source).name: [Path(s).name for s in p.near_duplicates] for p in found}
+    first = Path(found[0].source).name
+    assert shown == {first: ["新版.txt" if first == "旧版.txt" else "旧版.txt"], "九十一天.txt": []}
+    public = kb.search("LF-2043 检查周期", asker=PUBLIC).passages
+    assert [p.near_duplicates for p in public] == [(), ()]
 
 
 def test_removed_documents_are_gone_everywhere_and_the_receipt_says_what_went(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import qianxun
+
 pytestmark = pytest.mark.load
 
 MEGABYTES = 200
@@ -15,6 +17,9 @@ DISTINCT = 2000
 # What one process of the command line, or one parser, may take at most. The file alone is 200 MB.
 MAX_RESIDENT_MB = 1200
 MAX_SECONDS = 1800
+MIXED_FILES = 5_000
+# Of the command and its two parsing processes together; libraries that they share are counted in each.
+MAX_TOGETHER_MB = 1500
 
 
 def write_text(path: Path, n_bytes: int) -> None:
@@ -52,3 +57,32 @@ def test_a_file_of_200_mb_is_searchable_to_its_last_sentence_in_bounded_memory(t
     hit = found["hits"][0]
     shown = run("show", str(hit["document"]), "--text", "--kb", str(kb)).stdout
     assert shown[hit["start"] : hit["end"]] == hit["text"]
+
+
+def test_5000_mixed_files_are_searchable_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))
+    from bench import mixed
+
+    _, n_damaged = mixed.make(tmp_path / "files", MIXED_FILES)
+    found = mixed.added(tmp_path / "files", tmp_path / "kb")
+    assert found["resident_mb"] < MAX_TOGETHER_MB
+    with qianxun.open(tmp_path / "kb", create=False) as kb:
+        documents = kb.documents()
+        outer = [d for d in documents if "!" not in d.source]
+        assert len(outer) == MIXED_FILES
+        assert sum(d.status != "ready" for d in outer) <= n_damaged
+        assert kb.check().problems == []
+
+
+def test_progress_counts_every_file_once_and_never_backwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))
+    from bench import mixed
+
+    mixed.make(tmp_path / "files", 500)
+    seen: list[tuple[int, int | None]] = []
+    with qianxun.open(tmp_path / "kb") as kb:
+        kb.add([tmp_path / "files"], progress=lambda p: p.stage == "reading" and seen.append((p.done, p.total)))
+    assert {total for _, total in seen} == {500}
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (500, 500)
+    assert len({done for done, _ in seen}) > 400  # it moves with the files, not in leaps

@@ -1,7 +1,11 @@
 """PDF files, written here by hand: the smallest that show each case."""
 
+import io
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +25,13 @@ def pdf(
     outline: Sequence[tuple[str, int]] = (),
     title: str = "",
     encrypted: bool = False,
+    drawn: Sequence[str] = (),
+    turned: int = 0,
 ) -> bytes:
-    """A PDF with these lines of text; Latin and Chinese through Adobe's predefined character maps."""
+    """A PDF with these lines of text; Latin and Chinese through Adobe's predefined character maps.
+
+    `drawn` are operators by page that come before its text. `turned`: degrees that pages are shown turned by.
+    """
     n = len(pages)
     first_page, first_item = 6, 6 + 2 * n
     kids = " ".join(f"{first_page + 2 * i} 0 R" for i in range(n))
@@ -38,12 +47,13 @@ def pdf(
         5: f"<</Type/Outlines/Count {len(outline)}/First {first_item} 0 R/Last {last_item} 0 R>>".encode(),
     }
     for i, lines in enumerate(pages):
-        content = "".join(
+        text_of_page = "".join(
             f"BT /F1 {size} Tf 1 0 0 1 {x} {y} Tm <{text.encode('utf-16-be').hex()}> Tj ET\n"
             for x, y, size, text in lines
-        ).encode()
+        )
+        content = "\n".join([*drawn[i : i + 1], text_of_page]).encode()
         objects[first_page + 2 * i] = (
-            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F1 3 0 R>>>>"
+            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Rotate {turned}/Resources<</Font<</F1 3 0 R>>>>"
             f"/Contents {first_page + 2 * i + 1} 0 R>>"
         ).encode()
         objects[first_page + 2 * i + 1] = f"<</Length {len(content)}>>stream\n".encode() + content + b"\nendstream"
@@ -248,3 +258,159 @@ def test_scanned_file_needs_attention_and_a_partly_scanned_one_says_so(tmp_path:
     assert "扫描.pdf has no text in its 2 pages (scanned pages?)" in ended["扫描.pdf"].reason
     assert ended["一半.pdf"].status is Status.READY
     assert "3 of 4 pages have no text" in ended["一半.pdf"].reason
+
+
+# Encrypted files
+
+
+def encrypted(algorithm: str, user: str, owner: str = "Ⅷ-owner") -> bytes:
+    import pypdf
+
+    writer = pypdf.PdfWriter(
+        clone_from=io.BytesIO(pdf([body("合同金额为三万元。", "The rest is due in June.", "繁體條款")]))
+    )
+    writer.encrypt(user, owner, algorithm=algorithm)
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
+def opened_with(folder: Path, data: bytes, passwords: bytes | None, in_memory: bool = False) -> str:
+    path = folder / "合同.pdf"
+    path.write_bytes(data)
+    settings = ReadingSettings(ocr="off")
+    if passwords is not None:
+        (folder / "密码.txt").write_bytes(passwords)
+        settings = ReadingSettings(ocr="off", passwords_file=str(folder / "密码.txt"))
+    file = RawFile.of_bytes("合同.pdf", data) if in_memory else RawFile.on_disk(path)
+    (document,) = PdfLoader().load(file, settings)
+    assert isinstance(document, RawDocument)
+    return "\n".join(block.text for block in document.blocks)
+
+
+ALGORITHMS = ["RC4-40", "RC4-128", "AES-128", "AES-256-R5", "AES-256"]
+CONTRACT = "合同金额为三万元。The rest is due in June. 繁體條款"
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_encrypted_file_opens_with_a_password_of_the_file(tmp_path: Path, algorithm: str, in_memory: bool) -> None:
+    passwords = "wrong\r\n\r\ns3cret word \n另一个\n".encode("utf-8-sig")
+    data = encrypted(algorithm, "s3cret word ")
+    assert opened_with(tmp_path, data, passwords, in_memory) == CONTRACT
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_chinese_password(tmp_path: Path, encoding: str) -> None:
+    data = encrypted("AES-256", "千寻密码１２３")
+    assert opened_with(tmp_path, data, "錯的\n千寻密码１２３".encode(encoding)) == CONTRACT
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_file_with_an_owner_password_only_opens_without_any(tmp_path: Path, algorithm: str) -> None:
+    assert opened_with(tmp_path, encrypted(algorithm, ""), None) == CONTRACT
+
+
+def test_owner_password_opens_too(tmp_path: Path) -> None:
+    assert opened_with(tmp_path, encrypted("AES-128", "user", "owner"), b"owner\n") == CONTRACT
+
+
+def test_no_password_fits(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableDocument) as caught:
+        opened_with(tmp_path, encrypted("AES-128", "right"), "hunter2\n密码乙\n".encode())
+    assert str(caught.value).endswith(
+        "合同.pdf is encrypted, and none of the 2 passwords in reading.passwords_file opens it. "
+        "Add its password there as a line of its own, or save a copy without a password."
+    )
+    assert "hunter2" not in repr(caught.value)
+
+
+def test_file_of_passwords_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "合同.pdf"
+    path.write_bytes(encrypted("RC4-128", "x"))
+    settings = ReadingSettings(passwords_file=str(tmp_path / "nowhere"))
+    with pytest.raises(UnreadableDocument, match=r"names cannot be read \(No such file or directory\)\. Set it to"):
+        list(PdfLoader().load(RawFile.on_disk(path), settings))
+    path.write_bytes(pdf([body("内容。")]))
+    assert list(PdfLoader().load(RawFile.on_disk(path), settings))  # nobody asks for it
+
+
+def test_passwords_reach_the_parsing_process_and_no_knowledge_base(tmp_path: Path) -> None:
+    import qianxun
+
+    (tmp_path / "pw").write_text("Kanarienvogel-密码-7\n", encoding="utf-8")
+    (tmp_path / "合同.pdf").write_bytes(encrypted("AES-256", "Kanarienvogel-密码-7"))
+    (tmp_path / "fremd.pdf").write_bytes(encrypted("AES-256", "unknown"))
+    overrides = ["encoder.name=hash", "reading.workers=1", f"reading.passwords_file={tmp_path / 'pw'}"]
+    with qianxun.open(tmp_path / "kb", overrides=overrides) as kb:
+        report = kb.add([tmp_path / "合同.pdf", tmp_path / "fremd.pdf"])
+        assert [source for source, _ in report.failed] == [str(tmp_path / "fremd.pdf")]
+        assert "合同金额" in kb.search("合同金额", mode="lexical").passages[0].text
+    for file in (tmp_path / "kb").rglob("*"):
+        assert file.is_dir() or b"Kanarienvogel" not in file.read_bytes()
+
+
+# Scanned pages
+
+
+def test_pages_without_text_are_recognised_and_stay_in_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qianxun.documents.formats import scanned
+
+    seen = []
+
+    def looks_like(page: Any, number: int) -> scanned.PageText:
+        seen.append((number, page.get_size()))
+        if number == 4:
+            return scanned.PageText()
+        return scanned.PageText(
+            (Block("heading", "扫描页", level=1, page=number), Block("paragraph", "掃描 text", page=number)), 10, 0.99
+        )
+
+    monkeypatch.setattr(scanned, "can_recognise", lambda settings: settings.ocr != "off")
+    monkeypatch.setattr(scanned, "scanned_page", looks_like)
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf([body("第一页。"), [], body("第三页。"), [], []]))
+    (document,) = PdfLoader().load(RawFile.on_disk(path), ReadingSettings())
+    assert isinstance(document, RawDocument)
+    assert [(block.text, block.page) for block in document.blocks] == [
+        ("第一页。", 1), ("扫描页", 2), ("掃描 text", 2), ("第三页。", 3), ("扫描页", 5), ("掃描 text", 5),
+    ]  # fmt: skip
+    assert seen == [(2, (595.0, 842.0)), (4, (595.0, 842.0)), (5, (595.0, 842.0))]
+    assert document.title == "扫描页"
+    (document,) = PdfLoader().load(RawFile.on_disk(path), ReadingSettings(ocr="off"))
+    assert isinstance(document, RawDocument)
+    assert {block.page for block in document.blocks} == {1, 3}
+
+
+# Many pages
+
+
+@pytest.mark.load
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the most memory used is asked of Linux")
+def test_five_thousand_short_pages_are_read_in_bounded_time_and_memory(tmp_path: Path) -> None:
+    path = tmp_path / "长.pdf"
+    pages: list[list[Line]] = [
+        [(40 + i * 0.037, 700, 10, f"幻灯片 {i * i}"), (60, 600, 10, "内容 content"), (60, 30, 8, f"第 {i + 1} 页")]
+        for i in range(5000)
+    ]
+    path.write_bytes(pdf(pages))
+    program = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from qianxun.documents.formats.pdf import PdfLoader\n"
+        "from qianxun.files import RawFile\n"
+        "from qianxun.settings import ReadingSettings\n"
+        "(document,) = PdfLoader().load(RawFile.on_disk(Path(sys.argv[1])), ReadingSettings(ocr='off'))\n"
+        "n = sum(1 for block in document.blocks)\n"
+        "status = dict(line.split(':') for line in Path('/proc/self/status').read_text().splitlines())\n"
+        "print(n, time.process_time(), int(status['VmHWM'].split()[0]) / 1024)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True, timeout=300
+    )
+    n, seconds, resident_mb = done.stdout.split()
+    assert int(n) >= 5000
+    assert float(seconds) < 60
+    assert float(resident_mb) < 200

@@ -71,6 +71,8 @@ def test_relative_paths_of_a_file_are_taken_from_its_folder(tmp_path: Path) -> N
     settings = load(tmp_path, 'documents = "文档"\nkb = "./kb"')
     assert settings.documents == str(tmp_path / "文档")
     assert settings.kb == str(tmp_path / "kb")
+    passwords = load(tmp_path, "[reading]\npasswords_file = '密码.txt'").reading.passwords_file
+    assert passwords == str(tmp_path / "密码.txt")
     assert load(tmp_path, 'kb = "name"').kb == "name"
     assert load(tmp_path, overrides=("documents=here",)).documents == "here"
 

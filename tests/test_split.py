@@ -217,7 +217,7 @@ def test_parts_and_chunks_hold_together(blocks: list[Block], most: int, part_cha
             assert tokens(text) <= most
             headings = " › ".join(document[s.start : s.end] for s in chunk.headings)
             header = document[chunk.header.start : chunk.header.end] if chunk.header else ""
-            assert part.contexts[i] == (f"{headings}\n{header}".strip("\n") if header else headings)
+            assert part.contexts[i] == "\n".join(filter(None, (headings, header)))
             assert all(s.end <= chunk.span.start for s in chunk.context)
             covered.update(range(chunk.span.start, chunk.span.end))
             for span in chunk.headings:

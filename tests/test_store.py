@@ -226,6 +226,8 @@ def test_a_base_of_the_first_format_learns_what_its_chunks_are_written_in(tmp_pa
     with sqlite3.connect(tmp_path / "knowledge.db") as db:
         db.execute("ALTER TABLE chunks DROP COLUMN script")
         db.execute("ALTER TABLE documents DROP COLUMN stamp")
+        for table in ("root_files", "roots", "enrichments"):
+            db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
     db.close()
     new = Store(tmp_path)

@@ -22,6 +22,7 @@ EXIT_CODES = """\
 | 3 | `add`: some files could not be read. They are named on standard error; all others are kept. |
 | 4 | What was named does not exist, or may not be seen by the asker. |
 | 5 | `check` found orphans or gaps; or an index is missing, damaged or of another encoder (`qianxun rebuild`). |
+| 68 | A page, site, repository, bucket or mailbox cannot be reached, refuses, or is none. |
 | 69 | An optional package is not installed; the message is the line that installs it. |
 | 70 | An error nobody foresaw. `-v` shows the traceback. |
 | 74 | Disk or knowledge base: no room, damaged, made by a newer version. |

@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING, Any
 from qianxun.errors import Busy, ModelError, SettingsError, StaleIndex, StorageError
 from qianxun.protocols import Cache, Encoder, Generator, Index, Reranker
 from qianxun.retrieval.search import Searcher
-from qianxun.settings import Settings, address_of, engine_of
+from qianxun.settings import NEWEST_PROMPT, Settings, address_of, engine_of, generator_of, maker_of
+from qianxun.settings.own import refuse_unwritable
+from qianxun.sources.registry import BUILT_IN as SOURCES
 from qianxun.storage.adapter import AdapterFile
+from qianxun.storage.enrichments import Enricher
 from qianxun.storage.locks import QUIET_SECONDS, Lock
 from qianxun.storage.reindex import Keeping
 from qianxun.storage.store import Store, now
@@ -65,6 +68,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "faiss": "qianxun.indexes.faiss:open_index",
         "tantivy": "qianxun.indexes.tantivy:open_index",
     },
+    "sources": SOURCES,
 }
 
 
@@ -213,13 +217,23 @@ def indexes(
 
 def _gone(directory: Path, index: Index, encoder: Encoder, settings: Settings) -> StaleIndex:
     path = index_directory(directory, index.name, encoder, settings)
-    others = [p.name for p in path.parent.glob(f"{index.name}@*") if p != path]
+    others = [p.name for p in path.parent.glob("*") if p != path and p.name.partition("@")[0] == index.name]
+    seen = sorted(name.partition("@")[2] for name in others)
+    now_made = path.name.partition("@")[2]
+    if any(_plain(made, index.kind) == _plain(now_made, index.kind) for made in seen):
+        return StaleIndex(
+            "Index {name} was made with another enrichment of chunks ({seen}, now {now}).",
+            remedy="Run `qianxun reindex --enrich` or `--no-enrich` to go over, or leave enrichment.* as it was.",
+            name=index.name,
+            seen=", ".join(made or WORDS for made in seen),
+            now=now_made or WORDS,
+        )
     if others and index.kind == "dense":
         return StaleIndex(
             "Index {name} was made with another encoder ({seen}, now {fingerprint}).",
             remedy="Run `qianxun reindex` to change the encoder, or name the one it was made with.",
             name=index.name,
-            seen=", ".join(sorted(name.partition("@")[2] for name in others)),
+            seen=", ".join(seen),
             fingerprint=encoder.fingerprint,
         )
     return StaleIndex(
@@ -227,11 +241,16 @@ def _gone(directory: Path, index: Index, encoder: Encoder, settings: Settings) -
     )
 
 
+def _plain(made: str, kind: str) -> str:
+    """What an index was made with apart from any enrichment."""
+    return made.partition("+")[0] if kind == "dense" else ""
+
+
 def index(directory: Path, name: str, encoder: Encoder, settings: Settings, read_only: bool = False) -> Index:
     """One index by name, in its folder below `<kb>/indexes`."""
     made: Index = factory("indexes", name)(
         index_directory(directory, name, encoder, settings),
-        fingerprint=encoder.fingerprint if name == settings.index.dense else WORDS,
+        fingerprint=_made_with(name, encoder, settings) or WORDS,
         settings=settings.index,
         dim=encoder.dim,
         read_only=read_only,
@@ -244,10 +263,20 @@ def _index_names(settings: Settings) -> tuple[str, str]:
 
 
 def index_directory(directory: Path, name: str, encoder: Encoder, settings: Settings) -> Path:
-    """Where an index keeps its files. A dense index has a folder for each encoder, so that changing the encoder in
-    `kb.toml` changes to another index at once, and back."""
-    dense = name == settings.index.dense
-    return directory / "indexes" / (f"{name}@{encoder.fingerprint}" if dense else name)
+    """Where an index keeps its files. There is a folder for each encoder (if it is dense) and each enrichment, so that
+    changing them in `kb.toml` changes to another index at once, and back."""
+    made = _made_with(name, encoder, settings)
+    return directory / "indexes" / (f"{name}@{made}" if made else name)
+
+
+def _made_with(name: str, encoder: Encoder, settings: Settings) -> str:
+    """What an index is made with; "" if it is of the words of the documents alone."""
+    return fingerprint(encoder, settings) if name == settings.index.dense else maker_of(settings)
+
+
+def fingerprint(encoder: Encoder, settings: Settings) -> str:
+    """Names the encoder, and the enrichment if one is in force: what a dense index is made with."""
+    return "+".join(part for part in (encoder.fingerprint, maker_of(settings)) if part)
 
 
 def foreign_files(directory: Path, encoder: Encoder, settings: Settings) -> list[Path]:
@@ -274,8 +303,12 @@ def locks(directory: Path) -> tuple[Lock, Lock]:
     return Lock(directory, "ingest"), Lock(directory, "write", quiet_seconds=QUIET_SECONDS)
 
 
-def keeping(directory: Path, store: Store, settings: Settings) -> Keeping:
-    """Everything that writing a knowledge base needs."""
+def keeping(
+    directory: Path, store: Store, settings: Settings, generator: Callable[[], Generator | None] = lambda: None
+) -> Keeping:
+    """Everything that writing a knowledge base needs. `generator` gives the one in force, which enriches chunks."""
+    if settings.enrichment.enabled:
+        refuse_unwritable(settings.enrichment, settings.enrichment.model or generator_of(settings.generator))
     ingest, write = locks(directory)
     model = encoder(settings, notebook(store, write, settings, wait=True))
     return Keeping(
@@ -286,20 +319,73 @@ def keeping(directory: Path, store: Store, settings: Settings) -> Keeping:
         ingest=ingest,
         write=write,
         encode_batch=encode_batch(settings),
+        maker=maker_of(settings),
+        enricher=enricher(settings, generator),
     )
 
 
-def keeping_beside(directory: Path, live: Keeping, settings: Settings) -> Keeping:
-    """The same truth with another encoder's vectors and dense index, which nobody searches yet."""
+def keeping_beside(
+    directory: Path, live: Keeping, settings: Settings, generator: Callable[[], Generator | None] = lambda: None
+) -> Keeping:
+    """The same truth with another encoder's vectors, or another enrichment, and their indexes, which nobody searches
+    yet."""
     model = encoder(settings, notebook(live.store, live.write, settings, wait=True))
+    # Where nothing but the encoder changes, chunks are searched by the same words: who adds sees to them.
+    same_words = maker_of(settings) == live.maker and model.fingerprint != live.encoder.fingerprint
+    names = (settings.index.dense,) if same_words else _index_names(settings)
     return Keeping(
         store=live.store,
         vectors=vectors(directory, model),
         encoder=model,
-        indexes=[index(directory, settings.index.dense, model, settings)],
+        indexes=[index(directory, name, model, settings) for name in names],
         ingest=live.ingest,
         write=live.write,
         encode_batch=encode_batch(settings),
+        maker=maker_of(settings),
+        enricher=None if same_words else enricher(settings, generator),
+        beside=maker_of(settings) != live.maker,
+    )
+
+
+def enricher(settings: Settings, generator: Callable[[], Generator | None]) -> Enricher | None:
+    """What writes about chunks as the knowledge base has it; None if nothing is written about them."""
+    if not maker_of(settings):
+        return None
+    from qianxun.enrichment import AbsentEnricher, GeneratorEnricher
+
+    section = settings.enrichment
+    model = generator_of(settings.generator)
+    if section.model not in ("", model):
+        return AbsentEnricher(
+            SettingsError(
+                "New chunks are not enriched: the others were by {made}, and the generator is {now}.",
+                remedy="Set that generator again, or go over to this one with `qianxun reindex --enrich`.",
+                made=section.model,
+                now=model or NONE,
+            )
+        )
+    if section.prompt not in (0, NEWEST_PROMPT):
+        return AbsentEnricher(
+            SettingsError(
+                "New chunks are not enriched: the others were with version {made} of the prompt, and this is {now}.",
+                remedy="Go over to it with `qianxun reindex --enrich`.",
+                made=section.prompt,
+                now=NEWEST_PROMPT,
+            )
+        )
+
+    def made() -> Generator:
+        found = generator()
+        if found is None:
+            raise SettingsError("No generator is set.", remedy="Set generator.url or generator.model.")
+        return found
+
+    return GeneratorEnricher(
+        made,
+        context=section.context,
+        questions=section.questions,
+        max_tokens=section.max_tokens,
+        concurrency=settings.remote.concurrency,
     )
 
 
@@ -315,6 +401,8 @@ def searcher(directory: Path, store: Store, settings: Settings) -> Searcher:
     model = for_searching(encoder(settings, tests), settings)
     judge = _merged_reranker(reranker(settings, tests), settings)
     models = {"encoder": model.fingerprint}
+    if maker_of(settings):
+        models["enrichment"] = settings.enrichment.model or generator_of(settings.generator)
     if judge is not None:
         models["reranker"] = model_name(settings.reranker)
     return Searcher(
@@ -327,6 +415,7 @@ def searcher(directory: Path, store: Store, settings: Settings) -> Searcher:
         adapter=partial(AdapterFile(directory).in_force, model.fingerprint, model.dim),
         reranker=judge,
         reranking=settings.reranker,
+        maker=maker_of(settings),
     )
 
 

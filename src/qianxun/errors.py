@@ -12,6 +12,7 @@
     │   ├── DiskFull           ... no room left
     │   └── Damaged            ... truth or vectors cannot be read
     ├── StaleIndex             the operator: a derived index is missing, damaged or of another encoder
+    ├── SourceError            the operator: a site, repository, bucket or mailbox cannot be read
     ├── Busy                   nobody: another process is writing; try again
     └── ModelError             the model service
         ├── ModelUnavailable   ... cannot be reached
@@ -123,6 +124,12 @@ class StaleIndex(StorageError):
     """A derived index is missing, damaged, or was made with another encoder."""
 
     exit_code = 5
+
+
+class SourceError(QianxunError):
+    """A place that documents come from cannot be reached, refuses, or is none."""
+
+    exit_code = 68
 
 
 class Busy(QianxunError):

@@ -11,7 +11,7 @@ from qianxun import assemble
 from qianxun.errors import Damaged, StaleIndex
 from qianxun.protocols import Encoder
 from qianxun.retrieval.adapt import Adapter
-from qianxun.settings import Settings
+from qianxun.settings import Settings, generator_of, maker_of
 from qianxun.storage.adapter import AdapterFile
 from qianxun.storage.store import Store
 
@@ -39,6 +39,7 @@ def of(directory: Path, store: Store, settings: Settings, searching: Encoder | N
         "adapter": _of_adapter(directory, store, model),
         "reranker": assemble.name_of(settings.reranker),
         "generator": assemble.name_of(settings.generator),
+        "enrichment": _of_enrichment(store, settings),
         "indexes": _of_indexes(directory, model, settings),
         "unfinished": [entry.source for entry in store.journal()],
         "bytes": bytes_below(directory),
@@ -62,6 +63,16 @@ def _of_indexes(directory: Path, model: Encoder, settings: Settings) -> dict[str
                 "bytes": bytes_below(assemble.index_directory(directory, name, model, settings)),
             }
     return found
+
+
+def _of_enrichment(store: Store, settings: Settings) -> dict[str, Any] | None:
+    """What is written about chunks, and about how many of them; None if nothing is."""
+    maker = maker_of(settings)
+    if not maker:
+        return None
+    enriched, vain, waiting = store.enrichments.counts(maker)
+    model = settings.enrichment.model or generator_of(settings.generator)
+    return {"model": model, "maker": maker, "enriched": enriched, "vain": vain, "waiting": waiting}
 
 
 def _of_adapter(directory: Path, store: Store, model: Encoder) -> dict[str, Any] | None:

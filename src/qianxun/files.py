@@ -17,6 +17,7 @@ class RawFile:
 
     `suffix` (lower case, with the dot) says what kind of file it is. `path` is where libraries may read it
     themselves, None if it is on no disk. `size` counts bytes.
+    `charset` is the encoding named by who delivered the file, a web server for one: believed where the bytes allow it.
     """
 
     name: str
@@ -24,6 +25,7 @@ class RawFile:
     size: int
     path: Path | None = None
     opened: Callable[[], BinaryIO] = field(default=io.BytesIO, repr=False, compare=False)
+    charset: str = ""
 
     @classmethod
     def on_disk(cls, path: Path, name: str = "", suffix: str = "") -> "RawFile":
@@ -38,7 +40,10 @@ class RawFile:
     @property
     def stem(self) -> str:
         """Its own name without the suffix, for want of a title."""
-        return PurePosixPath(self.name.rpartition(MEMBER)[2].replace("\\", "/")).stem
+        own = self.name.rpartition(MEMBER)[2]
+        if own.startswith("git+"):  # `git+https://host/repository.git#path`
+            own = own.rpartition("#")[2]
+        return PurePosixPath(own.replace("\\", "/")).stem
 
     def open(self) -> BinaryIO:
         """A new stream of its bytes, which can seek."""

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from qianxun import assemble, facts
 from qianxun.errors import Busy, InputError, NotFound
@@ -40,14 +40,19 @@ from qianxun.settings import (
     KB_FILE_NAME,
     Settings,
     engine_of,
+    enrichment_in_force,
     for_knowledge_base,
+    generator_of,
     load_settings,
     own_text,
     same_encoder,
     with_encoder,
+    with_enrichment,
     with_overrides,
 )
+from qianxun.settings.own import refuse_unwritable
 from qianxun.storage.adapter import AdapterFile
+from qianxun.storage.sources import FileNote, RootNote, SourceNotes
 from qianxun.storage.store import Store
 
 # The writing flows, the search flow and their libraries are imported by the methods that need them:
@@ -72,8 +77,10 @@ def open(
     """
     directory = Path(path).expanduser().absolute()
     given = settings if settings is not None else load_settings(overrides=overrides)
-    store = Store(directory, create=create)
     kb_file = directory / KB_FILE_NAME
+    if given.enrichment.enabled and not kb_file.exists():
+        refuse_unwritable(given.enrichment, given.enrichment.model or generator_of(given.generator))
+    store = Store(directory, create=create)
     if not kb_file.exists() and store.revision == 0:
         with contextlib.suppress(PermissionError):
             _write_whole(kb_file, own_text(given))
@@ -123,7 +130,7 @@ class KnowledgeBase:
         retry: bool = False,
         progress: Any = None,
     ) -> Any:
-        """Brings the knowledge base in step with files and folders; returns an AddReport.
+        """Brings the knowledge base in step with files, folders and addresses; returns an AddReport.
 
         See `qianxun.ingestion.add_files` for what each argument does.
         """
@@ -150,18 +157,78 @@ class KnowledgeBase:
     ) -> Iterator[Any]:
         """Keeps files and folders in step (`add` with `sync`), now and after every change, until `stop` is set.
 
-        Yields an AddReport for each time, or the Busy or ModelError that it failed with: it is tried again.
+        Addresses are looked at every `sources.poll_seconds`. Yields an AddReport for each time, or the Busy, ModelError
+        or SourceError that it failed with: it is tried again.
         """
         from qianxun import ingestion
+        from qianxun.sources.addresses import is_address
 
         given = [paths] if isinstance(paths, str | Path) else list(paths)
+        addresses = [place for place in given if is_address(place)]
+        folders = [place for place in given if not is_address(place)]
         return ingestion.watch_files(
-            lambda: self.add(given, labels=labels, sync=True),
-            given,
+            lambda: self.add(folders, labels=labels, sync=True),
+            folders,
             without=self.directory,
             stop=stop or threading.Event(),
             poll=poll,
+            look=(lambda: self.add(addresses, labels=labels, sync=True)) if addresses else None,
+            look_seconds=self.settings.sources.poll_seconds,
         )
+
+    def add_stream(
+        self, name: str, stream: BinaryIO, *, labels: Sequence[str] | None = None, progress: Any = None
+    ) -> Any:
+        """Adds a document whose bytes come from a stream, read as a file of this name is; returns an AddReport."""
+        from qianxun import ingestion
+        from qianxun.sources.given import GivenSource
+
+        return ingestion.add_files(
+            self._keeping,
+            [GivenSource(name, stream, self.settings.reading)],
+            settings=self.settings,
+            labels=labels,
+            wait=self.wait,
+            progress=progress or _silent,
+        )
+
+    def sync(self, *, retry: bool = False, progress: Any = None) -> Any:
+        """Brings the knowledge base in step with everything that was ever added; returns an AddReport.
+
+        New documents get the labels that their place was last added with. A place that cannot be looked into is in
+        the report, and what is kept of it stays.
+        """
+        from qianxun import ingestion
+
+        return ingestion.sync_all(
+            self._keeping, settings=self.settings, retry=retry, wait=self.wait, progress=progress or _silent
+        )
+
+    def sources(self) -> list[RootNote]:
+        """Where documents were added from: folders and addresses, each with how its last run went."""
+        return SourceNotes(self._store).roots()
+
+    def source_files(self, root: str | Path) -> list[FileNote]:
+        """What the last run did with each file of a folder or address. Raises NotFound if it was never added."""
+        return SourceNotes(self._store).files(self._root(root))
+
+    def forget_source(self, root: str | Path) -> None:
+        """Forgets a folder or an address; its documents stay. Raises NotFound if it was never added."""
+        address = self._root(root)
+        _, write = assemble.locks(self.directory)
+        with write.held(wait=self.wait):
+            SourceNotes(self._store).forget_root(address)
+
+    def _root(self, given: str | Path) -> str:
+        from qianxun.sources.addresses import as_named, is_address
+        from qianxun.sources.find import absolute, source_of
+
+        text = str(given)
+        named = as_named(text) if is_address(text) else source_of(absolute(text))
+        for note in SourceNotes(self._store).roots():
+            if note.address in (text, named) or (is_address(text) and as_named(note.address) == named):
+                return note.address
+        raise NotFound("{root} was never added.", remedy="`qianxun sources` lists what was.", root=text)
 
     def add_texts(self, items: Iterable[Any], *, labels: Sequence[str] | None = None, progress: Any = None) -> Any:
         """Adds `qianxun.TextItem(source, title, text)`s; returns an AddReport."""
@@ -333,6 +400,32 @@ class KnowledgeBase:
         document = self._store.document(id, asker)
         return [as_passage(document, c, rank=n) for n, c in enumerate(self._store.chunks(document.id), start=1)]
 
+    def neighbours(
+        self,
+        id: int,
+        *,
+        before: int = 1,
+        after: int = 1,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+    ) -> list[Passage]:
+        """The chunks next to a chunk in its document, in reading order, without itself: at most so many on each side.
+
+        Raises NotFound, also where the asker may not see the document; InputError for a negative number.
+        """
+        from qianxun.retrieval.around import neighbours
+
+        return neighbours(self._store, id, before, after, asker)
+
+    def parent(self, id: int, *, asker: Asker = Asker.admin()) -> Passage:  # noqa: B008 (frozen)
+        """The whole section that a chunk stands in, with the sections below it, as a passage: its text and its span.
+
+        The section is that of the chunk's deepest heading and begins with it; for a chunk under no heading it is
+        everything around it that is under none. Raises NotFound, also where the asker may not see the document.
+        """
+        from qianxun.retrieval.around import section
+
+        return section(self._store, id, asker)
+
     def info(self) -> dict[str, Any]:
         """What is in the knowledge base and what serves it; opens indexes but no document."""
         self._refuse_if_closed()
@@ -360,7 +453,7 @@ class KnowledgeBase:
                 with write.held():  # nothing is deleted under somebody's hands
                     self._let_go()
                     reset = facts.reset_unusable(self.directory, self._store, self.settings)
-                keeping = assemble.keeping(self.directory, self._store, self.settings)
+                keeping = assemble.keeping(self.directory, self._store, self.settings, lambda: self._generator)
                 keeping.ingest, keeping.write = ingest, write
                 self._made["keeping"] = keeping
                 done = ingestion.rebuild(keeping, progress=progress or _silent)
@@ -390,27 +483,38 @@ class KnowledgeBase:
         self,
         encoder: str | None = None,
         *,
+        enrich: bool | None = None,
         pairs: Iterable[AcceptedPair] | str | Path | None = None,
         even_if_worse: bool = False,
         switch: bool = True,
         progress: Any = None,
     ) -> Any:
-        """Changes the encoder while searches go on; returns a ChangeReport.
+        """Changes the encoder or the enrichment of chunks while searches go on; returns a ChangeReport.
 
         `encoder` is `builtin`, a model's name or folder, a server's address, or an installed plugin; None takes what
-        the settings say apart from the knowledge base's own. With `pairs` (accepted question–passage pairs, or a file
-        of them) both are compared first, and a new one that is worse beyond chance is not taken, unless
-        `even_if_worse`. `switch` False only builds and compares. Raises UnfitModel, ModelError, InputError, Busy.
+        the settings say apart from the knowledge base's own, or with `enrich` the one there is. `enrich` True has the
+        generator of the settings write about every chunk, False takes what was written out of the search; None keeps
+        it, unless there is no `encoder` either and the settings ask for it. With `pairs` (accepted question–passage
+        pairs, or a file of them) both are compared first, and a new one that is worse beyond chance is not taken,
+        unless `even_if_worse`. `switch` False only builds and compares. Raises UnfitModel, ModelError, SettingsError,
+        InputError, Busy.
         """
         from qianxun.ingestion.change import change_encoder
         from qianxun.storage.reindex import Progress
 
         report_to = progress or _silent
-        settings = with_encoder(
-            self.settings, self._given, self._overrides, encoder, engines=assemble.known("encoders")
-        )
+        with self._guard:
+            self._notice_change()
+            settings = enrichment_in_force(self.settings, self.directory)
+            if settings != self.settings:  # this run asks for another one, which is what it is about
+                self.settings = settings
+                self._made.clear()
+        if encoder is not None or enrich is None:
+            settings = with_encoder(settings, self._given, self._overrides, encoder, engines=assemble.known("encoders"))
+        if encoder is None or enrich is not None:
+            settings = with_enrichment(settings, self._given, self._overrides, enrich)
         keeping = self._keeping
-        new = assemble.keeping_beside(self.directory, keeping, settings)
+        new = assemble.keeping_beside(self.directory, keeping, settings, lambda: self._generator)
         comparison: list[Any] = []
 
         def accept() -> bool:
@@ -426,13 +530,14 @@ class KnowledgeBase:
             path = self.directory / KB_FILE_NAME
             before = path.read_text(encoding="utf-8") if path.is_file() else ""
             _write_whole(path, own_text(settings, before))
-            # What was said of the encoder when this object was made is no longer so.
-            self._overrides = tuple(text for text in self._overrides if not text.startswith("encoder."))
+            # What was said of them when this object was made is no longer so.
+            self._overrides = tuple(o for o in self._overrides if not o.startswith(("encoder.", "enrichment.")))
 
         try:
             report = change_encoder(
                 new,
-                before=keeping.encoder.fingerprint,
+                before=assemble.fingerprint(keeping.encoder, self.settings),
+                after=assemble.fingerprint(new.encoder, settings),
                 change=assemble.change_lock(self.directory),
                 accept=accept,
                 switch=put_in_force,
@@ -497,7 +602,9 @@ class KnowledgeBase:
             self._refuse_if_closed()
             self._notice_change()
             if "keeping" not in self._made:
-                self._made["keeping"] = assemble.keeping(self.directory, self._store, self.settings)
+                self._made["keeping"] = assemble.keeping(
+                    self.directory, self._store, self.settings, lambda: self._generator
+                )
             return self._made["keeping"]
 
     @property

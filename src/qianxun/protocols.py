@@ -1,11 +1,12 @@
 """The seams. Each fits on a screen; every implementation passes its conformance suite in `tests/`.
 
 Built-ins and plugins are looked up by name in the entry-point groups `qianxun.loaders`,
-`qianxun.encoders`, `qianxun.indexes`, …: name → factory.
+`qianxun.sources`, `qianxun.encoders`, `qianxun.indexes`, …: name → factory.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from qianxun.files import RawFile
@@ -36,6 +37,55 @@ class Loader(Protocol):
         An archive has no document of its own, a letter has one and its attachments. Raises UnreadableDocument with
         the reason and the remedy.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A document as its source lists it.
+
+    `uri` names it for good; it is its name in the knowledge base. The same `version` again means the same bytes;
+    empty: it must be read to know. `labels` are who may see it there, None where the source does not say. `suffix`
+    says what kind of file it is where the uri does not end with it; `modified` is UTC, ISO 8601, or empty.
+    """
+
+    uri: str
+    version: str = ""
+    labels: tuple[str, ...] | None = None
+    suffix: str = ""
+    modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A part of a source that could not be looked into: what is kept of it is not gone. `uri` is where it begins."""
+
+    uri: str
+    reason: str
+
+
+class Source(Protocol):
+    """A place that documents come from: a folder, a web site, a repository, a bucket, a mailbox."""
+
+    address: str  # as it was given
+
+    def list(self) -> Iterable[Listed | Unlisted]:
+        """Every document that is there now, once. Raises SourceError where nothing can be said of what is there."""
+        ...
+
+    def open(self, uri: str, folder: Path) -> RawFile:
+        """The bytes of a document that was listed; what is on no disk is written to a new file in `folder`.
+
+        May be called by several threads at a time. Raises SourceError, with the reason and the remedy.
+        """
+        ...
+
+    def holds(self, uri: str) -> bool:
+        """Whether a document of this name would be listed here if it were there: else it is none of its business."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of connections and files."""
         ...
 
 
@@ -94,7 +144,10 @@ class Index(Protocol):
         ...
 
     def upsert(self, rows: Sequence[IndexRow]) -> None:
-        """Adds chunks. A chunk already there is replaced only if its labels differ: its text never does."""
+        """Adds chunks. A chunk already there is replaced only if its labels differ: its text never does.
+
+        Where it does (an enrichment), the document is removed first, in the same commit.
+        """
         ...
 
     def remove(self, documents: Sequence[int]) -> None:

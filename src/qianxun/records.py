@@ -212,6 +212,22 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True)
+class Enrichment:
+    """What a generator wrote about a chunk: searched together with its text, never shown, quoted or cited.
+
+    `context` is one line that says what the chunk is about; `questions` are such that it answers. Either may be empty.
+    """
+
+    context: str = ""
+    questions: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> str:
+        """All of it, a line each; empty where nothing of use was written."""
+        return "\n".join(line for line in (self.context, *self.questions) if line)
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question made ready: the text as asked, its lexical terms, its vector.
 
@@ -229,7 +245,8 @@ class Query:
 class IndexRow:
     """What an index needs to know of a chunk: never more than ids, terms, a vector and filter fields.
 
-    `text` is context and text. `vector` is `(dim,) float32` of unit length, or None for lexical indexes.
+    `text` is context and text, and the lines of its enrichment if there is one. `vector` is `(dim,) float32` of unit
+    length, or None for lexical indexes.
     """
 
     chunk: int
@@ -270,7 +287,8 @@ class Passage:
 
     `stages` maps a stage's name to what it said. `matched` are the question's terms in it,
     where the search was to explain itself (the first 20 passages).
-    `duplicates` are the sources, visible to the asker, whose passage says the same.
+    `duplicates` are the sources, visible to the asker, whose passage says the same; `near_duplicates` those that say
+    nearly the same.
     """
 
     rank: int
@@ -289,6 +307,7 @@ class Passage:
     stages: Mapping[str, Stage]
     matched: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
+    near_duplicates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,8 +389,9 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A line of the change log: since `revision` the document is there (`put`), gone (`drop`) or labelled anew."""
+    """A line of the change log: since `revision` the document is there (`put`), gone (`drop`), labelled anew, or its
+    chunks are searched by other words (`enrich`)."""
 
     revision: int
-    action: Literal["put", "drop", "label"]
+    action: Literal["put", "drop", "label", "enrich"]
     document: int

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from qianxun.models.planning.compare import Cell, Row
     from qianxun.models.planning.plan import Plan
     from qianxun.models.serving.vllm_command import ModelServer
+    from qianxun.storage.enrich import EnrichReport
+    from qianxun.storage.sources import FileNote, RootNote
 
 Shape: TypeAlias = dict[str, Any]
 HEADING_SEPARATOR = " › "
@@ -65,6 +67,7 @@ def passage_shape(passage: Passage) -> Shape:
         "labels": list(passage.labels),
         "matched": list(passage.matched),
         "duplicates": list(passage.duplicates),
+        "near_duplicates": list(passage.near_duplicates),
     }
 
 
@@ -146,6 +149,7 @@ def reindex_shape(report: "ChangeReport") -> Shape:
         "chunks": report.chunks,
         "vectors": report.vectors,
         "reused": report.reused,
+        "enrichment": enrichment_shape(report.enrichment),
         "comparison": found
         and {
             "measure": found.measure,
@@ -359,8 +363,11 @@ def shown_shape(
     text: str | None = None,
     chunks: Sequence[Passage] | None = None,
     chunk: Passage | None = None,
+    around: Sequence[Passage] | None = None,
+    section: Passage | None = None,
 ) -> Shape:
-    """What `show` prints: the document, and what was asked for of `text`, `chunks`, one `chunk`."""
+    """What `show` prints: the document, and what was asked for of `text`, `chunks`, one `chunk`, what is `around` it,
+    the `section` it stands in."""
     shape: Shape = {"document": document_shape(document)}
     if text is not None:
         shape["text"] = text
@@ -368,6 +375,10 @@ def shown_shape(
         shape["chunks"] = [passage_shape(passage) for passage in chunks]
     if chunk is not None:
         shape["chunk"] = passage_shape(chunk)
+    if around is not None:
+        shape["around"] = [passage_shape(passage) for passage in around]
+    if section is not None:
+        shape["section"] = passage_shape(section)
     return shape | {"version": version()}
 
 
@@ -398,9 +409,49 @@ def add_shape(report: "AddReport") -> Shape:
         "skipped_suffixes": dict(report.skipped_suffixes),
         "chunks": report.chunks,
         "vectors": report.vectors,
+        "enrichment": enrichment_shape(report.enrichment),
         "seconds": _rounded(report.seconds),
         "waited_for": report.waited_for,
         "version": version(),
+    }
+
+
+def sources_shape(roots: "Iterable[RootNote]") -> Shape:
+    """`{"sources": [{"address", "labels", "begun", "finished", "problem", "files": {status: n}}], "version"}`."""
+    return {
+        "sources": [
+            {
+                "address": root.address,
+                "labels": None if root.labels is None else list(root.labels),
+                "begun": root.begun,
+                "finished": root.finished,
+                "problem": root.problem,
+                "files": dict(root.files),
+            }
+            for root in roots
+        ],
+        "version": version(),
+    }
+
+
+def source_files_shape(files: "Iterable[tuple[str, FileNote]]") -> Shape:
+    """`{"files": [{"address", "source", "status", "reason"}], "version"}`."""
+    return {
+        "files": [
+            {"address": address, "source": note.source, "status": note.state, "reason": note.reason}
+            for address, note in files
+        ],
+        "version": version(),
+    }
+
+
+def enrichment_shape(report: "EnrichReport") -> Shape:
+    """What came of enriching: `{"enriched", "vain", "waiting", "problem"}`; they count different texts of chunks."""
+    return {
+        "enriched": report.enriched,
+        "vain": report.vain,
+        "waiting": report.waiting,
+        "problem": "" if report.problem is None else str(report.problem),
     }
 
 

@@ -1,7 +1,8 @@
-"""`qianxun add`: files and folders into the knowledge base; the same command resumes after a stop."""
+"""`qianxun add`: files, folders and addresses into the knowledge base; the same command resumes after a stop."""
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,11 @@ from qianxun.cli.words import shown_seconds
 from qianxun.errors import InputError, NotFound, UnreadableDocument
 from qianxun.messages import say
 from qianxun.shapes import add_shape
+from qianxun.sources.addresses import is_address
 
 if TYPE_CHECKING:
     from qianxun.ingestion import AddReport
+    from qianxun.storage.enrich import EnrichReport
 
 MOST_KINDS = 10
 SOME_FAILED = UnreadableDocument.exit_code
@@ -23,8 +26,9 @@ SOME_FAILED = UnreadableDocument.exit_code
 def description() -> str:
     """What help says at the top."""
     return say(
-        "Reads files and folders into the knowledge base. Unchanged files are skipped, changed ones replaced. "
-        "After Ctrl-C or a crash the same command resumes. One bad file never stops the others."
+        "Reads files, folders and addresses (a web page, a site, a repository, a bucket, a mailbox) into the knowledge "
+        "base. What is unchanged is skipped, what changed replaced. After Ctrl-C or a crash the same command resumes. "
+        "One bad file never stops the others."
     )
 
 
@@ -34,12 +38,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "paths",
         metavar="PATH",
         nargs="*",
-        help=say("files and folders (default: the setting `documents`); - reads a list from standard input"),
+        help=say("files, folders, addresses (default: the setting `documents`); - reads a list from standard input"),
     )
     label_argument(parser)
-    parser.add_argument("--sync", action="store_true", help=say("also remove what has vanished from these folders"))
+    parser.add_argument("--sync", action="store_true", help=say("also remove what has vanished from these places"))
     parser.add_argument("--no-wait", action="store_true", help=say("if another process is writing, end with code 75"))
     parser.add_argument("--retry", action="store_true", help=say("read again what failed before, though unchanged"))
+    parser.add_argument(
+        "--stdin",
+        metavar="NAME",
+        help=say("read one document from standard input and call it NAME, whose ending says its kind"),
+    )
 
 
 def label_argument(parser: argparse.ArgumentParser) -> None:
@@ -63,10 +72,24 @@ def labels_given(args: argparse.Namespace) -> list[str] | None:
 
 def run(session: Session, args: argparse.Namespace) -> int:
     """Adds and prints what was done. Exit code 3 when some files could not be read; the others are kept."""
-    paths = paths_of(session, args.paths)
     labels = labels_given(args)
-    with session.open(create=True, wait=not args.no_wait) as base, session.progress() as progress:
-        report = base.add(paths, labels=labels, sync=args.sync, progress=progress, retry=args.retry)
+    if args.stdin is None:
+        paths = paths_of(session, args.paths)
+        with session.open(create=True, wait=not args.no_wait) as base, session.progress() as progress:
+            report = base.add(paths, labels=labels, sync=args.sync, progress=progress, retry=args.retry)
+    else:
+        if args.paths or args.sync or args.retry:
+            raise InputError(
+                "--stdin adds one document; nothing else can be added with it.",
+                remedy="Leave out paths, --sync and --retry.",
+            )
+        with session.open(create=True, wait=not args.no_wait) as base, session.progress() as progress:
+            report = base.add_stream(args.stdin, sys.stdin.buffer, labels=labels, progress=progress)
+    return show_all(session, report)
+
+
+def show_all(session: Session, report: "AddReport") -> int:
+    """Prints what was done and names what was not; returns the exit code."""
     if session.as_json:
         session.print_json(add_shape(report))
     else:
@@ -97,8 +120,23 @@ def show_report(session: Session, report: "AddReport") -> None:
             time=shown_seconds(report.seconds),
         )
     )
+    show_enrichment(session, report.enrichment)
     if report.skipped_suffixes:
         session.out.line(skipped_in_words(report.skipped_suffixes))
+
+
+def show_enrichment(session: Session, report: "EnrichReport") -> None:
+    """How many chunks something was written about, where any were to be; and why the rest waits."""
+    if report.enriched or report.vain or report.waiting:
+        counts = [say("Enriched {n}", n=f"{report.enriched:,}")]
+        if report.vain:
+            counts.append(say("nothing of use written about {n}", n=f"{report.vain:,}"))
+        if report.waiting:
+            counts.append(say("not yet enriched {n}", n=f"{report.waiting:,}"))
+        session.out.line(say("{counts} of the texts of chunks.", counts=say(", ").join(counts)))
+    if report.problem is not None:
+        session.note(report.problem.in_words())
+        session.note(say("They are found by their own words meanwhile; the next `qianxun add` goes on."))
 
 
 def skipped_in_words(suffixes: Mapping[str, int]) -> str:
@@ -115,7 +153,7 @@ def skipped_in_words(suffixes: Mapping[str, int]) -> str:
 
 
 def paths_of(session: Session, given: list[str]) -> list[str]:
-    """The paths that were given, listed on standard input, or set. Raises InputError, NotFound."""
+    """The paths and addresses that were given, listed on standard input, or set. Raises InputError, NotFound."""
     paths = [line for path in given for line in (lines_of_stdin() if path == "-" else [path])]
     if given and not paths:
         raise InputError("Standard input names no path.", remedy="Give one path a line.")
@@ -127,7 +165,7 @@ def paths_of(session: Session, given: list[str]) -> list[str]:
             remedy="Type `qianxun add FOLDER`, or set `documents` in qianxun.toml (`qianxun init`).",
         )
     for path in paths:  # before a knowledge base is made for a misspelt path
-        if not os.path.lexists(os.path.expanduser(path)):  # noqa: PTH111
+        if not is_address(path) and not os.path.lexists(os.path.expanduser(path)):  # noqa: PTH111
             raise NotFound("There is no file or folder at {path}.", remedy="Check the spelling of the path.", path=path)
     return paths
 

@@ -97,7 +97,11 @@ def _show(session: Session, report: "RetrievalReport") -> None:
     results = shape["results"]
     assert isinstance(results, list)
     rows = [
-        [row["mode"], *(f"{row[name]:.4f}" for name in FIGURES), "{:.4f} … {:.4f}".format(*row["interval"])]
+        [
+            say("{mode}, enriched", mode=row["mode"]) if row.get("enriched") else row["mode"],
+            *(f"{row[name]:.4f}" for name in FIGURES),
+            "{:.4f} … {:.4f}".format(*row["interval"]),
+        ]
         for row in results
     ]
     session.out.table([say("mode"), *FIGURES, say("95 % interval of nDCG@10")], rows, right=[1, 2, 3, 4])

@@ -23,7 +23,7 @@ from qianxun.settings import Settings, load_settings
 # These work, or help, when the settings cannot be read.
 WITHOUT_SETTINGS = ("init", "doctor", "version")
 # After Ctrl-C the same command goes on where it stopped.
-RESUME = ("add", "watch", "rebuild", "reindex", "compact", "models pull")
+RESUME = ("add", "watch", "sources", "rebuild", "reindex", "compact", "models pull")
 # First words of commands of two words.
 PAIRED = ("models",)
 STOPPED = 130
@@ -45,7 +45,7 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
         (
             say("every day"),
             [
-                ("add", say("read files and folders into the knowledge base; changed ones again")),
+                ("add", say("read files, folders and addresses into the knowledge base; changed ones again")),
                 ("watch", say("keep folders in step: what changes in them is found within seconds")),
                 ("search", say("find passages by meaning and by words")),
                 ("ask", say("answer a question, quoting and naming the sources")),
@@ -59,10 +59,11 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
             say("care"),
             [
                 ("info", say("show what is in the knowledge base, and which models made it")),
+                ("sources", say("list where documents came from, and what became of each file")),
                 ("duplicates", say("list documents that say the same")),
                 ("check", say("compare every index with the stored documents")),
                 ("rebuild", say("make the indexes anew from the stored documents")),
-                ("reindex", say("change the encoder while searches go on")),
+                ("reindex", say("change the encoder or the enrichment while searches go on")),
                 ("compact", say("give back the space of removed documents and erase their bytes")),
                 ("eval", say("measure search on a data set with known answers")),
                 ("adapt", say("learn from accepted passages; kept only if search is better")),

@@ -48,6 +48,9 @@ def show_duplicates(screen: Screen, passage: Passage) -> None:
     if passage.duplicates:
         others = say(", ").join(shown_source(source) for source in passage.duplicates)
         screen.line("    ", (say("the same in: {sources}", sources=others), "dim"))
+    if passage.near_duplicates:
+        others = say(", ").join(shown_source(source) for source in passage.near_duplicates)
+        screen.line("    ", (say("nearly the same in: {sources}", sources=others), "dim"))
 
 
 def show_stages(screen: Screen, passage: Passage) -> None:

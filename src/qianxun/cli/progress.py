@@ -102,7 +102,9 @@ def name_of_stage(stage: str) -> str:
     """A stage's name in the reader's language; unknown ones as they are."""
     names = {
         "adding": say("Adding"),
+        "listing": say("Listing"),
         "reading": say("Reading"),
+        "enriching": say("Enriching"),
         "encoding": say("Encoding"),
         "indexing": say("Indexing"),
         "removing": say("Removing"),

@@ -1,8 +1,9 @@
-"""`qianxun reindex`: another encoder, built beside the one in force while searches go on."""
+"""`qianxun reindex`: another encoder or enrichment, built beside the one in force while searches go on."""
 
 import argparse
 from typing import TYPE_CHECKING
 
+from qianxun.cli.add import show_enrichment
 from qianxun.cli.screen import Piece
 from qianxun.cli.session import Session
 from qianxun.messages import say
@@ -17,9 +18,10 @@ NOT_TAKEN = 1
 def description() -> str:
     """What help says at the top."""
     return say(
-        "Changes the encoder: makes its vectors and its index beside the ones in force, compares both if asked, and "
-        "goes over at once. Searching and adding go on meanwhile; stopped, the same command goes on where it was. What "
-        "was encoded is kept until `qianxun compact`, so going back costs nothing."
+        "Changes the encoder, or what a generator writes about chunks: makes vectors and indexes beside the ones in "
+        "force, compares both if asked, and goes over at once. Searching and adding go on meanwhile; stopped, the same "
+        "command goes on where it was. What was encoded and written is kept until `qianxun compact`, so going back "
+        "costs nothing."
     )
 
 
@@ -29,6 +31,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--encoder",
         metavar="X",
         help=say("builtin, a model's name or folder, or a server's URL (default: what the settings file says)"),
+    )
+    parser.add_argument(
+        "--enrich",
+        action=argparse.BooleanOptionalAction,
+        help=say(
+            "have the generator write about every chunk (docs/enrichment.md), or search without; the encoder stays "
+            "unless --encoder names one"
+        ),
     )
     parser.add_argument(
         "--eval",
@@ -46,6 +56,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
     with session.open(wait=not args.no_wait) as base, session.progress() as progress:
         report = base.reindex(
             args.encoder,
+            enrich=args.enrich,
             pairs=args.pairs,
             even_if_worse=args.even_if_worse,
             switch=not args.dry_run,
@@ -79,8 +90,9 @@ def _show(session: Session, report: "ChangeReport") -> None:
         )
         rows.append((found.measure, change))
     session.out.pairs(rows)
+    show_enrichment(session, report.enrichment)
     if report.switched:
-        session.out.line((say("The new encoder is in force."), "green"))
+        session.out.line((say("The new index is in force."), "green"))
     elif found is not None and found.verdict == "worse":
         session.out.line(say("Not taken: search is worse with it. --even-if-worse takes it all the same."))
     else:

@@ -123,6 +123,11 @@ def below(prefix: str | None) -> Filter | None:
     if prefix is None:
         return None
     prefix = _as_source(prefix)
+    if "://" in prefix:
+        from qianxun.sources.addresses import as_named
+
+        named = as_named(prefix)
+        return Prefix("source", prefix) if named == prefix else Or((Prefix("source", named), Prefix("source", prefix)))
     path = os.path.abspath(os.path.expanduser(prefix))  # noqa: PTH100, PTH111 (keeps what is no path)
     if prefix.endswith(os.sep):
         path += os.sep
@@ -163,7 +168,7 @@ def what_of(texts: Sequence[str]) -> list[str | int]:
 
 
 def _as_source(path: str) -> str:
-    # As `ingestion.find.source_of` writes names that are no UTF-8.
+    # As `sources.find.source_of` writes names that are no UTF-8.
     return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""`qianxun watch`: folders kept in step until Ctrl-C."""
+"""`qianxun watch`: folders and addresses kept in step until Ctrl-C."""
 
 import argparse
 import threading
@@ -14,14 +14,14 @@ def description() -> str:
     """What help says at the top."""
     return say(
         "Does what `qianxun add --sync` does, now and whenever something changes in these folders, until Ctrl-C. "
-        "Changes can be found within seconds."
+        "Changes can be found within seconds. Addresses are looked at every sources.poll_seconds."
     )
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `watch`."""
     parser.add_argument(
-        "paths", metavar="PATH", nargs="*", help=say("files and folders (default: the setting `documents`)")
+        "paths", metavar="PATH", nargs="*", help=say("files, folders, addresses (default: the setting `documents`)")
     )
     label_argument(parser)
     parser.add_argument(

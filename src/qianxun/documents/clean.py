@@ -37,7 +37,9 @@ _NO_SPACE_AFTER = "\u3001\u3002\uff0c\uff1b\uff1a\uff01\uff1f\uff08\u300a\u300c\
 _DELIBERATE_START = re.compile(
     r"(?:[-*+•·●○■□◆▪►※☐☑✓–—]\s*\S"  # bullets
     r"|[(（\[]?(?:\d{1,3}|[a-zA-Z]|[一二三四五六七八九十百]{1,4})[)）\].、．]"  # 1. （二） a)
-    r"|[①-⑳]|第[一二三四五六七八九十百零\d]{1,5}[章节条款篇]"
+    r"|[①-⑳]|第[一二三四五六七八九十百千零〇\d]{1,7}[编編章节節条條款篇]|[QA]\d{1,3}[.、]|【[问問答]】"
+    r"|(?:Article|ARTICLE|Section|SECTION|Clause|CLAUSE|Rule|RULE|§§?) ?(?:\d[\d.]*[a-z]?|[IVXLC]+)"
+    r"(?:[:：)]|\.?(?: [A-Z(\u4e00-\u9fff]|$))"
     r"|[^\s：:，。,.]{1,12}[：:]"  # 姓名： Phone:
     r"|\d{4}[-/年]\d{1,2}[-/月]|\[?\d{1,2}:\d{2}"  # dated lines
     r"|\||>|#)"
@@ -85,7 +87,9 @@ def joined_lines(text: str) -> str:
     Chinese and Japanese join without a space, other scripts with one. A line break is kept after a
     colon, before an item, a `name:` or a date, and after a line that was clearly not full.
     """
-    text = _SPACES.sub(" ", text).strip()
+    if "  " in text or "\t" in text:
+        text = _SPACES.sub(" ", text)
+    text = text.strip()
     if "\n" not in text:
         return text
     lines = [line.strip(_BLANK) for line in text.split("\n")]

@@ -156,6 +156,18 @@ def encodings_by_pattern(lines: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+def _said_encoding(file: RawFile) -> str:
+    """The Python name of the encoding that who delivered the file names, "" if it is none."""
+    said = file.charset.lower()
+    name = _READ_AS.get(said, said)
+    return codecs.lookup(name).name if name and _is_encoding(name) else ""
+
+
+def _is_telling(said: str, verdict: Verdict) -> bool:
+    """Whether an encoding that bytes seldom fit by chance is named where they alone say nothing."""
+    return not verdict.encoding and said in ("gb18030", "big5hkscs", "cp932", "euc_jp", "cp949")
+
+
 # The larger set that contains it: files that are said to be in the smaller one have characters of the larger.
 _READ_AS: Final = {
     "gb2312": "gb18030", "gbk": "gb18030", "cp936": "gb18030", "euc-cn": "gb18030", "big5": "big5hkscs",
@@ -221,6 +233,10 @@ def _believed(file: RawFile, verdict: Verdict) -> str:
     """The encoding, if it may be believed."""
     if verdict.binary:
         raise mismatch(file, "binary data")
+    said = _said_encoding(file)
+    # What a server names is often its own default, so it only decides between what the bytes allow.
+    if said and not verdict.mixed and (said in (verdict.encoding, *verdict.rivals) or _is_telling(said, verdict)):
+        return said
     if not verdict.encoding:
         raise _no_encoding(file)
     if verdict.mixed:

@@ -16,9 +16,16 @@ if TYPE_CHECKING:  # a parsing process imports numpy with its first text
 _SHINGLE = 4
 _LONG_SHINGLE = 8
 _SAMPLED = 8
+# Texts of a few hundred characters with a tenth of them changed differ in fewer bits than so many of 64.
+_NEAR_BITS = 16
+NEAR = 0.9
 _IGNORED = re.compile(r"[\W_]+")
 # A number with what is glued to it: LF-200A and LF-200B differ, as do 1,000 and 10,000.
 _NUMBERS = re.compile(r"[a-z]*[-./]?\d[\d,.:/%\-]*[a-z%]*")
+
+_NEGATIONS = re.compile(
+    r"[不没沒未非无無勿莫别別]|\b(?:not|no|never|neither|nor|none|without|cannot|except)\b|n['’]t\b"
+)
 
 
 def text_hash(text: str) -> bytes:
@@ -111,6 +118,21 @@ def say_the_same(a_hash: int, a_text: str, b_hash: int, b_text: str) -> bool:
         return False
     a, b = _folded(a_text), _folded(b_text)
     return _IGNORED.sub("", a) == _IGNORED.sub("", b) and _NUMBERS.findall(a) == _NUMBERS.findall(b)
+
+
+def say_nearly_the_same(a_hash: int, a_text: str, b_hash: int, b_text: str) -> bool:
+    """True when nine tenths of each text are in the other, with the same numbers and as many negations.
+
+    For showing one of them and naming the other: a version with another amount, or a "not" more, is not near.
+    """
+    if not a_hash or not b_hash or ((a_hash ^ b_hash) & (2**64 - 1)).bit_count() > _NEAR_BITS:
+        return False
+    a, b = _folded(a_text), _folded(b_text)
+    if Counter(_NUMBERS.findall(a)) != Counter(_NUMBERS.findall(b)):
+        return False
+    if len(_NEGATIONS.findall(a)) != len(_NEGATIONS.findall(b)):
+        return False
+    return likeness(a_text, b_text) >= NEAR and likeness(b_text, a_text) >= NEAR
 
 
 def _folded(text: str) -> str:

@@ -47,12 +47,13 @@ _START_SECONDS: Final = 60.0
 @dataclass(frozen=True, slots=True)
 class ReadJob:
     """A file to read. `source` is the name it will have in the knowledge base; `suffix` says what kind it is, if the
-    path's own does not.
+    path's own does not. `charset` is the encoding that who delivered it names.
     """
 
     source: str
     path: Path
     suffix: str = ""
+    charset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +111,15 @@ class ReadEvents:
     events: tuple[Event, ...]
 
 
-def read_all(jobs: Iterable[ReadJob], reading: ReadingSettings, splitting: SplittingSettings) -> Iterator[ReadEvents]:
+def read_all(
+    jobs: Iterable[ReadJob | None], reading: ReadingSettings, splitting: SplittingSettings
+) -> Iterator[ReadEvents]:
     """The events of all jobs, each job's in order and ended by exactly one `Ended`.
 
-    Jobs are taken a bounded number ahead; workers wait when the events are not taken. Closing the
-    generator ends the workers at once. Raises only what iterating `jobs` raises, or QianxunError when
-    no worker can be started at all: a bad file is an `Ended` with its reason.
+    Jobs are taken a bounded number ahead; None stands for one that is not there yet, after some waiting for it.
+    Workers wait when the events are not taken. Closing the generator ends the workers at once. Raises only what
+    iterating `jobs` raises, or QianxunError when no worker can be started at all: a bad file is an `Ended` with its
+    reason.
     """
     encodings_by_pattern(reading.encodings)  # a setting that is wrong is so for all files, not for each
     pool = _Pool(reading, splitting)
@@ -208,7 +212,7 @@ class _Pool:
         self.n_tasks = 0
         self.failed_starts = 0
 
-    def run(self, jobs: Iterator[ReadJob]) -> Iterator[ReadEvents]:
+    def run(self, jobs: Iterator[ReadJob | None]) -> Iterator[ReadEvents]:
         more = True
         while True:
             more = self._hand_out(jobs, more)
@@ -234,7 +238,7 @@ class _Pool:
 
     # Handing out
 
-    def _hand_out(self, jobs: Iterator[ReadJob], more: bool) -> bool:
+    def _hand_out(self, jobs: Iterator[ReadJob | None], more: bool) -> bool:
         while True:
             batch = self.waiting
             self.waiting = None
@@ -252,16 +256,19 @@ class _Pool:
                 return more
             self._send(worker, batch)
 
-    def _next_batch(self, jobs: Iterator[ReadJob]) -> tuple[_Batch | None, bool]:
+    def _next_batch(self, jobs: Iterator[ReadJob | None]) -> tuple[_Batch | None, bool]:
         tasks: deque[_Task] = deque()
         n_bytes = 0
         more = True
         while len(tasks) < _BATCH_JOBS and n_bytes < _BATCH_BYTES:
             task, self.peeked = self.peeked, None
             if task is None:
-                job = next(jobs, None)
-                if job is None:
+                try:
+                    job = next(jobs)
+                except StopIteration:
                     more = False
+                    break
+                if job is None:
                     break
                 self.n_tasks += 1
                 task = _Task(self.n_tasks, job, _size(job.path))
@@ -303,7 +310,7 @@ class _Pool:
             worker.used_seconds = 0.0
         worker.batches.append(batch)
         numbered = [
-            (task.number, os.fsencode(task.job.path), task.job.source, task.job.suffix, task.ended)
+            (task.number, os.fsencode(task.job.path), task.job.source, task.job.suffix, task.job.charset, task.ended)
             for task in batch.tasks
         ]
         # A worker that died meanwhile is found by its listening thread.

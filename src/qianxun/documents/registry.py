@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import importlib.util
 import logging
 from pathlib import PurePath
 from typing import Final, cast
@@ -18,6 +19,7 @@ SOURCE_CODE: Final = (
     ".pm .ps1 .toml .ini .cfg .conf .yaml .yml .tex .vue .svelte .properties .css .scss .less .bib .cmake .mk "
     ".bat .graphql .tf"
 ).split()
+PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 # What comes with the package, so that no metadata of installed packages is scanned for a common file.
 BUILT_IN: Final = {
     ".txt": "text:TextLoader",
@@ -51,6 +53,7 @@ BUILT_IN: Final = {
     ".odp": "opendocument:OpenSlidesLoader",
     ".rtf": "rtf:RtfLoader",
     ".epub": "epub:EpubLoader",
+    **dict.fromkeys(PICTURES, "image:ImageLoader"),
     ".eml": "mail:MailLoader",
     ".mbox": "mail:MailboxLoader",
     ".msg": "mail:OutlookLoader",
@@ -93,9 +96,19 @@ def loader_for(file: RawFile) -> Loader:
     )
 
 
-def supported_suffixes() -> tuple[str, ...]:
-    """The suffixes that can be read, sorted; plugins' too."""
-    return tuple(sorted({*BUILT_IN, *_plugins()}))
+def supported_suffixes(*, pictures: bool = True) -> tuple[str, ...]:
+    """The suffixes that can be read, sorted; plugins' too.
+
+    Those of pictures only where the extra `ocr` is installed, and not if `pictures` is False (`reading.ocr` is off).
+    """
+    built_in = BUILT_IN if pictures and _can_read_pictures() else BUILT_IN.keys() - set(PICTURES)
+    return tuple(sorted({*built_in, *_plugins()}))
+
+
+@functools.cache
+def _can_read_pictures() -> bool:
+    # A folder of pictures is passed over without it, as other kinds are; one that is named is told the install line.
+    return all(importlib.util.find_spec(name) is not None for name in ("PIL", "rapidocr"))
 
 
 def may_hold_files(source: str) -> bool:

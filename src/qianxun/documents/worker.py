@@ -59,9 +59,9 @@ def main() -> None:
     outbox = _Outbox(answers)
     while True:
         alone, numbered = waiting.get()
-        for number, path, source, suffix, ended in numbered:
+        for number, path, source, suffix, charset, ended in numbered:
             outbox.begin(number)
-            for event in reader.events(Path(os.fsdecode(path)), source, suffix, ended):
+            for event in reader.events(Path(os.fsdecode(path)), source, suffix, ended, charset):
                 outbox.add(event, may_send=alone)
             outbox.end()
             if reader.exhausted:
@@ -126,11 +126,11 @@ class _FileReader:
         self.splitting = splitting
         self.exhausted = False
 
-    def events(self, path: Path, source: str, suffix: str, ended: Iterable[str]) -> Iterator[Plain]:
+    def events(self, path: Path, source: str, suffix: str, ended: Iterable[str], charset: str = "") -> Iterator[Plain]:
         """The events of a file, without those of the files inside it that have `ended` before another worker did."""
         inside = _Inside(frozenset(ended))
         try:
-            yield (yield from self._guarded(source, self._file(path, source, suffix, inside)))
+            yield (yield from self._guarded(source, self._file(path, source, suffix, charset, inside)))
         except _Exhausted:
             return
 
@@ -185,7 +185,9 @@ class _FileReader:
                 )
             )
 
-    def _file(self, path: Path, source: str, suffix: str, inside: "_Inside") -> Generator[Plain, None, Plain]:
+    def _file(
+        self, path: Path, source: str, suffix: str, charset: str, inside: "_Inside"
+    ) -> Generator[Plain, None, Plain]:
         """A file on the disk. Yields events, returns the end."""
         if path.is_dir():
             raise UnreadableDocument("{path} is a folder.", remedy="Name the files in it.", path=source)
@@ -200,7 +202,8 @@ class _FileReader:
                 size=size / 1e6,
                 mb=self.reading.max_file_mb,
             )
-        return (yield from self._loaded(RawFile.on_disk(path, source, suffix), "", inside))
+        file = dataclasses.replace(RawFile.on_disk(path, source, suffix), charset=charset)
+        return (yield from self._loaded(file, "", inside))
 
     def _loaded(self, file: RawFile, member: str, inside: "_Inside", depth: int = 0) -> Generator[Plain, None, Plain]:
         """What a loader finds in a file: its document, then what is inside it. Yields events, returns the end."""
@@ -241,7 +244,7 @@ class _FileReader:
             )
         if name in inside.ended:
             return
-        if file.suffix not in supported_suffixes():
+        if file.suffix not in supported_suffixes(pictures=self.reading.ocr != "off"):
             yield ("member", name, "", file.suffix, "")
             return
         yield ("begun", name)
@@ -295,7 +298,9 @@ class _FileReader:
                 "{path} has no text on its one page (a scanned page?)."
                 if raw.pages == 1
                 else "{path} has no text in its {pages} pages (scanned pages?).",
-                remedy="Run text recognition (OCR) over it first.",
+                remedy="No text was recognised; reading.ocr_max_pages and reading.max_seconds bound what is looked at."
+                if self._recognises()
+                else "pip install 'qianxun[ocr]' and `add --retry`, or run text recognition over it first.",
                 path=file.name,
                 pages=raw.pages,
             )
@@ -307,13 +312,20 @@ class _FileReader:
         if pages and n_empty > 2 and n_empty > 0.1 * (raw.pages or 0):
             error = UnreadableDocument(
                 "{path}: {n} of {pages} pages have no text (scanned pages?).",
-                remedy="Run text recognition (OCR) over it first.",
+                remedy="No text was recognised; reading.ocr_max_pages and reading.max_seconds bound what is looked at."
+                if self._recognises()
+                else "pip install 'qianxun[ocr]' and `add --retry`, or run text recognition over it first.",
                 path=file.name,
                 n=n_empty,
                 pages=raw.pages,
             )
             return _ended(Status.READY, error)
         return _ended(Status.READY, None)
+
+    def _recognises(self) -> bool:
+        from qianxun.documents.formats.scanned import can_recognise
+
+        return can_recognise(self.reading)
 
 
 class _Exhausted(BaseException):

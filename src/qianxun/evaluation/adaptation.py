@@ -84,7 +84,7 @@ def learn_adapter(
     """
     started = time.monotonic()
     questions, left_out = judged_questions(pairs, searcher.store, asker)
-    questions = _with_vectors(questions, vectors, left_out)
+    questions = _with_vectors(_as_searched(questions, searcher), vectors, left_out)
     held_back = [question for question in questions if question.held_back]
     learning = [question for question in questions if not question.held_back]
     if len(questions) < MIN_QUESTIONS or len(held_back) < MIN_HELD_BACK:
@@ -148,6 +148,21 @@ def _facts(report: AdaptReport) -> dict[str, Any]:
         "ridge": report.ridge,
         "nearest": report.nearest,
     }
+
+
+def _as_searched(questions: Sequence[JudgedQuestion], searcher: Searcher) -> list[JudgedQuestion]:
+    """The questions, each accepted chunk under the key of the vector that it is searched by."""
+    keys = searcher.store.enrichments.keys_by_hash(searcher.maker) if searcher.maker else {}
+    return [
+        dataclasses.replace(
+            question,
+            accepted={
+                document: dataclasses.replace(accepted, hashes=tuple(keys.get(h, h) for h in accepted.hashes))
+                for document, accepted in question.accepted.items()
+            },
+        )
+        for question in questions
+    ]
 
 
 def _with_vectors(

@@ -20,8 +20,8 @@ from typing import Any, Literal, TypeAlias
 
 from qianxun.errors import InputError, NotFound
 from qianxun.evaluation.datasets import lines_of
-from qianxun.ingestion.find import source_of
 from qianxun.records import AcceptedPair, Asker, Document
+from qianxun.sources.find import source_of
 from qianxun.storage.store import Store, StoredChunk
 from qianxun.text import fold
 

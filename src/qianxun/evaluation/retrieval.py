@@ -17,7 +17,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 from qianxun.evaluation.datasets import Dataset, read_dataset
 from qianxun.evaluation.measures import MEASURES, Measured, measure
 from qianxun.records import Asker, Document, SearchResult
-from qianxun.settings import Settings
+from qianxun.settings import Settings, generator_of
+from qianxun.settings.own import refuse_unwritable
 
 Mode: TypeAlias = Literal["lexical", "dense", "hybrid"]
 MODES: tuple[Mode, ...] = ("lexical", "dense", "hybrid")
@@ -35,6 +36,7 @@ class Searchable(Protocol):
     def add_texts(self, items: Iterable[Any]) -> object: ...
     def documents(self) -> Sequence[Document]: ...
     def search(self, query: str, *, k: int, mode: Mode, asker: Asker) -> SearchResult: ...
+    def reindex(self, *, enrich: bool, progress: Any) -> object: ...
     def close(self) -> None: ...
 
 
@@ -43,18 +45,26 @@ class ModeResult:
     """What one mode is worth. `interval` is the 95 % bootstrap interval of nDCG@10 over the n questions.
 
     `seconds` is the time of all searches, query encoding included; `found` the mean number of distinct documents.
+    `enriched` tells whether chunks were searched with what a generator wrote about them.
     """
 
     mode: Mode
     measured: Measured
     seconds: float
     found: float
+    enriched: bool = False
+
+    @property
+    def name(self) -> str:
+        """The mode, and that it is with enrichment."""
+        return f"{self.mode}-enriched" if self.enriched else self.mode
 
     def as_json(self) -> dict[str, object]:
         """The result as `eval retrieval --json` prints it."""
         figures: dict[str, object] = {name: round(self.measured.mean[name], 4) for name in MEASURES}
         return {
             "mode": self.mode,
+            "enriched": self.enriched,
             **figures,
             "interval": [round(bound, 4) for bound in self.measured.interval],
             "n": len(self.measured.questions),
@@ -76,11 +86,14 @@ class RetrievalReport:
     models: Mapping[str, str]
     seconds_adding: float
     version: str
+    seconds_enriching: float = 0.0
 
     def as_json(self) -> dict[str, object]:
         """The report as `eval retrieval --json` prints it."""
         seconds = {"adding": round(self.seconds_adding, 3)}
-        seconds |= {result.mode: round(result.seconds, 3) for result in self.results}
+        if self.seconds_enriching:
+            seconds["enriching"] = round(self.seconds_enriching, 3)
+        seconds |= {result.name: round(result.seconds, 3) for result in self.results}
         return {
             "dataset": self.dataset,
             "documents": self.documents,
@@ -110,8 +123,12 @@ def evaluate_retrieval(
     `k` is the number of distinct documents ranked for each question. `work` is the folder for the
     temporary knowledge base (default: the system's). `runs` is a folder that gets each mode's ranking
     as `<dataset>-<mode>.trec`. `opener` makes a knowledge base in an empty folder (default:
-    `qianxun.open`). Raises InputError if the data set is not in order.
+    `qianxun.open`). Where the settings have chunks enriched, each mode is measured without and with it. Raises
+    InputError if the data set is not in order, a ModelError if chunks cannot be enriched.
     """
+    if settings.enrichment.enabled:
+        refuse_unwritable(settings.enrichment, generator_of(settings.generator))
+    enriching, settings = settings.enrichment.enabled, _without_enrichment(settings)
     judged = read_dataset(dataset)
     tell = progress or _silent
     make = opener or _open
@@ -131,8 +148,16 @@ def evaluate_retrieval(
         candidates = _candidates(chunks_of, k, settings.search.candidates)
         base = make(place, _for_evaluation(settings, candidates))
         models: dict[str, str] = {}
+        seconds_enriching = 0.0
         try:
             results = [_asked(base, judged, mode, k, candidates, runs, tell, models) for mode in modes]
+            start = time.perf_counter()
+            if enriching:
+                base.reindex(enrich=True, progress=lambda done: tell(done.stage, done.done, done.total or done.done))
+                seconds_enriching = time.perf_counter() - start
+                results += [
+                    _asked(base, judged, mode, k, candidates, runs, tell, models, enriched=True) for mode in modes
+                ]
         finally:
             base.close()
     return RetrievalReport(
@@ -145,6 +170,7 @@ def evaluate_retrieval(
         models=models,
         seconds_adding=seconds_adding,
         version=_version(),
+        seconds_enriching=seconds_enriching,
     )
 
 
@@ -171,21 +197,24 @@ def _asked(
     runs: Path | None,
     tell: Progress,
     models: dict[str, str],
+    *,
+    enriched: bool = False,
 ) -> ModeResult:
     rankings: dict[str, list[str]] = {}
+    name = f"{mode}-enriched" if enriched else mode
     start = time.perf_counter()
     for done, (id, question) in enumerate(judged.questions.items()):
         if done % _QUESTIONS_PER_REPORT == 0:
-            tell(mode, done, len(judged.questions))
+            tell(name, done, len(judged.questions))
         result = base.search(question, k=candidates, mode=mode, asker=Asker.admin())
         rankings[id] = ranking(result, k)
         models.update(result.models)
     seconds = time.perf_counter() - start
-    tell(mode, len(judged.questions), len(judged.questions))
+    tell(name, len(judged.questions), len(judged.questions))
     if runs is not None:
-        write_run(runs / f"{judged.name}-{mode}.trec", rankings, f"qianxun-{mode}")
+        write_run(runs / f"{judged.name}-{name}.trec", rankings, f"qianxun-{name}")
     found = sum(map(len, rankings.values())) / len(rankings)
-    return ModeResult(mode, measure(judged.judgements, rankings), seconds, found)
+    return ModeResult(mode, measure(judged.judgements, rankings), seconds, found, enriched)
 
 
 class _Counted:
@@ -214,8 +243,14 @@ def _candidates(chunks_of: Sequence[int], k: int, at_least: int) -> int:
 
 
 def _for_evaluation(settings: Settings, candidates: int) -> Settings:
-    search = dataclasses.replace(settings.search, candidates=candidates, group_duplicates=False)
+    search = dataclasses.replace(
+        settings.search, candidates=candidates, group_duplicates=False, group_near_duplicates=False
+    )
     return dataclasses.replace(settings, search=search)
+
+
+def _without_enrichment(settings: Settings) -> Settings:
+    return dataclasses.replace(settings, enrichment=dataclasses.replace(settings.enrichment, enabled=False))
 
 
 def _open(path: Path, settings: Settings) -> Searchable:

@@ -1,9 +1,10 @@
 """Keeping a knowledge base in step with files: add and sync, remove, check, rebuild, compact; changing the encoder."""
 
-from qianxun.ingestion.add import AddReport, TextItem, add_files, add_texts
+from qianxun.ingestion.add import TextItem, add_files, add_texts, sync_all
 from qianxun.ingestion.change import ChangeReport, change_encoder
 from qianxun.ingestion.duplicates import DuplicateGroup, find_duplicates
 from qianxun.ingestion.remove import bring_up_to_date, remove_documents, select
+from qianxun.ingestion.run import AddReport
 from qianxun.ingestion.upkeep import CheckReport, Problem, check, compact, rebuild
 from qianxun.ingestion.watch import watch_files
 
@@ -24,5 +25,6 @@ __all__ = [
     "rebuild",
     "remove_documents",
     "select",
+    "sync_all",
     "watch_files",
 ]

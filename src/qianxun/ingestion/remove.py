@@ -6,17 +6,20 @@ from pathlib import Path
 
 from qianxun.documents.registry import may_hold_files
 from qianxun.errors import Busy, InputError, NotFound
-from qianxun.ingestion.find import absolute, source_of
 from qianxun.records import Asker, Document, Receipt
+from qianxun.sources.addresses import as_named, is_address
+from qianxun.sources.find import absolute, source_of
 from qianxun.storage.reindex import Keeping, Report, catch_up, forget_unused, settle, silent, take_up
+from qianxun.storage.sources import SourceNotes
 from qianxun.storage.store import MAX_DOCUMENT_ID, Store
 
 
 def select(store: Store, what: Sequence[str | int | Path]) -> list[Document]:
-    """The documents meant by ids, paths, folders and globs, by source, each once.
+    """The documents meant by ids, paths, folders, addresses and globs, by source, each once.
 
-    A path means its document and everything below it, a document also what is inside its file. A glob is
-    matched against whole sources; one without a leading `/` also against their ends (`*.pdf`, `hr/*.md`).
+    A path means its document and everything below it, a document also what is inside its file; an address means that
+    too, and everything that it listed when it was last added. A glob is matched against whole sources; one without a
+    leading `/` also against their ends (`*.pdf`, `hr/*.md`).
     Raises NotFound naming the first that means nothing. Only globs look at every document.
     """
     chosen: dict[int, Document] = {}
@@ -33,7 +36,7 @@ def select(store: Store, what: Sequence[str | int | Path]) -> list[Document]:
             )
         chosen.update((d.id, d) for d in found)
         for document in found:
-            if may_hold_files(document.source):
+            if is_address(document.source) or may_hold_files(document.source):
                 chosen.update((d.id, d) for d in store.inside(document.source))
     return sorted(chosen.values(), key=lambda d: d.source)
 
@@ -44,13 +47,24 @@ def _meant(store: Store, item: str | int | Path) -> list[Document]:
         by_id = list(store.live([int(text)] if int(text) < MAX_DOCUMENT_ID else []).values())
         if by_id or isinstance(item, int):
             return by_id
-    here = source_of(absolute(text))
+    here = as_named(text) if is_address(text) else source_of(absolute(text))
     found = {d.id: d for name in {text, here} for d in store.below(name)}
+    if is_address(text):
+        found.update((d.id, d) for d in _listed_by(store, {text, here}))
     if found or not any(c in text for c in "*?["):
         return list(found.values())
     patterns = {text, here} | ({f"*/{text}"} if not text.startswith("/") else set())
     everything = store.documents(Asker.admin())
     return [d for d in everything if any(fnmatchcase(d.source, p) for p in patterns)]
+
+
+def _listed_by(store: Store, addresses: set[str]) -> list[Document]:
+    """The documents that an address listed, whatever their names: pages of a sitemap have addresses of their own."""
+    notes = SourceNotes(store)
+    roots = [root.address for root in notes.roots()]
+    meant = [root for root in roots if root in addresses or as_named(root) in addresses]
+    names = [note.source for root in meant for note in notes.files(root)]
+    return list(store.by_source(names).values())
 
 
 def remove_documents(keeping: Keeping, documents: Sequence[Document], *, progress: Report = silent) -> Receipt:
@@ -63,7 +77,10 @@ def remove_documents(keeping: Keeping, documents: Sequence[Document], *, progres
     with keeping.write.held():
         # By source: an `add` may have replaced one while we waited for the lock.
         documents = list(keeping.store.by_source([d.source for d in documents]).values())
-        n_chunks = keeping.store.drop([d.id for d in documents])
+        with keeping.store.transaction():
+            n_chunks = keeping.store.drop([d.id for d in documents])
+            # What a person removes leaves no name behind.
+            SourceNotes(keeping.store).forget([d.source for d in documents])
         revision = keeping.store.revision
     n_vectors = forget_unused(keeping)
     bring_up_to_date(keeping, [d.id for d in documents], progress)

@@ -10,9 +10,23 @@ from pathlib import Path
 from qianxun.documents.dedupe import text_hash
 from qianxun.documents.split import indexed_text
 from qianxun.errors import StaleIndex
+from qianxun.ingestion.fetch import erase_fetched
 from qianxun.protocols import Index
 from qianxun.records import CHUNK_BITS, document_of
-from qianxun.storage.reindex import Keeping, Progress, Report, catch_up, forget_unused, rebuild_index, silent
+from qianxun.storage.enrich import enrich_missing
+from qianxun.storage.enrichments import searched_text
+from qianxun.storage.reindex import (
+    Keeping,
+    Progress,
+    Report,
+    catch_up,
+    forget_unused,
+    known_vectors,
+    needed_vectors,
+    rebuild_index,
+    silent,
+)
+from qianxun.storage.sources import SourceNotes
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +68,7 @@ def check(keeping: Keeping, *, progress: Report = silent) -> CheckReport:
         with keeping.write.held():
             catch_up(keeping)  # what a removal or a label left since
             report.problems += _truth(keeping, report, progress)
+            report.problems += _enrichments(keeping, report)
             report.problems += _vectors(keeping, report)
             for index in keeping.indexes:
                 report.problems += _index(keeping, index, report)
@@ -70,20 +85,34 @@ def _truth(keeping: Keeping, report: CheckReport, progress: Report) -> Iterator[
     started, chunks = time.monotonic(), 0
     for done, document in enumerate(live, start=1):
         text = store.text(document)
-        for chunk in store.chunks(document):
+        found = list(store.chunks(document))
+        kept = store.enrichments.of([c.hash for c in found], keeping.maker) if keeping.maker else {}
+        for chunk in found:
             chunks += 1
-            whole = text_hash(indexed_text(chunk.context, chunk.text)) == chunk.hash
+            searched = indexed_text(chunk.context, chunk.text)
+            own = kept.get(chunk.hash)
+            if own is not None and text_hash(searched_text(searched, own.enrichment)) != own.key:
+                detail = f"what was written about chunk {chunk.id} has changed"
+                yield Problem("text", store.path.name, _name(keeping, document), detail)
+            whole = text_hash(searched) == chunk.hash
             if not whole or text[chunk.span.start : chunk.span.end] != chunk.text:
                 yield Problem("text", store.path.name, _name(keeping, document), f"chunk {chunk.id} is no slice of it")
         progress(Progress("checking", done, len(live), "", time.monotonic() - started))
     report.checked.update(documents=len(live), chunks=chunks)
 
 
+def _enrichments(keeping: Keeping, report: CheckReport) -> Iterator[Problem]:
+    if keeping.maker:
+        report.checked["enrichments"] = len(keeping.store.enrichments.keys_by_hash(keeping.maker))
+    for hash_ in sorted(keeping.store.enrichments.orphans()):
+        yield Problem("orphan", keeping.store.path.name, hash_.hex(), "enrichment of no chunk")
+
+
 def _vectors(keeping: Keeping, report: CheckReport) -> Iterator[Problem]:
-    wanted, kept = keeping.store.hashes(), keeping.vectors.hashes()
+    wanted, kept = needed_vectors(keeping), keeping.vectors.hashes()
     report.checked["vectors"] = len(kept)
     where = f"vectors/{keeping.vectors.path.name}"
-    for hash_ in sorted(kept - wanted):
+    for hash_ in sorted(kept - known_vectors(keeping)):
         yield Problem("orphan", where, hash_.hex(), "vector of no chunk")
     for hash_ in sorted(wanted - kept):
         yield Problem("gap", where, hash_.hex(), "chunk without a vector")
@@ -120,13 +149,19 @@ def _name(keeping: Keeping, document: int) -> str:
 
 
 def rebuild(keeping: Keeping, *, progress: Report = silent, wait: bool = True) -> dict[str, int]:
-    """Makes every index anew from the truth, and every vector that is missing or damaged."""
+    """Makes every index anew from the truth, and every vector that is missing or damaged.
+
+    Where chunks are enriched, those of which nothing of use was written are asked about again.
+    """
     with keeping.ingest.held(wait=wait):
         with keeping.write.held():
             keeping.store.abandon()
-            surplus = sorted(keeping.vectors.hashes() - keeping.store.hashes()) + keeping.vectors.wrong_size()
+            surplus = sorted(keeping.vectors.hashes() - known_vectors(keeping)) + keeping.vectors.wrong_size()
             orphans = keeping.vectors.remove(surplus)
+            if keeping.maker:
+                keeping.store.enrichments.forget_vain(keeping.maker)
         forget_unused(keeping)
+        enrich_missing(keeping, progress)
         before = keeping.vectors_made
         for position in range(len(keeping.indexes)):
             rebuild_index(keeping, position, progress)
@@ -145,6 +180,8 @@ def compact(keeping: Keeping, *, foreign: Sequence[Path] = (), progress: Report 
     with keeping.ingest.held(wait=wait):
         with keeping.write.held():
             keeping.store.abandon()
+            SourceNotes(keeping.store).forget_removed()
+        erase_fetched(keeping.store.path.parent)
         catch_up(keeping, progress)
         steps = 2 + len(keeping.indexes)
         for position, index in enumerate(list(keeping.indexes)):
@@ -159,6 +196,8 @@ def compact(keeping: Keeping, *, foreign: Sequence[Path] = (), progress: Report 
         _prune(keeping)
         progress(Progress("compacting", steps - 2, steps, "vectors", time.monotonic() - started))
         with keeping.write.held():
+            keeping.store.enrichments.keep_only(keeping.maker)
+            keeping.vectors.remove(sorted(keeping.vectors.hashes() - needed_vectors(keeping)))
             keeping.vectors.compact()
         progress(Progress("compacting", steps - 1, steps, "text", time.monotonic() - started))
         with keeping.write.held():

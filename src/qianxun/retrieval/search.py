@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
-from qianxun.documents.dedupe import say_the_same
+from qianxun.documents.dedupe import say_nearly_the_same, say_the_same
 from qianxun.documents.split import indexed_text
 from qianxun.errors import InputError, ModelError, StaleIndex
 from qianxun.filters import Filter, visible_to
@@ -55,8 +55,9 @@ class Searcher:
     """Everything a search needs. `encoder` and `adapter` are only asked when a dense index is.
 
     `adapter` tells at each search which query adapter is in force: another process may have learned one meanwhile.
-    A model that fails is done without, and named in the result's `degraded`: words alone find passages when the
-    encoder is away, their order stays the fused one when the reranker is.
+    `maker` names the enrichment that the indexes are made with, "" if none. A model that fails is done without, and
+    named in the result's `degraded`: words alone find passages when the encoder is away, their order stays the fused
+    one when the reranker is.
     """
 
     store: Store
@@ -68,6 +69,7 @@ class Searcher:
     adapter: Callable[[], InForce] = InForce
     reranker: Reranker | None = None
     reranking: RerankerSettings = field(default_factory=RerankerSettings)
+    maker: str = ""
 
     def search(
         self,
@@ -237,9 +239,10 @@ class Searcher:
         allowed: Filter | None,
     ) -> list[Passage]:
         """The best k that exist and are allowed; passages that say the same count once."""
-        group = self.settings.group_duplicates
+        group, group_near = self.settings.group_duplicates, self.settings.group_near_duplicates
         kept: list[tuple[Fused, Document, StoredChunk]] = []
         sources: list[list[str]] = []
+        near: list[list[str]] = []
         at = 0
         while at < len(fused) and (len(kept) < k or at == 0):
             batch = fused[at : at + k + 2]
@@ -253,9 +256,15 @@ class Searcher:
                 if twin is not None:
                     if document.source not in (kept[twin][1].source, *sources[twin]):
                         sources[twin].append(document.source)
+                    continue
+                like = _near_twin(document, chunk, kept) if group_near else None
+                if like is not None:
+                    if document.source not in (kept[like][1].source, *sources[like], *near[like]):
+                        near[like].append(document.source)
                 elif len(kept) < k:
                     kept.append((item, document, chunk))
                     sources.append([])
+                    near.append([])
         # Equal scores are ordered by what does not depend on the order of ingestion.
         order = sorted(range(len(kept)), key=lambda i: (-kept[i][0].score, kept[i][1].source, kept[i][2].span))
         stages = stages_of([item.chunk for item, _, _ in kept], hits)
@@ -267,6 +276,7 @@ class Searcher:
                 score=item.score,
                 stages=stages[item.chunk],
                 duplicates=sources[place],
+                near_duplicates=near[place],
             )
             for rank, place in enumerate(order, start=1)
             for item, document, chunk in [kept[place]]
@@ -293,6 +303,16 @@ def _twin(chunk: StoredChunk, kept: Sequence[tuple[Fused, Document, StoredChunk]
     return None
 
 
+def _near_twin(
+    document: Document, chunk: StoredChunk, kept: Sequence[tuple[Fused, Document, StoredChunk]]
+) -> int | None:
+    """The place of a kept passage of another document that says nearly the same, or None."""
+    for place, (_, owner, other) in enumerate(kept):
+        if owner.id != document.id and say_nearly_the_same(chunk.near, chunk.text, other.near, other.text):
+            return place
+    return None
+
+
 def as_passage(
     document: Document,
     chunk: StoredChunk,
@@ -301,6 +321,7 @@ def as_passage(
     score: float = 0.0,
     stages: Mapping[str, Stage] | None = None,
     duplicates: Sequence[str] = (),
+    near_duplicates: Sequence[str] = (),
 ) -> Passage:
     """A stored chunk as what an asker reads. Whether they may is decided before."""
     return Passage(
@@ -319,6 +340,7 @@ def as_passage(
         labels=document.labels,
         stages=stages or {},
         duplicates=tuple(duplicates),
+        near_duplicates=tuple(near_duplicates),
     )
 
 

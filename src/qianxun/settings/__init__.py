@@ -6,13 +6,15 @@ an object of another kind or opens anything but settings files.
 """
 
 from qianxun.settings.engines import SECTIONS_OF_MODELS, address_of, engine_of, model_of
-from qianxun.settings.own import own_settings, own_text, same_encoder, with_encoder
+from qianxun.settings.enriching import NEWEST_PROMPT, generator_of, maker_of
+from qianxun.settings.own import own_settings, own_text, same_encoder, with_encoder, with_enrichment
 from qianxun.settings.profiles import PROFILES
 from qianxun.settings.reading import (
     ENVIRONMENT_PREFIX,
     FILE_NAME,
     KB_FILE_NAME,
     Setting,
+    enrichment_in_force,
     every_setting,
     find_config,
     for_knowledge_base,
@@ -29,6 +31,7 @@ from qianxun.settings.sections import (
     AccessSettings,
     AnswerSettings,
     EncoderSettings,
+    EnrichmentSettings,
     GeneratorSettings,
     IndexSettings,
     ModelsSettings,
@@ -38,6 +41,7 @@ from qianxun.settings.sections import (
     SearchSettings,
     ServeSettings,
     Settings,
+    SourcesSettings,
     SplittingSettings,
 )
 
@@ -45,11 +49,13 @@ __all__ = [
     "ENVIRONMENT_PREFIX",
     "FILE_NAME",
     "KB_FILE_NAME",
+    "NEWEST_PROMPT",
     "PROFILES",
     "SECTIONS_OF_MODELS",
     "AccessSettings",
     "AnswerSettings",
     "EncoderSettings",
+    "EnrichmentSettings",
     "GeneratorSettings",
     "IndexSettings",
     "ModelsSettings",
@@ -60,15 +66,19 @@ __all__ = [
     "ServeSettings",
     "Setting",
     "Settings",
+    "SourcesSettings",
     "SplittingSettings",
     "address_of",
     "engine_of",
+    "enrichment_in_force",
     "every_setting",
     "find_config",
     "for_knowledge_base",
+    "generator_of",
     "home_directory",
     "knowledge_base_directory",
     "load_settings",
+    "maker_of",
     "merged",
     "model_of",
     "models_directory",
@@ -78,5 +88,6 @@ __all__ = [
     "same_encoder",
     "to_toml",
     "with_encoder",
+    "with_enrichment",
     "with_overrides",
 ]

@@ -6,23 +6,35 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from qianxun.errors import SettingsError
 from qianxun.settings.engines import address_of, engine_of, model_of
+from qianxun.settings.enriching import NEWEST_PROMPT, generator_of, maker_of
 from qianxun.settings.reading import to_toml, with_overrides
-from qianxun.settings.sections import EncoderSettings, Settings
+from qianxun.settings.sections import EncoderSettings, EnrichmentSettings, Settings
 
 # What decides a passage's vector. Who serves the model, and how a question is asked, may differ each time.
 _OF_MODEL: Final = ("model", "revision", "pooling", "dimension", "max_tokens", "overlong")
 _OF_ENCODER: Final = ("name", *_OF_MODEL, "url", "served_as")
-_SPLITTING: Final = ("max_tokens", "overlap_sentences")
+_SPLITTING: Final = ("max_tokens", "overlap_sentences", "strategy", "overlap_tokens")
 _HEAD: Final = "# Settings that belong to this knowledge base's data. They go over qianxun.toml.\n"
 
 
 def own_settings(settings: Settings) -> dict[str, dict[str, Any]]:
     """Section → key → value of what belongs to the data."""
-    return {
+    found = {
         "encoder": _of_encoder(settings.encoder),
         "splitting": {key: getattr(settings.splitting, key) for key in _SPLITTING},
     }
+    section = settings.enrichment
+    if maker_of(settings):
+        found["enrichment"] = {
+            "enabled": True,
+            "context": section.context,
+            "questions": section.questions,
+            "model": section.model or generator_of(settings.generator),
+            "prompt": section.prompt or NEWEST_PROMPT,
+        }
+    return found
 
 
 def _of_encoder(section: EncoderSettings) -> dict[str, Any]:
@@ -47,7 +59,10 @@ def same_encoder(one: EncoderSettings, other: EncoderSettings) -> bool:
 def own_text(settings: Settings, before: str = "") -> str:
     """`kb.toml` with these settings; what else stood in `before`, its comments too, stays."""
     text = before or _HEAD
-    for section, values in own_settings(settings).items():
+    found = own_settings(settings)
+    if "enrichment" not in found and re.search(r"^\[enrichment\]", text, re.MULTILINE):
+        found["enrichment"] = {"enabled": False}
+    for section, values in found.items():
         text = _with_section(text, section, values)
     return text
 
@@ -77,6 +92,37 @@ def with_encoder(
     named = () if encoder is None else ("encoder.name=", "encoder.model=", "encoder.url=")
     further = [text for text in overrides if text.startswith("encoder.") and not text.startswith(named)]
     return with_overrides(dataclasses.replace(settings, encoder=chosen), further)
+
+
+def with_enrichment(settings: Settings, given: Settings, overrides: Sequence[str], wanted: bool | None) -> Settings:
+    """The settings with what the generator in force now is to write about chunks, or with nothing written about them.
+
+    `given` are those apart from the knowledge base's own, `overrides` of this run. `wanted` None keeps what is in
+    force, unless `given` ask for enrichment. Raises SettingsError if there is no generator, or nothing for it to write.
+    """
+    asked = with_overrides(given, overrides).enrichment
+    if wanted is False:
+        return dataclasses.replace(settings, enrichment=EnrichmentSettings(max_tokens=asked.max_tokens))
+    generator = generator_of(settings.generator)
+    if wanted is None and not (asked.enabled and generator):
+        return settings
+    refuse_unwritable(asked, generator)
+    made = dataclasses.replace(asked, enabled=True, model=generator, prompt=NEWEST_PROMPT)
+    return dataclasses.replace(settings, enrichment=made)
+
+
+def refuse_unwritable(section: EnrichmentSettings, generator: str) -> None:
+    """Raises SettingsError if nobody can write about chunks, or nothing is to be written."""
+    if not generator:
+        raise SettingsError(
+            "Chunks are to be enriched, but no generator is set.",
+            remedy="Set generator.url or generator.model, or leave enrichment.enabled at false.",
+        )
+    if not section.context and not section.questions:
+        raise SettingsError(
+            "Chunks are to be enriched, but with neither a context nor questions.",
+            remedy="Set enrichment.context or enrichment.questions, or leave enrichment.enabled at false.",
+        )
 
 
 def _with_section(text: str, section: str, values: Mapping[str, Any]) -> str:

@@ -14,11 +14,13 @@ from typing import Any, Literal
 from qianxun.errors import InputError, SettingsError
 from qianxun.settings.engines import is_address
 from qianxun.settings.profiles import PROFILES
-from qianxun.settings.sections import Settings
+from qianxun.settings.sections import EnrichmentSettings, Settings
 
 FILE_NAME = "qianxun.toml"
 KB_FILE_NAME = "kb.toml"
 ENVIRONMENT_PREFIX = "QIANXUN_"
+# Variables of this prefix that are no settings: where everything lies, and what is never to be in a file.
+_NO_SETTINGS = frozenset({"QIANXUN_HOME", "QIANXUN_SOURCE_PASSWORD"})
 
 if typing.TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -86,6 +88,10 @@ def _from_beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
         value = found.get(key)
         if isinstance(value, str) and value and (key != "kb" or os.sep in value or value.startswith(".")):
             found[key] = str(path.absolute().parent / Path(value).expanduser())
+    reading = found.get("reading")
+    if isinstance(reading, dict) and isinstance(reading.get("passwords_file"), str) and reading["passwords_file"]:
+        beside = path.absolute().parent / Path(reading["passwords_file"]).expanduser()
+        found["reading"] = {**reading, "passwords_file": str(beside)}
     for section in ("encoder", "reranker", "generator"):
         given = found.get(section)
         if isinstance(given, dict):
@@ -114,11 +120,23 @@ def for_knowledge_base(settings: Settings, directory: Path, overrides: Sequence[
     path = directory / KB_FILE_NAME
     if not path.is_file():
         return settings
-    settings = merged(settings, read_toml(path), str(path))
+    # What is written about chunks is of the data: where the file does not say that it is, it is not.
+    kept = EnrichmentSettings(max_tokens=settings.enrichment.max_tokens)
+    settings = merged(dataclasses.replace(settings, enrichment=kept), read_toml(path), str(path))
     variables = _variables(os.environ)
     if variables:
         settings = merged(settings, variables, "environment")
     return with_overrides(settings, overrides)
+
+
+def enrichment_in_force(settings: Settings, directory: Path) -> Settings:
+    """The settings with the enrichment that the knowledge base's `kb.toml` tells of, whatever else asks for."""
+    path = directory / KB_FILE_NAME
+    if not path.is_file():
+        return settings
+    kept = EnrichmentSettings(max_tokens=settings.enrichment.max_tokens)
+    told = {"enrichment": read_toml(path).get("enrichment", {})}
+    return merged(dataclasses.replace(settings, enrichment=kept), told, str(path))
 
 
 def find_config(config: Path | None, environ: Mapping[str, str], cwd: Path | None = None) -> Path | None:
@@ -287,7 +305,7 @@ def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for name, value in environ.items():
-        if name.startswith(ENVIRONMENT_PREFIX) and name != ENVIRONMENT_PREFIX + "HOME":
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in _NO_SETTINGS:
             section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
             if key:
                 values.setdefault(section, {})[key] = value

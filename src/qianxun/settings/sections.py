@@ -34,11 +34,28 @@ class ReadingSettings:
         [], "names or dotted paths of the fields of JSON that are read, such as body or message.text; empty: all words"
     )
     json_title_field: str = _is("", "field of JSON that a record is headed by; empty: none")
+    passwords_file: str = _is(
+        "", "text file with a password on each line, which are tried on encrypted PDF files; empty: none"
+    )
     include: tuple[str, ...] = _is(
         [], "patterns of names or paths that files below a folder must match one of, such as *.pdf; empty: all files"
     )
     follow_links: Literal["none", "files", "all"] = _is(
         "files", "symbolic links that are followed: none, those to files, or those to folders too"
+    )
+    ocr: Literal["auto", "off"] = _is(
+        "auto", "text in pictures and on scanned pages is read: auto (where the extra `ocr` is installed) or off"
+    )
+    ocr_min_score: float = _is(
+        0.85,
+        "least mean probability of a page's characters; a page that is read less surely is not indexed",
+        at_least=0.0,
+        at_most=1.0,
+    )
+    ocr_max_pages: int = _is(200, "pictures and scanned pages of one document that are read", at_least=1)
+    permission_labels: bool = _is(
+        False,
+        "label files by who may read them on the disk: `public`, `group:NAME` or `user:NAME`, anew at every `add`",
     )
 
 
@@ -46,11 +63,21 @@ class ReadingSettings:
 class SplittingSettings:
     """How text is cut into chunks."""
 
+    strategy: Literal["structure", "paragraphs", "sentences", "fixed"] = _is(
+        "structure",
+        "what stays together: sections by headings, articles, questions and records; paragraphs; sentences; or nothing",
+    )
     max_tokens: int = _is(
-        400, "largest chunk, in tokens (a CJK character is one, an English word about 1.3)", at_least=32, at_most=8192
+        300, "largest chunk, in tokens (a CJK character is one, an English word about 1.3)", at_least=32, at_most=8192
     )
     overlap_sentences: int = _is(
-        0, "sentences repeated from the previous chunk when one paragraph must be cut", at_least=0, at_most=5
+        0,
+        "sentences repeated from the previous chunk where one paragraph must be cut, or wherever `sentences` cuts",
+        at_least=0,
+        at_most=5,
+    )
+    overlap_tokens: int = _is(
+        0, "tokens repeated from the previous chunk by the strategy `fixed`", at_least=0, at_most=1024
     )
 
 
@@ -143,6 +170,22 @@ class GeneratorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrichmentSettings:
+    """What a generator writes about chunks, to be searched with them."""
+
+    enabled: bool = _is(
+        False,
+        "have the generator write a line of context and some questions for each chunk, which are searched with it and "
+        "never shown; a knowledge base that is there goes over to it with `qianxun reindex --enrich`",
+    )
+    context: bool = _is(True, "write a line that says what the chunk is about")
+    questions: int = _is(3, "questions that the chunk answers, at most", at_least=0, at_most=10)
+    max_tokens: int = _is(512, "longest answer of the generator about one chunk in tokens", at_least=64, at_most=4096)
+    model: str = _is("", "generator that wrote them, kept with the knowledge base; empty: that of [generator]")
+    prompt: int = _is(0, "version of the prompt, kept with the knowledge base; 0: the newest", at_least=0)
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteSettings:
     """How model servers are called."""
 
@@ -219,6 +262,9 @@ class SearchSettings:
         0.3, "share of the dense score in the fused one; the rest is lexical", at_least=0.0, at_most=1.0
     )
     group_duplicates: bool = _is(True, "show passages that say the same once, naming every source")
+    group_near_duplicates: bool = _is(
+        True, "show passages of several documents that say nearly the same, numbers included, once, naming the rest"
+    )
     max_question_chars: int = _is(4096, "longer questions are cut to this, and the result says so", at_least=16)
 
 
@@ -246,6 +292,44 @@ class AccessSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SourcesSettings:
+    """Places that documents come from: repositories, buckets, servers, mailboxes."""
+
+    password_env: str = _is(
+        "QIANXUN_SOURCE_PASSWORD",
+        "environment variable that holds the password of the user in an address; a netrc entry for the host goes first",
+    )
+    connect_seconds: float = _is(10.0, "time to connect to a source", at_least=0.1)
+    read_seconds: float = _is(60.0, "time a source may be silent", at_least=0.1)
+    fetch_seconds: float = _is(
+        900.0, "time that fetching one document, or listing a repository, may take", at_least=0.1
+    )
+    retries: int = _is(3, "further tries after 429, 5xx or no connection, ever longer apart", at_least=0, at_most=20)
+    s3_endpoint: str = _is("", "address of an S3-compatible server, as http://127.0.0.1:9000; empty: Amazon's")
+    s3_region: str = _is("", "region of the buckets; empty: that of the AWS environment and configuration")
+    s3_addressing: Literal["auto", "path", "virtual"] = _is(
+        "auto", "where a request names the bucket: in the path or in the host; auto: what suits the endpoint"
+    )
+    s3_labels: bool = _is(
+        False, "labels of objects are those in their tag `qianxun-labels`; without it they are for administrators only"
+    )
+    allow_plain_imap: bool = _is(False, "read mail, and send the password, without encryption beyond this machine")
+    concurrency: int = _is(4, "documents fetched at a time from one place", at_least=1, at_most=64)
+    max_pages: int = _is(1000, "pages of a web site or sitemap that are listed", at_least=1)
+    max_page_mb: int = _is(32, "largest page or file that is fetched from the web, unpacked", at_least=1)
+    delay_seconds: float = _is(
+        0.2, "time between two requests to a web site; its robots.txt may ask for more", at_least=0.0, at_most=60.0
+    )
+    obey_robots: bool = _is(True, "leave out what the robots.txt of a web site forbids")
+    allow_networks: tuple[str, ...] = _is(
+        [],
+        "networks (10.0.0.0/8) and host names inside your own network that web pages may be fetched from, on any port; "
+        "without it only public addresses are, on ports 80 and 443",
+    )
+    poll_seconds: float = _is(900.0, "time between two looks of `watch` at an address", at_least=1.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set."""
 
@@ -257,10 +341,12 @@ class Settings:
     documents: str = _is("", "folder that `qianxun add` reads when no path is given")
     language: Literal["", "en", "zh"] = _is("", "language of messages: `en` or `zh`; empty: the locale's")
     reading: ReadingSettings = field(default_factory=ReadingSettings)
+    sources: SourcesSettings = field(default_factory=SourcesSettings)
     splitting: SplittingSettings = field(default_factory=SplittingSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     reranker: RerankerSettings = field(default_factory=RerankerSettings)
     generator: GeneratorSettings = field(default_factory=GeneratorSettings)
+    enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     remote: RemoteSettings = field(default_factory=RemoteSettings)
     models: ModelsSettings = field(default_factory=ModelsSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)

@@ -96,7 +96,52 @@ def m003_stamp(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE documents ADD COLUMN stamp TEXT NOT NULL DEFAULT ''")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_tables, m002_script, m003_stamp)
+def m004_sources(db: sqlite3.Connection) -> None:
+    """Where documents come from (folders and addresses), and what became of each file at the last look."""
+    for statement in (
+        # labels: JSON, what new documents of it are given; NULL: the default labels. finished < begun: it was stopped.
+        """CREATE TABLE roots (
+            address TEXT PRIMARY KEY,
+            labels TEXT,
+            begun TEXT NOT NULL,
+            finished TEXT NOT NULL DEFAULT '',
+            problem TEXT NOT NULL DEFAULT ''
+        ) STRICT, WITHOUT ROWID""",
+        """CREATE TABLE root_files (
+            root TEXT NOT NULL REFERENCES roots (address) ON DELETE CASCADE,
+            source TEXT NOT NULL,
+            state TEXT NOT NULL,
+            reason TEXT NOT NULL DEFAULT '',
+            PRIMARY KEY (root, source)
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX root_files_source ON root_files (source)",
+    ):
+        db.execute(statement)
+
+
+def m005_enrichments(db: sqlite3.Connection) -> None:
+    """What generators wrote about chunks (`storage.enrichments`). questions: JSON list of texts."""
+    for statement in (
+        """CREATE TABLE enrichments (
+            hash BLOB NOT NULL,
+            maker TEXT NOT NULL,
+            key BLOB NOT NULL,
+            context TEXT NOT NULL,
+            questions TEXT NOT NULL,
+            PRIMARY KEY (hash, maker)
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX enrichments_key ON enrichments (key)",
+    ):
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    m001_tables,
+    m002_script,
+    m003_stamp,
+    m004_sources,
+    m005_enrichments,
+)
 VERSION = len(MIGRATIONS)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from qianxun.documents.split import indexed_text
 from qianxun.protocols import Encoder, Index
 from qianxun.records import Change, Document, IndexRow
+from qianxun.storage.enrichments import Enricher, searched_text
 from qianxun.storage.locks import Lock
 from qianxun.storage.store import Store, StoredChunk
 from qianxun.storage.vectors import VectorStore
@@ -45,7 +46,11 @@ def silent(progress: Progress) -> None:
 
 @dataclass(slots=True)
 class Keeping:
-    """What belongs together for one knowledge base: the truth, the vectors, the indexes, the locks."""
+    """What belongs together for one knowledge base: the truth, the vectors, the indexes, the locks.
+
+    `maker` names the enrichment that the indexes are made with, "" if they are made without; `enricher` writes it.
+    `beside`: another enrichment is in force, and nobody searches these indexes yet.
+    """
 
     store: Store
     vectors: VectorStore
@@ -55,6 +60,9 @@ class Keeping:
     write: Lock
     encode_batch: int = 512
     vectors_made: int = field(default=0)
+    maker: str = ""
+    enricher: Enricher | None = None
+    beside: bool = False
 
 
 def catch_up(keeping: Keeping, report: Report = silent) -> None:
@@ -81,9 +89,20 @@ def settle(keeping: Keeping) -> None:
             rebuild_index(keeping, position)
 
 
+def needed_vectors(keeping: Keeping) -> set[bytes]:
+    """The keys of the vectors that the indexes are made of."""
+    keys = keeping.store.enrichments.keys_by_hash(keeping.maker) if keeping.maker else {}
+    return {keys.get(hash_, hash_) for hash_ in keeping.store.hashes()}
+
+
+def known_vectors(keeping: Keeping) -> set[bytes]:
+    """The keys of the vectors that chunks may have: with any enrichment that is kept, and without."""
+    return keeping.store.hashes() | keeping.store.enrichments.keys()
+
+
 def _forget_surplus(keeping: Keeping) -> None:
     with keeping.write.held():
-        keeping.vectors.remove(sorted(keeping.vectors.hashes() - keeping.store.hashes()))
+        keeping.vectors.remove(sorted(keeping.vectors.hashes() - known_vectors(keeping)))
 
 
 def take_up(keeping: Keeping, documents: Sequence[int]) -> None:
@@ -109,8 +128,10 @@ def _encode_missing(keeping: Keeping, report: Report) -> None:
     if not dense:
         return
     started = time.monotonic()
-    put = [change.document for change in _changes(keeping.store, min(dense)) if change.action == "put"]
-    live = keeping.store.live(put)
+    # Where nothing is searched but the documents' own words, these do not change.
+    actions = ("put", "enrich") if keeping.maker else ("put",)
+    put = {c.document: None for c in _changes(keeping.store, min(dense)) if c.action in actions}
+    live = keeping.store.live(list(put))
     total, done = sum(document.chunks for document in live.values()), 0
     waiting: dict[bytes, str] = {}
 
@@ -121,8 +142,7 @@ def _encode_missing(keeping: Keeping, report: Report) -> None:
 
     for document in live:
         for chunks in _slices(keeping.store.chunks(document), BATCH_CHUNKS):
-            missing = set(keeping.vectors.missing([c.hash for c in chunks]))
-            waiting.update((c.hash, indexed_text(c.context, c.text)) for c in chunks if c.hash in missing)
+            waiting.update(_not_encoded(keeping, _searched(keeping, chunks)))
             done += len(chunks)
             encode_down_to(keeping.encode_batch - 1)
     encode_down_to(0)
@@ -145,7 +165,7 @@ def _encode_some(keeping: Keeping, waiting: dict[bytes, str]) -> None:
 def _catch_up_index(keeping: Keeping, index: Index, report: Report) -> None:
     started, first = time.monotonic(), index.revision
     newest = keeping.store.revision
-    taken_up: set[int] = set()
+    taken_up: set[tuple[int, bool]] = set()
     while True:
         with keeping.write.held(), _undone_on_failure(index):
             changes = keeping.store.changes(index.revision, CHANGES_AT_ONCE)
@@ -157,49 +177,61 @@ def _catch_up_index(keeping: Keeping, index: Index, report: Report) -> None:
                 index.commit(reached)
                 keeping.store.note_indexed(index.name)
         if large is not None:
-            _take_up_in_slices(keeping, index, large)
-            taken_up.add(large)
+            _take_up_in_slices(keeping, index, *large)
+            taken_up |= {large, (large[0], False)}
         at = reached or first
         report(Progress("indexing", at - first, max(newest, at) - first, index.name, time.monotonic() - started))
 
 
 def _apply(
-    keeping: Keeping, index: Index, changes: Sequence[Change], taken_up: set[int]
-) -> tuple[int | None, int | None]:
+    keeping: Keeping, index: Index, changes: Sequence[Change], taken_up: set[tuple[int, bool]]
+) -> tuple[int | None, tuple[int, bool] | None]:
     """Applies changes until about a batch of chunks is taken up.
 
     Returns the revision reached (None: none), and a document that is too large for one batch and must be
-    taken up in slices before it can go on. Documents in `taken_up` have been.
+    taken up in slices before it can go on; True with it if what the index has of it must go first, because it is
+    searched by other words now. Documents in `taken_up` have been, in this way.
     """
     live = keeping.store.live(sorted({c.document for c in changes if c.action != "drop"}))
-    dropped: list[int] = []
+    enriched = {change.document for change in changes if change.action == "enrich" and keeping.maker}
+    gone: set[int] = set()
     here: set[int] = set()
     rows: list[IndexRow] = []
     reached: int | None = None
-    large: int | None = None
+    large: tuple[int, bool] | None = None
     for change in changes:
+        if change.action == "enrich" and not keeping.maker:
+            reached = change.revision
+            continue  # here the documents' own words are searched, and these do not change
         document = live.get(change.document)
-        if document is not None and document.chunks > BATCH_CHUNKS and document.id not in taken_up:
-            large = document.id
+        way = (change.document, change.action == "enrich")
+        if document is not None and document.chunks > BATCH_CHUNKS and way not in taken_up:
+            large = (document.id, document.id in enriched)
             break
         if len(rows) >= BATCH_CHUNKS:
             break
         reached = change.revision
         if document is None:
             # Dropped, or put and gone again: then its own drop follows in the log.
-            dropped.append(change.document)
-        elif document.id not in here and (document.id not in taken_up or change.action == "label"):
-            here.add(document.id)
-            rows += _rows(keeping, index, document, list(keeping.store.chunks(document.id)))
-    if dropped:
-        index.remove(dropped)
+            gone.add(change.document)
+        elif way not in taken_up or change.action == "label":
+            if change.action == "enrich":
+                gone.add(document.id)
+            if document.id not in here:
+                here.add(document.id)
+                rows += _rows(keeping, index, document, list(keeping.store.chunks(document.id)))
+    if gone:
+        index.remove(sorted(gone))
     if rows:
         index.upsert(rows)
     return reached, large
 
 
-def _take_up_in_slices(keeping: Keeping, index: Index, document: int) -> None:
-    """Takes up a large document a batch at a time, so that other writers get in between."""
+def _take_up_in_slices(keeping: Keeping, index: Index, document: int, anew: bool) -> None:
+    """Takes up a large document a batch at a time, so that other writers get in between.
+
+    `anew`: what the index has of it goes first; until the last slice is in, less of the document is found.
+    """
     first = 0
     while True:
         with keeping.write.held(), _undone_on_failure(index):
@@ -207,6 +239,8 @@ def _take_up_in_slices(keeping: Keeping, index: Index, document: int) -> None:
             chunks = list(keeping.store.chunks(document, first, BATCH_CHUNKS)) if found is not None else []
             if found is None or not chunks:
                 return
+            if anew and first == 0:
+                index.remove([document])
             index.upsert(_rows(keeping, index, found, chunks))
             keeping.store.make_durable()
             index.commit(index.revision)
@@ -229,15 +263,19 @@ class _undone_on_failure:  # noqa: N801 (reads as a clause of a `with`)
 
 def _rows(keeping: Keeping, index: Index, document: Document, chunks: Sequence[StoredChunk]) -> list[IndexRow]:
     vectors: Sequence[object | None]
+    searched = _searched(keeping, chunks)
     if index.kind == "dense":
-        _encode_for(keeping, chunks)
-        vectors = list(keeping.vectors.get([c.hash for c in chunks]))
+        # Another process may have written documents since we encoded.
+        waiting = _not_encoded(keeping, searched)
+        while waiting:
+            _encode_some(keeping, waiting)
+        vectors = list(keeping.vectors.get([key for key, _ in searched]))
     else:
         vectors = [None] * len(chunks)
     return [
         IndexRow(
             chunk=chunk.id,
-            text=indexed_text(chunk.context, chunk.text),
+            text=text,
             labels=document.labels,
             source=document.source,
             title=document.title,
@@ -245,16 +283,24 @@ def _rows(keeping: Keeping, index: Index, document: Document, chunks: Sequence[S
             modified=document.modified,
             vector=vector,
         )
-        for chunk, vector in zip(chunks, vectors, strict=True)
+        for chunk, (_, text), vector in zip(chunks, searched, vectors, strict=True)
     ]
 
 
-def _encode_for(keeping: Keeping, chunks: Sequence[StoredChunk]) -> None:
-    """Makes what is still missing: another process may have written documents since we encoded."""
-    missing = set(keeping.vectors.missing([c.hash for c in chunks]))
-    waiting = {c.hash: indexed_text(c.context, c.text) for c in chunks if c.hash in missing}
-    while waiting:
-        _encode_some(keeping, waiting)
+def _searched(keeping: Keeping, chunks: Sequence[StoredChunk]) -> list[tuple[bytes, str]]:
+    """What each chunk is searched by: the key of its vector, and the text that encoders and lexical indexes see."""
+    texts = [indexed_text(chunk.context, chunk.text) for chunk in chunks]
+    kept = keeping.store.enrichments.of([c.hash for c in chunks], keeping.maker) if keeping.maker else {}
+    return [
+        (kept[c.hash].key, searched_text(text, kept[c.hash].enrichment)) if c.hash in kept else (c.hash, text)
+        for c, text in zip(chunks, texts, strict=True)
+    ]
+
+
+def _not_encoded(keeping: Keeping, searched: Sequence[tuple[bytes, str]]) -> dict[bytes, str]:
+    """Key → text of what has no vector yet."""
+    missing = set(keeping.vectors.missing([key for key, _ in searched]))
+    return {key: text for key, text in searched if key in missing}
 
 
 def forget_unused(keeping: Keeping) -> int:
@@ -292,7 +338,7 @@ def rebuild_index(keeping: Keeping, position: int, report: Report = silent) -> N
                 report(Progress("indexing", done, total, index.name, time.monotonic() - started))
         with keeping.write.held():
             while changes := keeping.store.changes(revision, CHANGES_AT_ONCE):
-                everything = {change.document for change in changes}
+                everything = {(change.document, anew) for change in changes for anew in (False, True)}
                 reached, _ = _apply(keeping, index, changes, everything)
                 _add_new(keeping, index, changes)
                 revision = reached or changes[-1].revision
@@ -304,9 +350,12 @@ def rebuild_index(keeping: Keeping, position: int, report: Report = silent) -> N
 
 
 def _add_new(keeping: Keeping, index: Index, changes: Sequence[Change]) -> None:
-    """Takes up what was put while the index was being built."""
-    put = [change.document for change in changes if change.action == "put"]
-    for number, document in keeping.store.live(put).items():
+    """Takes up what was put, or is searched by other words, since the index was begun."""
+    put = {change.document: None for change in changes if change.action in ("put", "enrich")}
+    enriched = {change.document for change in changes if change.action == "enrich" and keeping.maker}
+    for number, document in keeping.store.live(list(put)).items():
+        if number in enriched:
+            index.remove([number])
         for chunks in _slices(keeping.store.chunks(number), BATCH_CHUNKS):
             index.upsert(_rows(keeping, index, document, chunks))
 

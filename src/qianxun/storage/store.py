@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,6 +36,7 @@ from qianxun.records import (
 )
 from qianxun.storage.conditions import condition_of
 from qianxun.storage.database import Database, batches, marks
+from qianxun.storage.enrichments import Enrichments, erase
 from qianxun.storage.migrations import migrate, refuse_newer, version_of
 from qianxun.text import Script, script
 
@@ -68,6 +69,10 @@ class StoredChunk:
         return f"{path}\n{self.header}" if path and self.header else path or self.header
 
 
+def _is_nowhere(source: str) -> bool:
+    return not os.path.lexists(source)
+
+
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
     """A source that was begun and not finished, or that failed."""
@@ -85,6 +90,7 @@ class Store:
     def __init__(self, directory: Path, *, create: bool = True) -> None:
         self.path = directory / FILE_NAME
         self._database = Database(self.path, _damaged)
+        self.enrichments = Enrichments(self._database)
         self._matching: dict[tuple[int, Filter], Any] = {}
         self._guard = threading.Lock()
         with _reachable(directory):
@@ -107,6 +113,11 @@ class Store:
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
         return self._database.rows(statement, values)
+
+    @property
+    def database(self) -> Database:
+        """The file itself, for what keeps tables of its own in it."""
+        return self._database
 
     def close(self) -> None:
         """Lets go of every thread's connection."""
@@ -224,6 +235,7 @@ class Store:
                 "INSERT OR IGNORE INTO forgotten SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM chunks WHERE hash = ?1)",
                 [(h,) for h in set(hashes)],
             )
+            erase(db, set(hashes))
             db.execute("DELETE FROM texts WHERE document = ?", (document,))
             source = db.execute("SELECT source FROM documents WHERE id = ?", (document,)).fetchone()
             if source is not None:
@@ -288,13 +300,14 @@ class Store:
         """The documents of files inside this source's file: members of an archive, attachments of a letter."""
         return self.documents(Asker.admin(), Prefix("source", f"{source}{MEMBER}"))
 
-    def labels_if_moved(self, digest: str) -> tuple[str, ...] | None:
+    def labels_if_moved(self, digest: str, is_gone: Callable[[str], bool] = _is_nowhere) -> tuple[str, ...] | None:
         """The labels of a document with these bytes whose file is no longer there, so that it may have been moved.
 
-        A moved file keeps its labels; else renaming would lift a restriction. None if there is none.
+        A moved file keeps its labels; else renaming would lift a restriction. None if there is none. `is_gone(source)`
+        says of each name under which the file may be whether nothing is there.
         """
         for document in self._documents("WHERE d.live = 1 AND d.digest = ? ORDER BY d.id", (digest,)):
-            if not any(os.path.lexists(path) for path in with_outer(document.source)):
+            if all(map(is_gone, with_outer(document.source))):
                 return document.labels
         return None
 
@@ -355,6 +368,36 @@ class Store:
                 yield _stored_chunk(row, part_text[row[1] - part_start : row[2] - part_start])
             low = rows[-1][0] + 1
 
+    def section(self, chunk: int) -> tuple[Span, int] | None:
+        """The section that a chunk stands in, and the id of its first chunk; None if there is no such chunk.
+
+        It is that of the chunk's deepest heading, with what is below it. Cost: linear in the document's chunks.
+        """
+        document = document_of(chunk)
+        rows = self._rows(
+            'SELECT id, start, "end", headings FROM chunks WHERE id >= ? AND id < ? ORDER BY id',
+            (chunk_id(document, 0), chunk_id(document + 1, 0)),
+        )
+        at = next((place for place, row in enumerate(rows) if row[0] == chunk), None)
+        if at is None:
+            return None
+        path = json.loads(rows[at][3])
+
+        def belongs(place: int) -> bool:
+            if not 0 <= place < len(rows):
+                return False
+            own = json.loads(rows[place][3])
+            return bool(own[: len(path)] == path and (path or not own))
+
+        first = last = at
+        while belongs(first - 1):
+            first -= 1
+        while belongs(last + 1):
+            last += 1
+        start = path[-1][0] if path else rows[first][1]
+        end = max(row[2] for row in rows[first : last + 1])
+        return Span(start, end), int(rows[first][0])
+
     def passages(self, ids: Sequence[int], where: Filter | None) -> dict[int, tuple[Document, StoredChunk]]:
         """The chunks with these ids that still exist and that the filter lets through, with their documents.
 
@@ -405,6 +448,18 @@ class Store:
                 self.set_meta("durable", str(self.revision))
             finally:
                 db.execute("PRAGMA synchronous = NORMAL")
+
+    def note_enriched(self, document: int, before: int | None = None) -> int:
+        """Writes down that a document's chunks are searched by other words; returns the revision.
+
+        `before` is the revision of an earlier such note of the same document, which this one makes needless.
+        """
+        with self.transaction() as db:
+            if before is not None:
+                db.execute("DELETE FROM changes WHERE revision = ? AND action = 'enrich'", (before,))
+            cursor = db.execute("INSERT INTO changes (action, document) VALUES ('enrich', ?)", (document,))
+            assert cursor.lastrowid is not None
+            return cursor.lastrowid
 
     # -- the change log ------------------------------------------------------------------------------
 
@@ -459,12 +514,13 @@ class Store:
         return [row[0] for row in rows]
 
     def unused(self, hashes: Sequence[bytes]) -> list[bytes]:
-        """Those of the hashes that no chunk has (again)."""
+        """Those of the hashes that no chunk has (again), and no chunk is searched by."""
         used: set[bytes] = set()
         for batch in batches(hashes):
             used |= {
                 row[0] for row in self._rows(f"SELECT hash FROM chunks WHERE hash IN ({marks(len(batch))})", batch)
             }
+            used |= self.enrichments.used(batch)
         return [h for h in hashes if h not in used]
 
     def forget_done(self, hashes: Sequence[bytes]) -> None:

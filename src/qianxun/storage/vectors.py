@@ -1,9 +1,9 @@
 """Vectors of a knowledge base, kept by what they were made from: (text hash, encoder fingerprint).
 
-Dear to make and always derivable: losing them costs compute, never data. Two chunks with the same
-context and text share one vector; a vector goes when its last chunk goes. Kept as float16: encoders
-give unit rows, whose rounding error is far below what ranks; every index gets the rounded values, so a
-score does not depend on whether a vector was just made or read back.
+Dear to make and always derivable: losing them costs compute, never data. Two chunks that are searched by
+the same text (context, text, enrichment) share one vector; a vector goes when its last chunk goes. Kept
+as float16: encoders give unit rows, whose rounding error is far below what ranks; every index gets the
+rounded values, so a score does not depend on whether a vector was just made or read back.
 
 One SQLite file for each fingerprint, so that a batch is durable or absent and deleting leaves no byte.
 """

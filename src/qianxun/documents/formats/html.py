@@ -22,6 +22,9 @@ _READ_AS = {
     "shift-jis": "cp932", "x-sjis": "cp932", "utf-16": "utf-8", "unicode": "utf-8", "utf8": "utf-8",
 }  # fmt: skip
 _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
+_XHTML = re.compile(r"\A\s*(?:<\?xml|<!DOCTYPE\s+html\s+PUBLIC\s+\S*-//W3C//DTD XHTML)", re.IGNORECASE)
+_CLOSED_AT_ONCE = re.compile(r"<([A-Za-z][\w:.-]*)((?:\s[^<>]*?)?)/>")
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 
 _NEVER_TEXT = frozenset(
     "script style noscript template svg math canvas iframe object audio video map head select datalist button input "
@@ -92,7 +95,7 @@ def _text(file: RawFile, data: bytes, settings: ReadingSettings) -> str:
                 text = data.decode(_READ_AS.get(name, name), "replace")
             except LookupError:
                 text = ""
-            if text and text.count("\ufffd") <= len(text) * 0.005:
+            if text and "\ufffd" not in text:
                 return text
     return decoded(file, data, settings)
 
@@ -100,7 +103,10 @@ def _text(file: RawFile, data: bytes, settings: ReadingSettings) -> str:
 def _parsed(text: str) -> Any:
     from lxml import etree, html
 
-    source = _XML_DECLARATION.sub("", text.removeprefix("\ufeff").replace("\x00", ""))
+    text = text.removeprefix("\ufeff").replace("\x00", "")
+    if _XHTML.match(text):
+        text = _CLOSED_AT_ONCE.sub(_closed, text)
+    source = _XML_DECLARATION.sub("", text)
     if not source.strip():
         return None
     parser = html.HTMLParser(remove_comments=True, remove_pis=True, huge_tree=True)
@@ -109,6 +115,12 @@ def _parsed(text: str) -> Any:
     except etree.ParserError:
         return None  # nothing but comments
     return root
+
+
+def _closed(match: "re.Match[str]") -> str:
+    """An empty element of XHTML as HTML writes it: to a parser of HTML `<title/>` begins a title without an end."""
+    tag, attributes = match.groups()
+    return match.group() if tag.lower() in _VOID else f"<{tag}{attributes}></{tag}>"
 
 
 def _content(root: Any) -> Any:

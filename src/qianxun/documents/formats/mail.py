@@ -37,6 +37,7 @@ _NAME: Final = re.compile(r"[\s/\\:*?\"<>|!]+")
 _BODY: Final = re.compile(rb"\r?\n\r?\n")
 _FROM_LINE: Final = re.compile(rb"From \S+.*\d{4}\s*$")
 _MAX_NAME: Final = 60
+_ORNAMENT_BYTES: Final = 24_000  # a picture of a page of text is larger
 _SUFFIX_OF: Final = {
     "text/plain": ".txt", "text/html": ".html", "text/csv": ".csv", "application/pdf": ".pdf",
     "application/msword": ".doc", "application/zip": ".zip", "message/rfc822": ".eml", "application/json": ".json",
@@ -271,7 +272,7 @@ def _parts(
         if kind in ("text/plain", "text/html") and not name and part.get_content_disposition() != "attachment":
             text = _text_of(part, data, file, settings)
             (plain if kind == "text/plain" else html).append(text)
-        elif data:
+        elif data and not _is_ornament(part, kind, data):
             label = name or f"attachment{_SUFFIX_OF.get(kind, '')}"
             attached.append(file.member(_NAME.sub(" ", label).strip(), data))
 
@@ -282,6 +283,12 @@ def _parts(
         if sum(len(block.text) for block in from_html) > len(text):
             return from_html, attached
     return _paragraphs(text), attached
+
+
+def _is_ornament(part: "email.message.Message", kind: str, data: bytes) -> bool:
+    """Whether a part is a small picture shown within the text: a logo, a signature's icon."""
+    is_shown = part.get("Content-ID") is not None and part.get_content_disposition() != "attachment"
+    return kind.startswith("image/") and is_shown and len(data) <= _ORNAMENT_BYTES
 
 
 def _text_of(part: "email.message.Message", data: bytes, file: RawFile, settings: ReadingSettings) -> str:

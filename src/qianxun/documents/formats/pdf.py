@@ -1,43 +1,38 @@
-"""PDF: pages to lines, lines to paragraphs, without running headers and page numbers."""
+"""PDF files: opens them, page by page to lines and tables, without running headers and page numbers.
+
+What stands on a page is `pdf_lines`, `pdf_rules`, `pdf_tables` and `pdf_columns`; what the pages say together is
+`pdf_layout`.
+"""
 
 import itertools
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-from qianxun.documents.clean import glue
 from qianxun.documents.decoding import looks_like, mismatch
-from qianxun.documents.formats.text import heading_level
+from qianxun.documents.formats.pdf_calls import Handle, handle_of
+from qianxun.documents.formats.pdf_columns import aligned_tables, looks_aligned, may_have_cells
+from qianxun.documents.formats.pdf_layout import blocks_of, comparable
+from qianxun.documents.formats.pdf_lines import Line, TextPage, open_page, running
+from qianxun.documents.formats.pdf_rules import Rules, rules_of
+from qianxun.documents.formats.pdf_tables import Item, Table, grids, read_grid
 from qianxun.errors import UnreadableDocument
 from qianxun.files import RawFile
-from qianxun.records import Block, BlockKind, RawDocument
+from qianxun.records import Block, RawDocument
 from qianxun.settings import ReadingSettings
 
-MIN_PAGES_FOR_RUNNING_LINES = 3
-EDGE_LINES = 3  # running headers and footers are among so many first or last lines of a page
-FULL_PAGE_LINES = 6
-LARGER = 1.15  # a heading's font size over the body's
+if TYPE_CHECKING:
+    from qianxun.documents.formats.scanned import RecognisedPages
 
-_DIGITS = re.compile(r"\d+")
-_SPACE = re.compile(r"\s+")
-_ENDS = re.compile(r"[。！？；：.!?:;”」）)]$")
-_ITEM = re.compile(
-    r"(?:[-•·●○■□◆▪►※]\s|[(（\[]?\d{1,3}(?:[)）\]、．]|\.(?!\d))\s*\S|[①-⑳]|[（(][一二三四五六七八九十]{1,3}[）)]"
-    r"|第[一二三四五六七八九十百零\d]{1,5}[章节条])"
-)
-_ERROR_PASSWORD = 4  # FPDF_ERR_PASSWORD, fpdfview.h
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    text: str
-    size: float
-    left: float
-    right: float
-    top: float
-    bottom: float
+MAX_GRIDS: Final = 30  # of a page
+MAX_OUTLINE_DEPTH: Final = 6
+_ERROR_PASSWORD: Final = 4  # FPDF_ERR_PASSWORD, fpdfview.h
+_SPACE: Final = re.compile(r"\s+")
+_LINE_ENDS: Final = re.compile(r"\r\n?|\n")
+# Private and unassigned characters, and control characters that are no line ends: signs of a font without meaning.
+_ODD: Final = re.compile("[\x00\x01\x03-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd]")
 
 
 class PdfLoader:
@@ -46,33 +41,31 @@ class PdfLoader:
     suffixes = (".pdf",)
 
     def load(self, file: RawFile, settings: ReadingSettings) -> Iterable[RawDocument | RawFile]:
-        """The file as one document."""
+        """The file as one document, whose blocks can be read once. Encrypted ones open with the passwords set.
+
+        Pages without text are recognised where that is wanted and can be.
+        """
         head = file.head()
         if b"%PDF-" not in head[:1024]:
             what = looks_like(head)
             if what is not None:
                 raise mismatch(file, what)
             raise _broken(file, "no PDF header")
-
-        import pypdfium2
-
+        # Bytes in memory are read by pdfium where they are, so they are held here until it is closed.
+        source: Path | bytes = file.path or file.read()
+        pdf = _opened(file, source, settings)
         try:
-            pdf = pypdfium2.PdfDocument(file.path or file.read())
-        except pypdfium2.PdfiumError as error:
-            if getattr(error, "err_code", None) == _ERROR_PASSWORD or "assword" in str(error):
-                raise UnreadableDocument(
-                    "{path} is encrypted.", remedy="Save a copy without a password.", path=file.name
-                ) from error
-            raise _broken(file, str(error)) from error
-        try:
-            pages = [_lines_of_page(file, pdf, i) for i in range(len(pdf))]
+            pages = list(_Pages(file, pdf, settings).read())
             outline = _outline(pdf)
-            title = _SPACE.sub(" ", (pdf.get_metadata_dict().get("Title") or "")).strip()
+            title = _usable(_SPACE.sub(" ", pdf.get_metadata_value("Title")).strip())
         finally:
             pdf.close()
-        blocks = list(_blocks(_without_running_lines(pages), outline))
-        heading = next((block.text for block in blocks if block.kind == "heading"), "")
-        yield RawDocument(file.name, _usable(title) or heading or file.stem, "pdf", blocks, pages=len(pages))
+        n_pages = len(pages)
+        blocks = blocks_of(_without_running(pages), outline)
+        begun: list[Block] = []
+        if not title:
+            begun, title = _up_to_heading(blocks)
+        yield RawDocument(file.name, title or file.stem, "pdf", itertools.chain(begun, blocks), pages=n_pages)
 
 
 def _broken(file: RawFile, error: str) -> UnreadableDocument:
@@ -84,6 +77,83 @@ def _broken(file: RawFile, error: str) -> UnreadableDocument:
     )
 
 
+# Opening
+
+
+def _opened(file: RawFile, source: Path | bytes, settings: ReadingSettings) -> Any:
+    """The file as a `pypdfium2.PdfDocument`. Raises UnreadableDocument."""
+    import pypdfium2
+
+    try:
+        return pypdfium2.PdfDocument(source)
+    except pypdfium2.PdfiumError as error:
+        if getattr(error, "err_code", None) != _ERROR_PASSWORD and "assword" not in str(error):
+            raise _broken(file, str(error)) from error
+    if not settings.passwords_file:
+        raise UnreadableDocument(
+            "{path} is encrypted.",
+            remedy="Save a copy without a password. Or write its password into a file, and name that file in "
+            "reading.passwords_file.",
+            path=file.name,
+        )
+    passwords = _passwords(file, settings.passwords_file)
+    for password in passwords:
+        for encoded in _encoded(password):
+            pdf = _opened_with(source, encoded)
+            if pdf is not None:
+                return pdf
+    raise UnreadableDocument(
+        "{path} is encrypted, and none of the {n} passwords in reading.passwords_file opens it.",
+        remedy="Add its password there as a line of its own, or save a copy without a password.",
+        path=file.name,
+        n=len(passwords),
+    )
+
+
+def _opened_with(source: Path | bytes, password: bytes) -> Any:
+    """The document, or None if this is not its password, whose bytes are given as the file's writer had them."""
+    import pypdfium2
+    import pypdfium2.raw as pdfium
+
+    if isinstance(source, bytes):
+        handle = pdfium.FPDF_LoadMemDocument64(source, len(source), password + b"\0")
+    else:
+        path = str(source.expanduser().resolve()).encode("utf-8", "surrogateescape")
+        handle = pdfium.FPDF_LoadDocument(path + b"\0", password + b"\0")
+    return pypdfium2.PdfDocument(handle) if handle else None
+
+
+def _passwords(file: RawFile, path: str) -> list[str]:
+    """The lines of the file of passwords. What is in it goes nowhere else: into no message, no log."""
+    try:
+        data = Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise UnreadableDocument(
+            "{path} is encrypted, and the file that reading.passwords_file names cannot be read ({error}).",
+            remedy="Set it to a text file with a password on each line.",
+            path=file.name,
+            error=error.strerror or type(error).__name__,
+        ) from None
+    try:
+        text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("gb18030", "replace")
+    return list(dict.fromkeys(line for line in _LINE_ENDS.split(text) if line))
+
+
+def _encoded(password: str) -> list[bytes]:
+    """The bytes that programs make of a password. Newer files have UTF-8, older ones the code page of the writer."""
+    if password.isascii():
+        return [password.encode()]
+    found = [password.encode("utf-8", "replace"), unicodedata.normalize("NFKC", password).encode("utf-8", "replace")]
+    for encoding in ("gb18030", "big5"):
+        try:
+            found.append(password.encode(encoding))
+        except UnicodeEncodeError:
+            continue
+    return list(dict.fromkeys(found))
+
+
 def _usable(title: str) -> str:
     """A title from the metadata, unless it is what a program wrote there."""
     if re.match(r"(?:untitled|microsoft word|document\d*$|无标题|未命名|幻灯片)", title, re.IGNORECASE):
@@ -91,258 +161,127 @@ def _usable(title: str) -> str:
     return "" if re.search(r"\.(?:docx?|pdf|indd|pptx?|xlsx?|wps|tex|qxd)$", title, re.IGNORECASE) else title
 
 
-def _lines_of_page(file: RawFile, pdf: Any, index: int) -> list[_Line]:
-    import pypdfium2
-
-    try:
-        page = pdf[index]
-    except pypdfium2.PdfiumError:
-        return []  # one damaged page of an otherwise readable file
-    try:
-        text_page = page.get_textpage()
-        try:
-            return list(_lines(text_page))
-        finally:
-            text_page.close()
-    except pypdfium2.PdfiumError:
-        return []
-    finally:
-        page.close()
-
-
-def _lines(text_page: Any) -> Iterator[_Line]:
-    import pypdfium2.raw as pdfium
-
-    n = text_page.count_chars()
-    if n <= 0:
-        return
-    text = _characters(text_page, n)
-    start = 0
-    for match in re.finditer(r"[\r\n\x02\ufffe]+|$", text):
-        line = text[start : match.start()]
-        stripped = line.strip()
-        if stripped:
-            first = start + len(line) - len(line.lstrip())
-            last = start + len(line.rstrip()) - 1
-            left, _, bottom, top = text_page.get_charbox(first, loose=True)
-            right = text_page.get_charbox(last, loose=True)[2]
-            size = float(pdfium.FPDFText_GetFontSize(text_page, first))
-            if size <= 1.5:  # the size is in the text matrix; the box shows it
-                size = abs(top - bottom)
-            # pdfium writes a hyphen at a line's end as a mark of its own
-            hyphen = "-" if match.group()[:1] in ("\x02", "\ufffe") else ""
-            yield _Line(_SPACE.sub(" ", stripped) + hyphen, round(size, 1), left, right, top, bottom)
-        start = match.end()
-
-
-def _characters(text_page: Any, n: int) -> str:
-    """The page's characters, one per index of pdfium, so that boxes can be asked for by index."""
-    import ctypes
-
-    import pypdfium2.raw as pdfium
-
-    buffer = (ctypes.c_ushort * (n * 2 + 1))()
-    written = pdfium.FPDFText_GetText(text_page, 0, n, buffer)
-    if written - 1 == n:
-        text = bytes(buffer)[: n * 2].decode("utf-16-le", "replace")
-        if len(text) == n:
-            return text
-    return "".join(_character(pdfium.FPDFText_GetUnicode(text_page, i)) for i in range(n))
-
-
-def _character(point: int) -> str:
-    return chr(point) if 0 < point < 0x110000 and not 0xD800 <= point < 0xE000 else " "
-
-
-def _without_running_lines(pages: list[list[_Line]]) -> list[list[_Line]]:
-    """The pages without the lines that stand at the edge of many; of two pages the first keeps its words."""
-    if len(pages) < 2:
-        return pages
-    seen: Counter[tuple[str, int | None]] = Counter()
-    for index, lines in enumerate(pages):
-        seen.update({key for line in _edges(lines) for key in _running_keys(line, index)})
-    least = max(min(MIN_PAGES_FOR_RUNNING_LINES, len(pages)), 0.3 * sum(bool(lines) for lines in pages))
-    kept = []
-    for index, lines in enumerate(pages):
-        edges = {id(line) for line in _edges(lines)}
-        own = len(pages) < MIN_PAGES_FOR_RUNNING_LINES and index == 0
-        kept.append(
-            [
-                line
-                for line in lines
-                if id(line) not in edges
-                or all(seen[key] < least or (own and key[1] is None) for key in _running_keys(line, index))
-            ]
-        )
-    return kept
-
-
-def _edges(lines: list[_Line]) -> list[_Line]:
-    if len(lines) <= 2 * EDGE_LINES:
-        by_height = sorted(lines, key=lambda line: -line.top)
-        return by_height[:1] + by_height[-1:] if len(lines) > 2 else by_height
-    by_height = sorted(lines, key=lambda line: -line.top)
-    return by_height[:EDGE_LINES] + by_height[-EDGE_LINES:]
-
-
-def _running_keys(line: _Line, page: int) -> set[tuple[str, int | None]]:
-    """Shared by the same line on different pages: its words, or its shape if a number in it counts the pages."""
-    text = _SPACE.sub("", line.text)
-    shape = _DIGITS.sub("#", text)
-    keys: set[tuple[str, int | None]] = set()
-    if any(c.isalpha() for c in text):
-        keys.add((text, None))
-    keys.update((shape, int(number) - page) for number in _DIGITS.findall(text)[:6] if len(number) < 6)
-    return keys
-
-
 def _outline(pdf: Any) -> dict[int, list[tuple[str, int]]]:
     """Bookmarks by page index: comparable title and level from 1."""
     found: dict[int, list[tuple[str, int]]] = {}
     try:
-        for bookmark in pdf.get_toc(max_depth=6):
+        for bookmark in pdf.get_toc(max_depth=MAX_OUTLINE_DEPTH):
             title, page = bookmark.get_title(), None
             destination = bookmark.get_dest()
             if destination is not None:
                 page = destination.get_index()
             if title and page is not None:
-                found.setdefault(page, []).append((_comparable(title), bookmark.level + 1))
+                found.setdefault(page, []).append((comparable(title), bookmark.level + 1))
     except Exception:  # a damaged outline costs headings, not the document
         return found
     return found
 
 
-def _comparable(text: str) -> str:
-    return _SPACE.sub("", text).lower()
+# Pages
 
 
-def _blocks(pages: list[list[_Line]], outline: dict[int, list[tuple[str, int]]]) -> Iterator[Block]:
-    body = _body_size(pages)
-    every = [line for lines in pages for line in lines]
-    larger = sorted({line.size for line in every if line.size >= body * LARGER}, reverse=True)
-    paragraph = _Paragraph(1)
-    for index, lines in enumerate(pages):
-        # A page with a few short lines does not show how wide it is.
-        column = lines if len(lines) >= FULL_PAGE_LINES else every
-        # Most lines of a page begin where others do: asked for each once, long pages would take quadratic time.
-        rights: dict[tuple[float, float], float] = {}
-        bookmarks = outline.get(index, [])
-        pitch = _pitch(lines)
-        for i, line in enumerate(lines):
-            level = _heading_level(line, body, larger, bookmarks, bool(outline))
-            if level:
-                yield from paragraph.blocks()
-                paragraph = _Paragraph(index + 1)
-                yield Block("heading", line.text, level=level, page=index + 1)
-                continue
-            # A sentence may go on over the page, nothing else.
-            over_page = i == 0 and not paragraph.goes_on(line)
-            if paragraph.lines and (over_page or (i > 0 and paragraph.is_left_by(line, pitch))):
-                yield from paragraph.blocks()
-                paragraph = _Paragraph(index + 1)
-            if not paragraph.lines:
-                paragraph = _Paragraph(index + 1)
-            place = (line.left, line.size)
-            if place not in rights:
-                rights[place] = _column_right(column, line)
-            paragraph.add(line, rights[place])
-    yield from paragraph.blocks()
+class _Pages:
+    """Reads the pages of an open file."""
+
+    def __init__(self, file: RawFile, pdf: Any, settings: ReadingSettings) -> None:
+        self.file = file
+        self.pdf = pdf
+        self.settings = settings
+        self.can_recognise: bool | None = None  # not asked yet
+        self.scans: RecognisedPages | None = None
+
+    def read(self) -> Iterator[Sequence[Item]]:
+        """The items of each page. Raises UncertainDocument if too much of what was recognised is not sure."""
+        document = handle_of(self.pdf)
+        for index in range(len(self.pdf)):
+            items, doubtful = _items_of_page(document, index)
+            if (not items or doubtful) and self.settings.ocr != "off" and self._needs_recognition(items, doubtful):
+                items = self.recognised_blocks(index) or items
+            yield items
+        if self.scans is not None:
+            self.scans.check()
+
+    def _needs_recognition(self, items: Sequence[Item], doubtful: str) -> bool:
+        from qianxun.documents.formats.scanned import can_recognise, needs_recognition
+
+        if self.can_recognise is None:
+            self.can_recognise = can_recognise(self.settings)
+        return self.can_recognise and (not items or needs_recognition(doubtful))
+
+    def recognised_blocks(self, index: int) -> list[Block]:
+        """What the page of this index, from 0, looks like it says; [] if nothing, or nothing that is sure."""
+        import pypdfium2
+
+        from qianxun.documents.formats.scanned import RecognisedPages
+
+        if self.scans is None:
+            self.scans = RecognisedPages(self.file.name, self.settings)
+        try:
+            page = self.pdf[index]
+        except pypdfium2.PdfiumError:
+            return []  # one damaged page of an otherwise readable file
+        try:
+            return self.scans.of_pdf(page, index + 1)
+        finally:
+            page.close()
 
 
-class _Paragraph:
-    """Lines that stand together. A line that did not fill its column was meant to end there."""
-
-    def __init__(self, page: int) -> None:
-        self.page = page
-        self.lines: list[_Line] = []
-        self.texts: list[str] = []
-        self.full = False  # the last line reached the end of its column
-
-    def add(self, line: _Line, column_right: float) -> None:
-        before = self.lines[-1] if self.lines else None
-        em = max(line.size, 1.0)
-        if before is None:
-            self.texts.append(line.text)
-        elif abs(before.top - line.top) < 0.3 * em and line.left > before.left:
-            self.texts[-1] += f" {line.text}"
-        elif self.was_wrapped_before(line):
-            self.texts[-1] = _joined(self.texts[-1], line.text)
-        else:
-            self.texts.append(line.text)
-        self.lines.append(line)
-        self.column_right = column_right
-
-    def was_wrapped_before(self, line: _Line) -> bool:
-        """Whether the last line ended only because the first word of this one did not fit."""
-        before = self.lines[-1]
-        em = max(line.size, 1.0)
-        word = re.match(r"[!-~]+|.", line.text)
-        room = (len(word.group()) * 0.5 if word and word.group().isascii() else 1.0) * em + 1.5 * em
-        return before.right + room >= self.column_right and not _ITEM.match(line.text)
-
-    def goes_on(self, line: _Line) -> bool:
-        return (
-            bool(self.lines)
-            and not _ENDS.search(self.lines[-1].text)
-            and abs(self.lines[-1].size - line.size) < 0.15 * max(line.size, 1.0)
-            and self.was_wrapped_before(line)
-        )
-
-    def is_left_by(self, line: _Line, pitch: float) -> bool:
-        before = self.lines[-1]
-        em = max(line.size, 1.0)
-        gap = before.top - line.top
-        if gap < -em or (pitch and gap > 1.45 * pitch):
-            return True  # another column, or a blank line
-        if abs(before.size - line.size) > 0.15 * em:
-            return True
-        # an indented first line
-        return line.left > before.left + 0.9 * em and len(self.lines) > 1 and not _ITEM.match(before.text) and gap > 0
-
-    def blocks(self) -> Iterator[Block]:
-        if self.texts:
-            kind: BlockKind = "paragraph" if len(self.texts) == 1 else "list"
-            yield Block(kind, "\n".join(self.texts), page=self.page)
+def _items_of_page(document: Handle, index: int) -> tuple[Sequence[Item], str]:
+    """The lines and tables of a page, in reading order; and its characters if some of them may stand for none."""
+    with open_page(document, index) as page:
+        if page is None or not page.lines:
+            return (), ""
+        doubtful = page.characters if _ODD.search(page.characters) else ""
+        if not may_have_cells(page.lines):
+            return page.lines, doubtful
+        rules = rules_of(page.page, page.quarter_turns)
+        if (rules.across and rules.down) or looks_aligned(page.lines):
+            return _with_tables(page, rules), doubtful
+        return page.lines, doubtful
 
 
-def _column_right(lines: list[_Line], line: _Line) -> float:
-    """Where the column of this line ends: as far as any line goes that begins about where it does."""
-    near = 5 * max(line.size, 1.0)
-    return max(other.right for other in lines if abs(other.left - line.left) <= near)
+def _with_tables(page: TextPage, rules: Rules) -> list[Item]:
+    """The lines of a page and the tables among them, each where the first of its lines was."""
+    items: list[list[Item]] = [[line] for line in page.lines]
+    free = [True] * len(items)
+    for grid in grids(rules)[:MAX_GRIDS]:
+        read = read_grid(page, grid, free)
+        if read is None:
+            continue
+        table, outside = read
+        _put(items, free, table, outside)
+    for table, numbers in aligned_tables(page, free, rules.across):
+        _put(items, free, table, {number: [] for number in numbers})
+    return [item for group in items for item in group]
 
 
-def _body_size(pages: list[list[_Line]]) -> float:
-    sizes: Counter[float] = Counter()
-    for lines in pages:
-        for line in lines:
-            sizes[line.size] += len(line.text)
-    return sizes.most_common(1)[0][0] if sizes else 1.0
+def _put(items: list[list[Item]], free: list[bool], table: Table, outside: dict[int, Any]) -> None:
+    """The table in the place of its lines; what of them is outside it stays before it."""
+    for number, lines in outside.items():
+        items[number] = list(lines)
+        free[number] = False
+    items[min(outside)].append(table)
 
 
-def _pitch(lines: list[_Line]) -> float:
-    steps = sorted(a.top - b.top for a, b in itertools.pairwise(lines) if a.top > b.top)
-    return steps[len(steps) // 2] if steps else 0.0
+def _without_running(pages: list[Sequence[Item]]) -> list[Sequence[Item]]:
+    """The pages without the lines and small tables that stand at the edge of many."""
+    for index, left_out in enumerate(running(map(_placed, pages))):
+        if left_out:
+            pages[index] = [item for i, item in enumerate(pages[index]) if i not in left_out]
+    return pages
 
 
-def _heading_level(
-    line: _Line, body: float, larger: list[float], bookmarks: list[tuple[str, int]], has_outline: bool
-) -> int:
-    own = _comparable(line.text)
-    for title, level in bookmarks:
-        if own == title or (len(title) >= 4 and own.endswith(title) and len(own) - len(title) <= 8):
-            return level
-    if len(line.text) > 80 or not any(c.isalpha() for c in line.text):
-        return 0
-    if line.text.endswith(("。", "，", "；", ",", ";")):
-        return 0
-    if not has_outline and line.size >= body * LARGER:
-        return min(larger.index(line.size) + 1, 6)
-    return heading_level(line.text) if line.size >= body * 0.98 else 0
+def _placed(page: Sequence[Item]) -> list[Line | Table]:
+    """What is on a page; nothing of a page that was recognised, whose blocks have no place."""
+    placed = [item for item in page if not isinstance(item, Block)]
+    return placed if len(placed) == len(page) else []
 
 
-def _joined(before: str, after: str) -> str:
-    """Two lines of a paragraph as one; a word broken by a hyphen is mended."""
-    if before.endswith("-") and after[:1].islower() and before[-2:-1].isalpha():
-        word = before.rsplit(None, 1)[-1][:-1]
-        return before + after if "-" in word else before[:-1] + after
-    return before + glue(before, after) + after
+def _up_to_heading(blocks: Iterator[Block]) -> tuple[list[Block], str]:
+    """The blocks until the first heading, taken, and that heading's text, empty if there is none."""
+    begun: list[Block] = []
+    for block in blocks:
+        begun.append(block)
+        if block.kind == "heading":
+            return begun, block.text
+    return begun, ""

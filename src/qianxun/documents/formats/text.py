@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from qianxun.documents.clean import one_line
 from qianxun.documents.decoding import text_pieces
+from qianxun.documents.splitting.logs import begins_record, is_log
 from qianxun.files import RawFile
 from qianxun.records import Block, BlockKind, RawDocument
 from qianxun.settings import ReadingSettings
@@ -27,14 +28,11 @@ _HEADINGS = (
     (2, re.compile(r"(?:Section|SECTION|Article|ARTICLE)\s+(?:\d{1,3}|[IVXLC]{1,6})\b.{0,60}$")),
     (1, re.compile(r"(?:附录|附錄|附件)[一二三四五六七八九十0-9A-Z]?[ 　：:]?[^，。；！？,;]{0,28}$")),
 )
+_HEADING_STARTS = frozenset("第一二三四五六七八九十（(附CPAS")  # of the shapes above
 _DOTTED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){1,3})[ 　\t]+\S[^，。；！？,;]{0,50}$")
 _MARKED = re.compile(
     r"\s*(?:[-*+•·●○■□◆▪►※☐☑✓]\s+\S|[(（\[]?\d{1,3}[)）\].、．]\s*\S|[①-⑳]"
     r"|[（(][一二三四五六七八九十]{1,3}[）)])"
-)
-_LOG_LINE = re.compile(
-    r"\s*\[?(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d|\d\d:\d\d:\d\d|[A-Z][a-z]{2}\s+\d{1,2} \d\d:\d\d:\d\d"
-    r"|(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\b)"
 )
 _CELLS = re.compile(r"\S(?: {3,}|\t)\S")
 _LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
@@ -50,9 +48,9 @@ class TextLoader:
         """The file as one document."""
         lines = _lines(text_pieces(file, settings))
         beginning = list(itertools.islice(lines, 40))  # decoding errors come up here, before anything is handed on
-        is_log = file.suffix == ".log" or _mostly(_LOG_LINE, [line for line in beginning if line.strip()])
-        blocks = _log_blocks if is_log else _prose_blocks
-        title = file.stem if is_log else _title(beginning) or file.stem
+        log = file.suffix == ".log" or is_log([line for line in beginning if line.strip()])
+        blocks = _log_blocks if log else _prose_blocks
+        title = file.stem if log else _title(beginning) or file.stem
         yield RawDocument(file.name, title, "text", blocks(itertools.chain(beginning, lines)))
 
 
@@ -121,16 +119,18 @@ def _prose_blocks(lines: Iterable[str]) -> Iterator[Block]:
 def _paragraph(lines: list[str]) -> Iterator[Block]:
     if lines:
         kind: BlockKind = "paragraph"
-        if len(lines) > 1 and (_mostly(_MARKED, lines) or _mostly(_LOG_LINE, lines) or _mostly_cells(lines)):
+        if len(lines) > 1 and (_mostly(_MARKED, lines) or is_log(lines) or _mostly_cells(lines)):
             kind = "list"
         yield Block(kind, "\n".join(lines))
 
 
 def _log_blocks(lines: Iterable[str]) -> Iterator[Block]:
+    """Blocks that begin with a record, unless one record is longer than half a block."""
     block: list[str] = []
     chars = 0
     for line in lines:
-        if chars + len(line) > MAX_PARAGRAPH_CHARS:
+        full = chars + len(line) > MAX_PARAGRAPH_CHARS
+        if full or (chars > MAX_PARAGRAPH_CHARS // 2 and begins_record(line)):
             yield Block("code", "\n".join(block))
             block, chars = [], 0
         block.append(line)
@@ -143,12 +143,11 @@ def heading_level(line: str) -> int:
     """The depth of a plain-text line that is a heading, or 0. Conservative: a missed heading costs less."""
     if len(line) > 80:
         return 0
-    if line[0].isascii():
-        if line[0].isdigit():
+    if line[0] not in _HEADING_STARTS:
+        if line[0].isascii() and line[0].isdigit():
             dotted = _DOTTED.match(line)
             return min(dotted.group(1).count(".") + 2, 6) if dotted and not line.endswith((".", ":", "：")) else 0
-        if line[0] not in "(CPASca":
-            return 0
+        return 0
     for level, shape in _HEADINGS:
         if shape.match(line) and not line.endswith((".", "。", ":", "：")):
             return level

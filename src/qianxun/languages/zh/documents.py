@@ -39,11 +39,6 @@ MESSAGES: Final[dict[str, str]] = {
     "alike": "相同",
     "list documents that say the same": "列出内容相同的文档",
     # watch
-    (
-        "Does what `qianxun add --sync` does, now and whenever something changes in these folders, until Ctrl-C. "
-        "Changes can be found within seconds."
-    ): "先执行一次 `qianxun add --sync`，之后这些文件夹中一有变化就再次执行，直到按 Ctrl-C。变化在数秒内即可搜到。",
-    "files and folders (default: the setting `documents`)": "文件和文件夹（默认：设置项 `documents`）",
     "look every second instead of being told: for network shares": "每秒查看一次而不等通知：用于网络共享",
     "Watching; Ctrl-C ends.": "正在监视；按 Ctrl-C 结束。",
     "keep folders in step: what changes in them is found within seconds": "让知识库与文件夹保持同步：变化数秒内可搜到",

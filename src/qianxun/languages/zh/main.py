@@ -50,22 +50,12 @@ MESSAGES: Final[dict[str, str]] = {
     "not indexed yet (`qianxun add` again)": "尚未编入索引（请再次运行 `qianxun add`）",
     "Left out {pairs}: {reasons}. The first: {question} → {source}": "略去 {pairs}：{reasons}。第一个：{question} → {source}",
     # cli/add.py
-    (
-        "Reads files and folders into the knowledge base. Unchanged files are skipped, changed ones "
-        "replaced. After Ctrl-C or a crash the same command resumes. One bad file never stops the others."
-    ): (
-        "把文件和文件夹读入知识库。未改动的文件跳过，改动过的替换。按 Ctrl-C 或崩溃之后，再次运行同一命令即可继续。一个坏文件不会影响其他文件。"
-    ),
     "Standard input names no path.": "标准输入中没有路径。",
     "Give one path a line.": "请每行写一个路径。",
     "Nothing to add: no path was given.": "没有可添加的内容：未指定路径。",
     "Type `qianxun add FOLDER`, or set `documents` in qianxun.toml (`qianxun init`).": (
         "请输入 `qianxun add 文件夹`，或在 qianxun.toml 中设置 `documents`（`qianxun init`）。"
     ),
-    "files and folders (default: the setting `documents`); - reads a list from standard input": (
-        "文件和文件夹（默认：设置项 `documents`）；- 表示从标准输入读取清单"
-    ),
-    "also remove what has vanished from these folders": "同时移除这些文件夹中已不存在的文件",
     "if another process is writing, end with code 75": "若另一进程正在写入，则以退出码 75 结束",
     "read again what failed before, though unchanged": "重新读取以前失败的文件，即使未改动",
     (
@@ -370,7 +360,6 @@ MESSAGES: Final[dict[str, str]] = {
     "The commands are: {known}.": "可用的命令：{known}。",
     "build a small knowledge base of sample documents, search it, ask it": "用示例文档建立一个小知识库，搜索并提问",
     "show versions, paths, free disk and what is missing": "显示版本、路径、磁盘余量，以及缺少什么",
-    "read files and folders into the knowledge base; changed ones again": "把文件和文件夹读入知识库；改动过的重新读入",
     "find passages by meaning and by words": "按语义和词语查找段落",
     "answer a question, quoting and naming the sources": "回答问题，摘引原文并注明来源",
     "list the documents": "列出文档",
@@ -400,6 +389,7 @@ MESSAGES: Final[dict[str, str]] = {
         "知识库中还没有文档：请用 `qianxun add 文件夹` 读入。"
     ),
     "the same in: {sources}": "相同内容还见于：{sources}",
+    "nearly the same in: {sources}": "内容相近：{sources}",
     "matched: {terms}": "匹配：{terms}",
     "Left out: {stages}.": "已省略：{stages}。",
     # cli/progress.py
@@ -541,7 +531,12 @@ MESSAGES: Final[dict[str, str]] = {
     "Unpack it and add the files.": "请解包后添加其中的文件。",
     "{path} has no text on its one page (a scanned page?).": "{path} 只有一页，其中没有文字（可能是扫描件）。",
     "{path} has no text in its {pages} pages (scanned pages?).": "{path} 的 {pages} 页中没有文字（可能是扫描件）。",
-    "Run text recognition (OCR) over it first.": "请先做文字识别（OCR）。",
+    "No text was recognised; reading.ocr_max_pages and reading.max_seconds bound what is looked at.": (
+        "没有识别出文字；识别的页数受 reading.ocr_max_pages 和 reading.max_seconds 限制。"
+    ),
+    "pip install 'qianxun[ocr]' and `add --retry`, or run text recognition over it first.": (
+        "请执行 pip install 'qianxun[ocr]' 后再 `add --retry`，或先自行做文字识别。"
+    ),
     "{path}: {n} of {pages} pages have no text (scanned pages?).": "{path}：{pages} 页中有 {n} 页没有文字（可能是扫描页）。",
     "{path} has more than {n} chunks.": "{path} 的片段超过 {n} 个。",
     "Split the file.": "请拆分该文件。",
@@ -661,7 +656,6 @@ MESSAGES: Final[dict[str, str]] = {
     "largest file that is read": "可读取的最大文件（MB）",
     "file and folder names that `add` skips in folders": "`add` 在文件夹中跳过的文件名和文件夹名",
     "largest chunk, in tokens (a CJK character is one, an English word about 1.3)": "最大的片段，以词元计（一个汉字为 1，一个英文单词约为 1.3）",
-    "sentences repeated from the previous chunk when one paragraph must be cut": "一段必须切开时，从前一片段重复的句数",
     "dense index: `faiss`, `exact`, or the name of an installed plugin": "向量索引：`faiss`、`exact`，或已安装插件的名称",
     "lexical index: `tantivy`, `exact-lexical`, or the name of an installed plugin": (
         "词语索引：`tantivy`、`exact-lexical`，或已安装插件的名称"
@@ -672,6 +666,9 @@ MESSAGES: Final[dict[str, str]] = {
     "which indexes are asked": "查询哪些索引",
     "share of the dense score in the fused one; the rest is lexical": "融合得分中向量得分的比重；其余为词语得分",
     "show passages that say the same once, naming every source": "内容相同的段落只显示一次，并列出所有来源",
+    "show passages of several documents that say nearly the same, numbers included, once, naming the rest": (
+        "多份文件中内容相近、数字相同的段落只显示一次，并列出其余来源"
+    ),
     "longer questions are cut to this, and the result says so": "超过此长度的问题会被截短，并在结果中说明",
     "passages an answer may quote": "一个回答可摘引的段落数",
     "sentences an extractive answer quotes at most": "摘引式回答最多引用的句数",

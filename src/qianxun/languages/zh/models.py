@@ -41,7 +41,6 @@ MESSAGES: Final[dict[str, str]] = {
     "Models to choose from: {models}.": "可选的模型：{models}。",
     "builtin comes with qianxun: Chinese and English, no download, no key; answers quote the documents. qwen-local runs Qwen models in this program (pip install 'qianxun[qwen]'), qwen-vllm asks vLLM servers on this machine, dashscope the hosted service. Any other mixture: edit the file afterwards.": "builtin 随千寻安装：中英文皆可，无需下载，无需密钥，回答摘录原文。qwen-local 在本程序内运行通义千问模型（pip install 'qianxun[qwen]'），qwen-vllm 请求本机的 vLLM 服务，dashscope 用托管服务。其他组合请事后编辑文件。",
     "Environment variable that holds the key": "存放密钥的环境变量",
-    "Changes the encoder: makes its vectors and its index beside the ones in force, compares both if asked, and goes over at once. Searching and adding go on meanwhile; stopped, the same command goes on where it was. What was encoded is kept until `qianxun compact`, so going back costs nothing.": "更换编码器：在现用的旁边生成它的向量和索引，需要时比较两者，然后一次切换。其间搜索和添加照常；中断后，同一命令从断处继续。已编码的内容保留到 `qianxun compact`，所以换回去不费力。",
     "{before} → {after} ({n} questions; change {low} … {high}, 95 % interval)": "{before} → {after}（{n} 个问题；变化 {low} … {high}，95 % 区间）",
     "builtin, a model's name or folder, or a server's URL (default: what the settings file says)": "builtin、模型的名称或文件夹，或服务的网址（默认：设置文件所写的）",
     "compare both on accepted pairs (docs/adapting.md); a worse one is not taken": "用采纳对比较两者（docs/adapting.md）；变差则不采用",
@@ -51,7 +50,6 @@ MESSAGES: Final[dict[str, str]] = {
     "before": "之前",
     "after": "之后",
     "kept vectors": "沿用的向量",
-    "The new encoder is in force.": "新编码器已启用。",
     "Not taken: search is worse with it. --even-if-worse takes it all the same.": "未采用：用它搜索变差了。加 --even-if-worse 则照样采用。",
     "Built, and not in force: leave out --dry-run to go over to it.": "已生成，尚未启用：去掉 --dry-run 即切换过去。",
     "Judges the lines of standard input, each a passage, by the reranker of the settings. For looking at a model: --set reranker.model=NAME, FOLDER or URL. No self-test is run; `qianxun models check` does that.": "用设置中的重排模型评判标准输入的每一行（各为一个段落）。用于查看模型：--set reranker.model=名称、文件夹或网址。不做自检；自检用 `qianxun models check`。",
@@ -177,7 +175,6 @@ MESSAGES: Final[dict[str, str]] = {
     "time a server may take until it is healthy": "服务启动到可用的时限",
     # cli/models_*.py
     "models": "模型",
-    "change the encoder while searches go on": "在搜索照常进行时更换编码器",
     "show the models on this machine, and what the settings use": "列出本机上的模型，以及设置所用的模型",
     "download a model from ModelScope or Hugging Face": "从 ModelScope 或 Hugging Face 下载模型",
     "test every model of the settings": "检验设置中的每个模型",

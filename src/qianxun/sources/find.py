@@ -7,8 +7,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from qianxun.errors import InputError, NotFound
-from qianxun.ingestion.patterns import Rules, is_ignored, read_rules
 from qianxun.settings import ReadingSettings
+from qianxun.sources.patterns import Rules, is_ignored, read_rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,119 @@
+"""What may not be cut of a block, and how that is packed: sentences, rows, lines, and only then parts of these."""
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from qianxun.documents.sentences import sentences
+from qianxun.documents.splitting.sizes import LEAST_PER_CHAR, tokens
+from qianxun.records import BlockKind
+from qianxun.text import CJK
+
+# Where a piece begins and ends in its block, and its tokens.
+Piece: TypeAlias = tuple[int, int, float]
+
+_WEAK_ENDS = re.compile(r"[，、,：:）)】|]|\s")
+_WORD_AT_END = re.compile(rf"[^\W_{CJK}]+\Z")
+_WORD_CHARACTER = re.compile(rf"[^\W_{CJK}]")
+
+
+def pieces_of(text: str, kind: BlockKind, budget: float) -> list[Piece]:
+    """The pieces of a block: rows, lines or sentences, none above the budget: those too long themselves are cut."""
+    spans = sentences(text) if kind in ("paragraph", "heading") else lines_of(text)
+    return fitting(text, spans, kind, budget)
+
+
+def fitting(text: str, spans: Iterable[tuple[int, int]], kind: BlockKind, budget: float) -> list[Piece]:
+    """These spans as pieces; those above the budget are cut: lists at sentence ends, the rest at commas or spaces."""
+    found: list[Piece] = []
+    for start, end in spans:
+        cost = tokens(text[start:end])
+        if cost <= budget:
+            found.append((start, end, cost))
+        elif kind == "list":
+            for first, last in sentences(text[start:end]):
+                found += _cut_long(text, start + first, start + last, budget)
+        else:
+            found += _cut_long(text, start, end, budget)
+    return found
+
+
+def packed(pieces: Sequence[Piece], budget: float, overlap: int = 0, already: float = 0.0) -> list[Piece]:
+    """Consecutive pieces together, in groups of about even size, none above the budget.
+
+    `already` are tokens that stand before the first. `overlap` pieces are repeated from the group before.
+    """
+    gaps = [after[0] - before[1] for before, after in itertools.pairwise(pieces)] + [0]
+    costs = [cost + gap * LEAST_PER_CHAR for (_, _, cost), gap in zip(pieces, gaps, strict=True)]
+    total = sum(costs) + already
+    n_groups = max(1, -(-int(total) // max(int(budget), 1)))
+    target = min(budget, total / n_groups + budget / 16)
+    groups: list[Piece] = []
+    first, cost = 0, already
+    for i, piece_cost in enumerate(costs):
+        if i > first and (cost + piece_cost > budget or cost >= target or cost + piece_cost / 2 > target):
+            groups.append((pieces[first][0], pieces[i - 1][1], cost - (already if first == 0 else 0)))
+            first, cost = i, 0.0
+            for back in range(i - 1, max(i - 1 - overlap, -1), -1):
+                if pieces[back][0] <= groups[-1][0] or cost + costs[back] + piece_cost > budget:
+                    break
+                first, cost = back, cost + costs[back]
+        cost += piece_cost
+    if pieces:
+        groups.append((pieces[first][0], pieces[-1][1], cost - (already if first == 0 else 0)))
+    return groups
+
+
+def lines_of(text: str) -> list[tuple[int, int]]:
+    """The spans of the lines that are not blank, without the white space at their ends."""
+    spans = []
+    start = 0
+    for line in text.split("\n"):
+        if line.strip():
+            spans.append((start, start + len(line.rstrip())))
+        start += len(line) + 1
+    return spans
+
+
+def _cut_long(text: str, start: int, end: int, budget: float) -> list[Piece]:
+    """A piece without an end that fits, cut at a comma or space in its second half, else between words."""
+    found: list[Piece] = []
+    first = start
+    while first < end:
+        stop = _fitting_end(text, first, end, budget)
+        if stop < end:
+            stop = _better_end(text, first, stop, budget)
+        piece = text[first:stop]
+        body = piece.strip()
+        if body:
+            begins = first + len(piece) - len(piece.lstrip())
+            found.append((begins, begins + len(body), tokens(body)))
+        first = stop
+    return found
+
+
+def _fitting_end(text: str, first: int, end: int, budget: float) -> int:
+    """The furthest end that fits; at least one character on."""
+    high = min(end, first + int(budget / LEAST_PER_CHAR) + 1)  # nothing longer can fit
+    if tokens(text[first:high]) <= budget:
+        return high
+    low = first + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if tokens(text[first:middle]) <= budget:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _better_end(text: str, first: int, stop: int, budget: float) -> int:
+    """An end before this one that a reader would rather have, if it is not too far back."""
+    weak = max((match.end() for match in _WEAK_ENDS.finditer(text, first, stop)), default=first)
+    if weak > first and tokens(text[first:weak]) >= budget / 2:
+        return weak
+    word = _WORD_AT_END.search(text, max(first, stop - 40), stop)
+    if word and word.start() > first + (stop - first) // 2 and _WORD_CHARACTER.match(text, stop):
+        return word.start()
+    return stop
