@@ -77,15 +77,13 @@ class Way:
 
 
 WAYS = (
-    *(Way("structure", size) for size in (400, 200, 100, 300)),
-    *(Way("fixed", size, size // 8) for size in (200, 400)),
-    *(Way("sentences", size) for size in (200, 400)),
-    Way("structure", 200, 1),
-    *(Way("structure", size) for size in (600, 800)),
-    *(Way("paragraphs", size) for size in (200, 400)),
-    Way("structure", 400, 1),
-    Way("sentences", 200, 1),
-    Way("fixed", 200),
+    *(Way("structure", size) for size in (300, 100, 200, 400, 600, 800)),
+    Way("structure", 300, 1),
+    Way("paragraphs", 300),
+    Way("sentences", 300),
+    Way("sentences", 300, 1),
+    Way("fixed", 300),
+    Way("fixed", 300, 40),
 )
 
 
