@@ -14,7 +14,7 @@ from qianxun.documents.formats.text import TextLoader
 from qianxun.documents.split import STRATEGIES, split, tokens
 from qianxun.documents.splitting.labels import labels_of, number_of
 from qianxun.documents.splitting.logs import begins_record, is_log, log_lines, record_spans
-from qianxun.documents.splitting.pieces import pieces_of
+from qianxun.documents.splitting.pieces import packed, pieces_of
 from qianxun.documents.splitting.sizes import tokens_by_patterns
 from qianxun.documents.splitting.structure import MAX_BLOCKS_AHEAD, marked
 from qianxun.files import RawFile
@@ -554,3 +554,15 @@ def test_counted_bytes_are_right_for_every_character() -> None:
 )
 def test_tokens_of_every_script(text: str) -> None:
     assert tokens(text) == pytest.approx(tokens_by_patterns(text))
+
+
+@pytest.mark.parametrize("n_rows", [100, 400])
+@pytest.mark.parametrize("budget", [268.0, 272.0, 281.0, 290.0, 400.0])
+@pytest.mark.parametrize("cost", [8.5, 12.5, 30.0])
+def test_groups_of_rows_leave_no_small_rest(n_rows: int, budget: float, cost: float) -> None:
+    rows = [(12 * i, 12 * i + 11, cost) for i in range(n_rows)]
+    groups = packed(rows, budget)
+    sizes = [round(tokens_of_group / cost) for _, _, tokens_of_group in groups]
+    assert min(sizes) >= 0.6 * max(sizes), sizes
+    assert max(tokens_of_group for _, _, tokens_of_group in groups) <= budget
+    assert [groups[0][0], groups[-1][1]] == [rows[0][0], rows[-1][1]]

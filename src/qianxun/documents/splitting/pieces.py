@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from qianxun.documents.sentences import sentences
@@ -49,16 +49,38 @@ def packed(pieces: Sequence[Piece], budget: float, overlap: int = 0, already: fl
     total = sum(costs) + already
     n_groups = max(1, -(-int(total) // max(int(budget), 1)))
     target = min(budget, total / n_groups + budget / 16)
+    groups = _grouped(pieces, costs, budget, lambda left, n: target, overlap, already)
+    if len(groups) > 1 and groups[-1][2] < 0.6 * target:
+        # Pieces that do not quite fill their groups leave a rest: a few rows, found for their header alone.
+        n_groups = len(groups)
+        groups = _grouped(pieces, costs, budget, lambda left, n: left / max(n_groups - n, 1), overlap, already)
+    return groups
+
+
+def _grouped(
+    pieces: Sequence[Piece],
+    costs: Sequence[float],
+    budget: float,
+    target: Callable[[float, int], float],
+    overlap: int,
+    already: float,
+) -> list[Piece]:
+    """Groups that end where they come nearest to the target, given the tokens that are left and the groups so far."""
     groups: list[Piece] = []
+    left = sum(costs) + already
     first, cost = 0, already
+    aim = target(left, 0)
     for i, piece_cost in enumerate(costs):
-        if i > first and (cost + piece_cost > budget or cost >= target or cost + piece_cost / 2 > target):
+        if i > first and (cost + piece_cost > budget or cost >= aim or cost + piece_cost / 2 > aim):
             groups.append((pieces[first][0], pieces[i - 1][1], cost - (already if first == 0 else 0)))
+            left -= cost
             first, cost = i, 0.0
             for back in range(i - 1, max(i - 1 - overlap, -1), -1):
                 if pieces[back][0] <= groups[-1][0] or cost + costs[back] + piece_cost > budget:
                     break
                 first, cost = back, cost + costs[back]
+            left += cost
+            aim = target(left, len(groups))
         cost += piece_cost
     if pieces:
         groups.append((pieces[first][0], pieces[-1][1], cost - (already if first == 0 else 0)))
