@@ -27,9 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.corpus import shared
+from qianxun import assemble
 from qianxun.documents.clean import clean_block
 from qianxun.documents.registry import loader_for
-from qianxun.documents.split import indexed_text, split, tokens
+from qianxun.documents.split import indexed_text, measure_of, split, tokens
 from qianxun.evaluation.datasets import lines_of, read_dataset
 from qianxun.evaluation.measures import bootstrap_interval
 from qianxun.files import RawFile
@@ -402,7 +403,13 @@ def _written(folder: Path, whole: WholeDocuments) -> list[Path]:
 def _parts(path: Path, settings: Settings) -> list[Part]:
     file = RawFile.on_disk(path)
     loaded = loader_for(file).load(file, settings.reading)
-    return [part for raw in loaded if isinstance(raw, RawDocument) for part in split(raw.blocks, settings.splitting)]
+    measure = measure_of(assemble.tokenizer(settings))
+    return [
+        part
+        for raw in loaded
+        if isinstance(raw, RawDocument)
+        for part in split(raw.blocks, settings.splitting, measure=measure)
+    ]
 
 
 def _spans(text: str, paragraphs: Sequence[str], question: Question) -> list[Span]:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import pytest
 
+import qianxun
 from qianxun.errors import SourceError
 from qianxun.protocols import Listed, Source, Unlisted
 
@@ -170,6 +171,34 @@ class SourceConformance:
         assert data == TEXTS[self.names[0]] or said
         assert "\n" not in said
         source.close()
+
+    def test_what_comes_changes_and_goes_does_so_in_a_knowledge_base(self, place: Place, tmp_path: Path) -> None:
+        self.fill(place)
+        gone = self.uri(listed_now(place), self.names[0])
+        with qianxun.open(tmp_path / "kb", overrides=["encoder.name=hash", "reading.workers=1"]) as kb:
+
+            def synced() -> tuple[int, int, int]:
+                source = place.source()
+                try:
+                    report = kb.add([source], sync=True)
+                finally:
+                    source.close()
+                assert report.failed == []
+                return report.added, report.replaced, report.removed
+
+            def found() -> set[str]:
+                return {passage.source for passage in kb.search(TEXTS[self.names[0]].decode("utf-8")).passages}
+
+            assert synced()[0] >= 1
+            known = {document.source for document in kb.documents()}
+            assert gone in known & found()
+            assert synced() == (0, 0, 0)
+            place.delete(self.names[0])
+            assert synced() == (0, 0, 1)
+            assert {document.source for document in kb.documents()} == known - {gone}
+            assert gone not in found()
+            place.put(self.names[0], TEXTS[self.names[0]])
+            assert synced()[0] == 1
 
     def test_close_twice_is_no_error(self, place: Place) -> None:
         source = place.source()

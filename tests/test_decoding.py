@@ -18,6 +18,7 @@ from qianxun.documents.decoding import (
 from qianxun.documents.formats.html import HtmlLoader
 from qianxun.documents.formats.markdown import MarkdownLoader
 from qianxun.documents.formats.text import TextLoader
+from qianxun.documents.split import measure_of
 from qianxun.documents.worker import _FileReader
 from qianxun.errors import SettingsError, UncertainDocument, UnreadableDocument
 from qianxun.files import RawFile
@@ -294,6 +295,11 @@ def test_a_pattern_names_the_encoding(name: str) -> None:
     assert read(data, settings, name) == "一些繁體简体"
     assert named_encoding(in_memory(b"", "x.txt"), settings) == "big5hkscs"
     assert named_encoding(in_memory(b"", "x.txt"), SETTINGS) == ""
+    # As the documentation has it: a pattern with a folder, wherever that lies.
+    below = ReadingSettings(encodings=("档案/1998/*=big5",))
+    for path in ("/srv/共享/档案/1998/旧.txt", "https://host/档案/1998/旧.txt", "档案/1998/旧.txt"):
+        assert named_encoding(in_memory(b"", path), below) == "big5hkscs"
+    assert named_encoding(in_memory(b"", "/srv/新档案/1998/旧.txt"), below) == ""
 
 
 def test_a_named_encoding_reads_a_damaged_file_but_not_a_wrong_one(tmp_path: Path) -> None:
@@ -338,7 +344,7 @@ def test_loaders_follow_the_setting() -> None:
 def test_the_worker_sets_an_uncertain_file_aside_and_hands_on_nothing(tmp_path: Path) -> None:
     path = tmp_path / "混.txt"
     path.write_bytes(f"{SIMPLIFIED}\n".encode() * 50 + f"{SIMPLIFIED}\n".encode("gb18030") * 50)
-    events = list(_FileReader(SETTINGS, SplittingSettings()).events(path, "混.txt", ".txt", ()))
+    events = list(_FileReader(SETTINGS, SplittingSettings(), measure_of(None)).events(path, "混.txt", ".txt", ()))
     assert [event[0] for event in events] == ["ended"]
     assert events[0][1] == "needs attention"
     assert "混.txt" in events[0][2]

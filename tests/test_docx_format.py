@@ -95,6 +95,26 @@ def test_merged_cells_are_repeated(tmp_path: Path) -> None:
     assert shapes(loaded(tmp_path, document)) == [("table", 0, "名称 | 价格 | 价格\n法兰 | 1 | 2\n法兰 | 3 | 4")]
 
 
+def test_footnotes_endnotes_and_comments_stand_where_they_are_referred_to(tmp_path: Path) -> None:
+    from docx.opc.constants import CONTENT_TYPE, RELATIONSHIP_TYPE
+    from docx.opc.packuri import PackURI
+    from docx.opc.part import Part
+
+    document = Document()
+    kinds = {"footnotes": "footnote", "endnotes": "endnote", "comments": "comment"}
+    for n, (kind, one) in enumerate(kinds.items()):
+        separator = f'<w:{one} w:id="0" w:type="separator"><w:p><w:r><w:t>――</w:t></w:r></w:p></w:{one}>'
+        own = f'<w:{one} w:id="7"><w:p><w:r><w:t>注{n}：不含稅 {kind}。</w:t></w:r></w:p></w:{one}>'
+        blob = f"<w:{kind} {nsdecls('w')}>{separator}{own}</w:{kind}>".encode()
+        part = Part(PackURI(f"/word/own-{kind}.xml"), CONTENT_TYPE.WML_FOOTNOTES, blob, document.part.package)
+        document.part.relate_to(part, getattr(RELATIONSHIP_TYPE, kind.upper()))
+        reference = f'<w:r><w:t>价格{n}。</w:t></w:r><w:r><w:{one}Reference w:id="7"/></w:r>'
+        document.element.body.insert(n, paragraph_xml(reference))
+    assert [text for _, _, text in shapes(loaded(tmp_path, document))] == [
+        "价格0。", "注0：不含稅 footnotes。", "价格1。", "注1：不含稅 endnotes。", "价格2。", "注2：不含稅 comments。",
+    ]  # fmt: skip
+
+
 def test_declared_header_rows_are_the_header(tmp_path: Path) -> None:
     document = Document()
     table = document.add_table(rows=3, cols=2)

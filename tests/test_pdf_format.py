@@ -27,17 +27,19 @@ def pdf(
     encrypted: bool = False,
     drawn: Sequence[str] = (),
     turned: int = 0,
+    fields: Sequence[tuple[str, str]] = (),
 ) -> bytes:
     """A PDF with these lines of text; Latin and Chinese through Adobe's predefined character maps.
 
-    `drawn` are operators by page that come before its text. `turned`: degrees that pages are shown turned by.
+    `drawn` are operators by page that come before its text. `turned`: degrees that pages are shown turned by. `fields`:
+    annotations of the first page, each the entries of its dictionary and the operators that draw it ("" none).
     """
     n = len(pages)
     first_page, first_item = 6, 6 + 2 * n
     kids = " ".join(f"{first_page + 2 * i} 0 R" for i in range(n))
     last_item = first_item + len(outline) - 1
     objects: dict[int, bytes] = {
-        1: b"<</Type/Catalog/Pages 2 0 R" + (b"/Outlines 5 0 R>>" if outline else b">>"),
+        1: b"<</Type/Catalog/Pages 2 0 R" + (b"/Outlines 5 0 R" if outline else b""),
         2: f"<</Type/Pages/Count {n}/Kids[{kids}]>>".encode(),
         3: b"<</Type/Font/Subtype/Type0/BaseFont/STSong-Light/Encoding/UniGB-UCS2-H/DescendantFonts[4 0 R]>>",
         4: b"<</Type/Font/Subtype/CIDFontType0/BaseFont/STSong-Light/DW 1000/W[1 95 500]"
@@ -68,6 +70,21 @@ def pdf(
     if encrypted:
         objects[info + 1] = b"<</Filter/Standard/V 1/R 2/P -4/O<" + b"11" * 32 + b">/U<" + b"22" * 32 + b">>>"
         extra = f"/Encrypt {info + 1} 0 R/ID[<{'33' * 16}><{'33' * 16}>]".encode()
+    if fields:
+        fonts = b"<</Font<</F1 3 0 R/Helv %d 0 R>>>>" % (len(objects) + 1)
+        objects[len(objects) + 1] = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"
+        first_field = len(objects) + 1
+        for i, (entries, look) in enumerate(fields):
+            drawn_by = f"/AP<</N {first_field + len(fields) + i} 0 R>>" if look else ""
+            shown = "" if "/F " in entries else "/F 4"
+            objects[first_field + i] = f"<</Type/Annot{shown}{entries}{drawn_by}>>".encode()
+        references = b" ".join(b"%d 0 R" % (first_field + i) for i in range(len(fields)))
+        for _, look in fields:
+            head = b"<</Type/XObject/Subtype/Form/BBox[0 0 400 20]/Resources" + fonts
+            objects[len(objects) + 1] = b"%s/Length %d>>stream\n%s\nendstream" % (head, len(look), look.encode())
+        objects[first_page] = objects[first_page][:-2] + b"/Annots[" + references + b"]>>"
+        objects[1] += b"/AcroForm<</Fields[" + references + b"]/DA(/Helv 10 Tf 0 g)/DR" + fonts + b">>"
+    objects[1] += b">>"
     data = b"%PDF-1.7\n"
     offsets = []
     for number in sorted(objects):
@@ -414,3 +431,118 @@ def test_five_thousand_short_pages_are_read_in_bounded_time_and_memory(tmp_path:
     assert int(n) >= 5000
     assert float(seconds) < 60
     assert float(resident_mb) < 200
+
+
+PICTURE = "q 595 0 0 842 0 0 cm BI /W 1 /H 1 /CS /G /BPC 8 ID 0 EI Q"  # over the whole page
+
+
+def test_a_picture_of_a_page_with_a_stamp_on_it_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from qianxun.documents.formats import scanned
+
+    read: list[int] = []
+
+    def looks_like(page: Any, number: int) -> scanned.PageText:
+        read.append(number)
+        return scanned.PageText((Block("paragraph", f"掃描 {number}", page=number),), 4, 0.99)
+
+    stamp = [(400.0, 800.0, 8.0, "收文第7号 RECEIVED")]
+    pages = [stamp, body(*(f"{FULL}{n}" for n in range(6))), stamp, stamp, [], stamp]
+    # A background behind a full page of text is none, nor is a small picture beside a short one.
+    drawn = [PICTURE, PICTURE, PICTURE, PICTURE, PICTURE, PICTURE.replace("595 0 0 842", "100 0 0 100")]
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf(pages, drawn=drawn))
+    monkeypatch.setattr(scanned, "can_recognise", lambda settings: settings.ocr != "off")
+    monkeypatch.setattr(scanned, "scanned_page", looks_like)
+    document = loaded(tmp_path, path.read_bytes())
+    assert [block.page for block in document.blocks if block.text.startswith("掃描")] == [1, 3, 4, 5]
+    assert read == [1, 3, 4, 5]
+    assert document.shortfall() is None
+    (document,) = PdfLoader().load(RawFile.on_disk(path), ReadingSettings(ocr_max_pages=3))
+    assert isinstance(document, RawDocument)
+    assert "1 of 6 pages are pictures that were not looked at" in str(document.shortfall())
+    # Without the extra, what is missing is said.
+    (document,) = PdfLoader().load(RawFile.on_disk(path), ReadingSettings(ocr="off"))
+    assert isinstance(document, RawDocument)
+    assert "4 of 6 pages are pictures with hardly any text" in str(document.shortfall())
+
+
+# What is written on a page: forms, remarks
+
+
+def field(place: tuple[int, int], name: str, value: str, *, drawn: bool = True) -> tuple[str, str]:
+    """A text field that was filled in. Not `drawn`: whoever shows it is to draw its value."""
+    left, bottom = place
+    look = f"/Tx BMC BT /F1 10 Tf 2 5 Td <{value.encode('utf-16-be').hex()}> Tj ET EMC" if drawn and value else ""
+    entries = (
+        f"/Subtype/Widget/FT/Tx/T({name})/V<{marked(value)}>/DA(/Helv 10 Tf 0 g)"
+        f"/Rect[{left} {bottom} {left + 400} {bottom + 20}]"
+    )
+    return entries, look
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_a_form_that_was_filled_in_is_read_where_it_stands(tmp_path: Path, drawn: bool) -> None:
+    filled = [
+        field((120, 741), "a", "Li Wei 4711", drawn=drawn),
+        field((120, 721), "b", "" if not drawn else "臺北分公司", drawn=drawn),
+        field((120, 701), "c", "", drawn=drawn),
+    ]
+    lines = [(60, 745, 10, "姓名："), (60, 725, 10, "部门："), (60, 705, 10, "备注："), *body("请如实填写。", top=680)]
+    document = loaded(tmp_path, pdf([lines, body("第二页的内容。")], fields=filled))
+    text = "\n".join(block.text for block in cleaned(document))
+    assert " ".join(text.split()).startswith("姓名： Li Wei 4711"), text
+    assert ("部门： 臺北分公司" in text.replace("\n", " ")) is drawn
+    assert text.index("备注：") < text.index("请如实填写。") < text.index("第二页的内容。")
+
+
+def test_remarks_and_stamps_on_a_page_are_read_and_links_change_nothing(tmp_path: Path) -> None:
+    def drawn(kind: str, bottom: int, text: str) -> tuple[str, str]:
+        look = f"BT /F1 10 Tf 2 5 Td <{text.encode('utf-16-be').hex()}> Tj ET"
+        return f"/Subtype/{kind}/Rect[60 {bottom} 460 {bottom + 20}]", look
+
+    lines = body("合同正文。", "The contract.")
+    remarks = [drawn("FreeText", 500, "批注：金额待定"), drawn("Stamp", 400, "已作廢 VOID")]
+    texts = [block.text for block in cleaned(loaded(tmp_path, pdf([lines], fields=remarks)))]
+    assert "".join(texts) == "合同正文。The contract.批注：金额待定已作廢 VOID"
+    hidden = [(f"{entries}/F 2", look) for entries, look in remarks]
+    plain = [block.text for block in cleaned(loaded(tmp_path, pdf([lines])))]
+    for without in ([drawn("Link", 500, "链接")], hidden):
+        assert [block.text for block in cleaned(loaded(tmp_path, pdf([lines], fields=without)))] == plain
+
+
+def test_what_is_written_leaves_the_printed_text_as_it_is(tmp_path: Path) -> None:
+    lines = body(FULL, "第二行 is broken at a hy-", "phen，如此。", "\ufffd\ufffd")
+    plain = [block.text for block in cleaned(loaded(tmp_path, pdf([lines, lines])))]
+    look = "BT /F1 10 Tf 2 5 Td <8D2D> Tj ET"
+    remark = [(f"/Subtype/FreeText/Rect[520 {bottom} 590 {bottom + 20}]", look) for bottom in (746, 730)]
+    written = [block.text for block in cleaned(loaded(tmp_path, pdf([lines, lines], fields=remark)))]
+    # Beside the text, and yet behind it.
+    assert "".join(written).replace("购", "") == "".join(plain)
+    assert "购" not in "".join(written)[: len(FULL) + 20]
+
+
+def test_writing_on_its_side_stays_together(tmp_path: Path) -> None:
+    look = "BT /F1 10 Tf 0 1 -1 0 12 2 Tm <" + "作废VOID".encode("utf-16-be").hex() + "> Tj ET"
+    stamp = [("/Subtype/Stamp/Rect[300 500 320 600]/Matrix[1 0 0 1 0 0]", look)]
+    data = pdf([body(*(f"{FULL}{n}" for n in range(20)))], fields=stamp).replace(
+        b"/BBox[0 0 400 20]", b"/BBox[0 0 20 100]"
+    )
+    texts = [block.text for block in cleaned(loaded(tmp_path, data))]
+    assert "作废VOID" in texts[-1]
+
+
+def test_a_value_that_is_drawn_stays_though_it_is_to_be_drawn_anew(tmp_path: Path) -> None:
+    data = pdf([[(60, 745, 10, "姓名：")]], fields=[field((120, 741), "a", "臺北分公司 王小明")])
+    data = data.replace(b"/AcroForm<<", b"/AcroForm<</NeedAppearances true")
+    assert "臺北分公司 王小明" in "".join(block.text for block in cleaned(loaded(tmp_path, data)))
+
+
+def test_a_box_that_was_ticked_shows_no_letter(tmp_path: Path) -> None:
+    entries = "/Subtype/Widget/FT/Btn/T(agree)/V/Yes/AS/Yes/Rect[60 700 72 712]"
+    data = pdf([[(80, 703, 10, "同意 I agree")]], fields=[(entries, "q BT /ZaDb 10 Tf 2 2 Td (4) Tj ET Q")])
+    data = data.replace(b"/BaseFont/Helvetica/Encoding/WinAnsiEncoding", b"/BaseFont/ZapfDingbats").replace(
+        b"/Helv ", b"/ZaDb "
+    )
+    text = "".join(block.text for block in cleaned(loaded(tmp_path, data)))
+    assert "4" not in text
+    assert "同意 I agree" in text

@@ -39,6 +39,7 @@ TEXT = "公司规定每位员工每年享有五天带薪年假。"
 
 PLUGIN = """
 import ctypes, io, os, signal, sys, time, zipfile
+from qianxun.documents import patience
 from qianxun.records import Block, RawDocument
 
 class Loader:
@@ -80,6 +81,19 @@ class Loader:
                 for n in range(6):
                     time.sleep(0.3)
                     yield Block("paragraph", f"{n}" + "年假" * 20_000)
+            if what in ("pages", "greedy"):
+                for n in range(6):
+                    with patience.page():
+                        time.sleep(0.3)
+                    if what == "greedy":
+                        patience._tell(("spared", 1e9))
+                    yield Block("paragraph", f"第{n}页。")
+            if what == "liar":
+                patience._tell(("spared",))
+                time.sleep(60)
+            if what == "long page":
+                with patience.page():
+                    time.sleep(1.5)
             if what == "endless":
                 while True:
                     yield Block("paragraph", "年假。" * 3000)
@@ -223,6 +237,23 @@ def test_time_is_that_of_the_file_and_not_of_its_reader(odd: Path) -> None:
 def test_time_counts_over_all_parts_of_a_large_file(odd: Path) -> None:
     found = outcomes([job(odd, "slow.odd", "slow")], max_seconds=0.9)  # 6 × 0.3 s, a message after each
     assert "took longer" in found["slow.odd"].reason
+
+
+def test_pages_that_are_hard_work_are_not_counted(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = outcomes([job(odd, "scan.odd", "pages")], max_seconds=0.9)
+    assert found["scan.odd"].status is Status.READY
+    found = outcomes([job(odd, "one.odd", "long page")], max_seconds=0.9)
+    assert found["one.odd"].status is Status.READY
+    # But no more of that than the pages that may be read can take.
+    monkeypatch.setattr("qianxun.documents.reading.PAGE_SECONDS", 0.3)
+    found = outcomes([job(odd, "scan.odd", "greedy")], max_seconds=0.9, ocr_max_pages=1)
+    assert "took longer than 0.9 seconds" in found["scan.odd"].reason
+
+
+def test_a_worker_that_says_nonsense_costs_its_file(odd: Path) -> None:
+    found = outcomes([job(odd, "bad.odd", "liar"), job(odd, "a.odd", "fine")])
+    assert "the parser crashed" in found["bad.odd"].reason
+    assert found["a.odd"].status is Status.READY
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory limits are Linux's")

@@ -17,8 +17,8 @@ from qianxun.documents.formats.recognition import RecognisedLine, recognise
 from qianxun.documents.formats.scanned import (
     PageText,
     RecognisedPages,
-    needs_recognition,
     scanned_page,
+    stands_for_nothing,
     text_of_picture,
 )
 from qianxun.documents.formats.text_regions import regions_in
@@ -244,19 +244,21 @@ def test_pages_beyond_the_limit_are_not_read(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_no_page_is_begun_when_the_time_is_nearly_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scanned, "text_of_picture", lambda picture, page: PageText((Block("paragraph", "字"),), 1, 1.0))
-    seconds = iter([0.0, 1.0, 79.0, 81.0])
+    # Begun, then for each page before and after; recognition itself is not counted, but for what is beyond 30 s a page.
+    seconds = iter([0.0, 1.0, 26.0, 70.0, 80.0, 114.0, 200.0, 146.0])
     settings = dataclasses.replace(ReadingSettings(), max_seconds=100.0)
     pages = RecognisedPages("a.tif", settings, now=lambda: next(seconds))
     blank = np.zeros((40, 40, 3), np.uint8)
-    assert [len(pages.of_picture(blank, number)) for number in (1, 2, 3)] == [1, 1, 0]
+    assert [len(pages.of_picture(blank, number)) for number in (1, 2, 3, 4)] == [1, 1, 1, 0]
+    assert next(seconds, None) is None
 
 
 def test_pages_without_usable_text_are_recognised() -> None:
-    assert needs_recognition("")
-    assert needs_recognition(" \n\u3000")
-    assert needs_recognition("\ufffd\ufffd \ue000a")
-    assert not needs_recognition("正文")
-    assert not needs_recognition("１２３ plain 繁體")
+    assert stands_for_nothing("")
+    assert stands_for_nothing(" \n\u3000")
+    assert stands_for_nothing("\ufffd\ufffd \ue000a")
+    assert not stands_for_nothing("正文")
+    assert not stands_for_nothing("１２３ plain 繁體")
 
 
 def test_without_the_extra_the_install_line_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

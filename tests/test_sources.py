@@ -479,6 +479,34 @@ def test_who_may_read_a_file_is_its_label(tmp_path: Path) -> None:
         assert (found["公.txt"], found["组/公.txt"]) == (of_user, ("public",))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_rights_that_no_one_label_says_are_for_administrators(monkeypatch: pytest.MonkeyPatch) -> None:
+    from qianxun.sources import folder
+
+    members = {("王", "hr"), ("lee", "财务")}
+    monkeypatch.setattr(folder, "_is_member", lambda user, group: (user, group) in members)
+    monkeypatch.setattr(folder, "_user_name", {1: "王", 2: "lee"}.__getitem__)
+    cases = {
+        ("public", "public", 1): "public",
+        ("group:hr", "public", 1): "group:hr",
+        ("public", "user:王", 2): "user:王",
+        ("group:hr", "group:hr", 1): "group:hr",
+        # In both groups: no label says so.
+        ("group:hr", "group:财务", 1): "",
+        ("user:王", "user:lee", 1): "",
+        # A member may enter; another owner may not.
+        ("user:王", "group:hr", 1): "user:王",
+        ("user:lee", "group:hr", 2): "",
+        # In a folder of one's own, what is one's own or one's group's.
+        ("group:财务", "user:王", 1): "user:王",
+        ("group:hr", "user:王", 2): "user:王",
+        ("group:财务", "user:王", 2): "",
+        ("public", "", 1): "",
+        ("group:hr", "", 1): "",
+    }
+    assert {case: folder._both(*case) for case in cases} == cases
+
+
 def test_a_folder_is_noted_file_by_file(kb: KnowledgeBase, documents: Path) -> None:
     (documents / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
     (documents / "leer.txt").write_bytes(b"")

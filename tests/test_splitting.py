@@ -15,7 +15,7 @@ from qianxun.documents.split import STRATEGIES, split, tokens
 from qianxun.documents.splitting.labels import labels_of, number_of
 from qianxun.documents.splitting.logs import begins_record, is_log, log_lines, record_spans
 from qianxun.documents.splitting.pieces import packed, pieces_of
-from qianxun.documents.splitting.sizes import tokens_by_patterns
+from qianxun.documents.splitting.sizes import ESTIMATE, Measure, tokens_by_patterns
 from qianxun.documents.splitting.structure import MAX_BLOCKS_AHEAD, marked
 from qianxun.files import RawFile
 from qianxun.records import Block, Part, RawDocument
@@ -425,7 +425,9 @@ blocks_strategy = st.lists(
 )
 
 
-def assert_holds_together(parts: list[Part], chosen: SplittingSettings) -> None:
+def assert_holds_together(
+    parts: list[Part], chosen: SplittingSettings, measure: Measure = ESTIMATE, *, above: int = 0
+) -> None:
     document = "".join(part.text for part in parts)
     offset, ordinal, covered, last_start = 0, 0, set(), -1
     for part in parts:
@@ -439,7 +441,7 @@ def assert_holds_together(parts: list[Part], chosen: SplittingSettings) -> None:
             last_start = chunk.span.start
             text = part.text_of(i)
             assert text == document[chunk.span.start : chunk.span.end]
-            assert tokens(text) <= chosen.max_tokens
+            assert measure.tokens(text) <= chosen.max_tokens + above
             headings = " › ".join(document[s.start : s.end] for s in chunk.headings)
             header = document[chunk.header.start : chunk.header.end] if chunk.header else ""
             assert part.contexts[i] == "\n".join(filter(None, (headings, header)))
@@ -517,7 +519,7 @@ def test_fixed_windows_repeat_tokens_and_sentences_repeat_sentences() -> None:
 @given(st.lists(words, min_size=1, max_size=80).map("".join), st.integers(5, 60))
 def test_pieces_never_exceed_the_budget(text: str, budget: int) -> None:
     at = 0
-    for start, end, cost in pieces_of(text, "paragraph", budget):
+    for start, end, cost in pieces_of(text, "paragraph", budget, ESTIMATE):
         assert at <= start < end
         assert text[at:start].strip() == ""
         assert cost == tokens(text[start:end])
@@ -561,7 +563,7 @@ def test_tokens_of_every_script(text: str) -> None:
 @pytest.mark.parametrize("cost", [8.5, 12.5, 30.0])
 def test_groups_of_rows_leave_no_small_rest(n_rows: int, budget: float, cost: float) -> None:
     rows = [(12 * i, 12 * i + 11, cost) for i in range(n_rows)]
-    groups = packed(rows, budget)
+    groups = packed(rows, budget, ESTIMATE)
     sizes = [round(tokens_of_group / cost) for _, _, tokens_of_group in groups]
     assert min(sizes) >= 0.6 * max(sizes), sizes
     assert max(tokens_of_group for _, _, tokens_of_group in groups) <= budget

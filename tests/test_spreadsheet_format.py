@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import random
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from qianxun.documents.formats.spreadsheet import SpreadsheetLoader
 from qianxun.documents.split import split
 from qianxun.errors import UnreadableDocument
 from qianxun.files import RawFile
-from qianxun.records import Block, Rows
+from qianxun.records import Block, RawDocument, Rows
 from qianxun.settings import ReadingSettings, SplittingSettings
 
 Fill = Callable[[openpyxl.Workbook], None]
@@ -248,6 +249,26 @@ def test_rows_and_cells_without_references_and_other_kinds_of_text() -> None:
     data = xlsx_bytes(with_rows(["x"]))
     blocks = read(repacked(data, lambda name, old: sheet.encode() if name.endswith("sheet1.xml") else old))
     assert blocks[1].text == "检查周期 | 結果\nFALSE | 2025-03-18 | #N/A\na b"
+
+
+def test_formulas_that_nobody_calculated_are_said() -> None:
+    def fill(workbook: openpyxl.Workbook) -> None:
+        sheet = workbook.worksheets[0]
+        sheet["A1"], sheet["A2"], sheet["B1"], sheet["B2"] = "金額", 3, "合计", "=SUM(A2:A2)"
+
+    (document,) = SpreadsheetLoader().load(RawFile.of_bytes("预算.xlsx", xlsx_bytes(fill)), ReadingSettings())
+    assert isinstance(document, RawDocument)
+    assert document.shortfall() is None
+    assert [block.text for block in document.blocks][1:] == ["金額 | 合计\n3"]
+    assert "formulas without a value, since no program has calculated them: 1" in str(document.shortfall())
+    stored = repacked(
+        xlsx_bytes(fill),
+        lambda name, old: re.sub(rb"<v */>|<v></v>", b"<v>3</v>", old) if name.endswith("sheet1.xml") else old,
+    )
+    (document,) = SpreadsheetLoader().load(RawFile.of_bytes("预算.xlsx", stored), ReadingSettings())
+    assert isinstance(document, RawDocument)
+    assert [block.text for block in document.blocks][1:] == ["金額 | 合计\n3 | 3"]
+    assert document.shortfall() is None
 
 
 def test_far_cells_cost_nothing() -> None:

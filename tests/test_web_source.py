@@ -1,10 +1,12 @@
 """Pages of the web: what is fetched, what is refused, what is asked for again. A real server on this machine."""
 
 import contextlib
+import itertools
 import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -261,6 +263,28 @@ def test_a_slow_page_ends(web: Web) -> None:
     assert time.monotonic() - started < 5
     web.replies["/"] = Reply(pieces=lambda: iter([b"x"] * 2), pause=30)
     assert "broken off" in refused(web.address(), read_seconds=0.3)
+
+
+def test_headers_that_drip_end() -> None:
+    def drip(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                with connection, contextlib.suppress(OSError):
+                    connection.recv(4096)
+                    for byte in itertools.cycle(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 4096):
+                        connection.sendall(bytes([byte]))
+                        time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        started = time.monotonic()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        # Each single read is short: only all of them together are too long.
+        assert "longer than 0.8 seconds" in refused(address, fetch_seconds=0.8, read_seconds=0.5)
+        assert time.monotonic() - started < 10
+        with contextlib.suppress(OSError):  # only Linux wakes the thread by it
+            server.shutdown(socket.SHUT_RDWR)
 
 
 def test_what_is_packed_is_counted_unpacked(web: Web) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qianxun.errors import Busy, ModelError, SettingsError, StaleIndex, StorageError
+from qianxun.models.formats import tokenizer_file
 from qianxun.protocols import Cache, Encoder, Generator, Index, Reranker
 from qianxun.retrieval.search import Searcher
 from qianxun.settings import NEWEST_PROMPT, Settings, address_of, engine_of, generator_of, maker_of
@@ -310,6 +311,7 @@ def keeping(
     if settings.enrichment.enabled:
         refuse_unwritable(settings.enrichment, settings.enrichment.model or generator_of(settings.generator))
     ingest, write = locks(directory)
+    counting = tokenizer(settings)
     model = encoder(settings, notebook(store, write, settings, wait=True))
     return Keeping(
         store=store,
@@ -321,7 +323,28 @@ def keeping(
         encode_batch=encode_batch(settings),
         maker=maker_of(settings),
         enricher=enricher(settings, generator),
+        tokenizer=counting,
     )
+
+
+def tokenizer(settings: Settings) -> Path | None:
+    """The file of the encoder's tokenizer, by which chunks are measured; None: their tokens are estimated.
+
+    Raises SettingsError if it is asked for and not on this machine.
+    """
+    wanted = settings.splitting.counted_by
+    if wanted == "estimate":
+        return None
+    model = engine_of(settings.encoder) in ("http", "transformers")
+    found = tokenizer_file(settings.encoder, settings) if model else None
+    if wanted == "encoder" and found is None:
+        raise SettingsError(
+            "splitting.counted_by is encoder, but the tokenizer of {encoder} is not on this machine, or the package "
+            "tokenizers is not installed.",
+            remedy="Run `qianxun models pull`, or set splitting.counted_by to auto.",
+            encoder=settings.encoder.model or settings.encoder.url or engine_of(settings.encoder),
+        )
+    return found
 
 
 def keeping_beside(

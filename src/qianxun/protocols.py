@@ -4,10 +4,10 @@ Built-ins and plugins are looked up by name in the entry-point groups `qianxun.l
 `qianxun.sources`, `qianxun.encoders`, `qianxun.indexes`, …: name → factory.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from qianxun.files import RawFile
 from qianxun.filters import Filter
@@ -86,6 +86,15 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Lets go of connections and files."""
+        ...
+
+
+@runtime_checkable
+class AsksForChanges(Protocol):
+    """A source that must look at a document to list it, and spares its bytes where it is told what is there already."""
+
+    def tell_kept(self, kept: Callable[[str], str | None]) -> None:
+        """`kept(uri)` is the version of a document that is kept, None where there is none. Before `list`."""
         ...
 
 

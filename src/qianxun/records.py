@@ -6,9 +6,11 @@ document's cleaned text. Nothing here knows how anything is stored or found.
 """
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from qianxun.errors import QianxunError
 
 # A chunk's id is its document's id and its place in it, so a document's chunks are one range of ids,
 # dropping a document needs no list of ids, and no id is ever used twice (document ids never are).
@@ -24,6 +26,10 @@ def chunk_id(document: int, ordinal: int) -> int:
 def document_of(chunk: int) -> int:
     """The id of the document that a chunk belongs to."""
     return chunk >> CHUNK_BITS
+
+
+def _nothing() -> None:
+    return None
 
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code"]
@@ -100,7 +106,8 @@ class Block:
 class RawDocument:
     """What a loader returns: a title and blocks, which may be a generator read once (large files).
 
-    `source` is a path, or `path!member` inside an archive. `pages` is the number of pages, if any.
+    `source` is a path, or `path!member` inside an archive. `pages` is the number of pages, if any. `shortfall` is asked
+    when the blocks have been read: what of the document could not be, None if all was.
     """
 
     source: str
@@ -108,6 +115,7 @@ class RawDocument:
     format: str
     blocks: Iterable[Block]
     pages: int | None = None
+    shortfall: Callable[[], QianxunError | None] = _nothing
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -192,6 +200,11 @@ class Document:
     modified: str
     added: str
     stamp: str = ""
+
+    @property
+    def state(self) -> Status:
+        """What a person should know of it: what was read in part needs attention, and is found all the same."""
+        return Status.ATTENTION if self.status is Status.READY and self.reason else self.status
 
 
 @dataclass(frozen=True, slots=True)

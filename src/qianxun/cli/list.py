@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--status",
         metavar="STATUS",
-        choices=[name for status in Status for name in dict.fromkeys((status.value, status.name.lower()))],
+        choices=[name for status in Status for name in _names(status)],
         help=say("only those that are ready, empty, attention (a person should look) or failed"),
     )
     parser.add_argument("--as", dest="labels", metavar="LABELS", help=say("see only what carries one of these labels"))
@@ -30,7 +30,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
     with session.open() as base:
         documents = base.documents(asker=asker_of(args.labels), where=below(args.source))
     if args.status:
-        documents = [d for d in documents if args.status in (d.status.value, d.status.name.lower())]
+        documents = [d for d in documents if any(args.status in _names(status) for status in {d.status, d.state})]
     if session.as_json:
         session.print_json(documents_shape(documents))
         return 0
@@ -40,7 +40,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
     rows: list[list[Piece]] = [
         [
             str(d.id),
-            (status_in_words(d.status), STYLES[d.status]),
+            (status_in_words(d.state), STYLES[d.state]),
             str(d.chunks),
             "" if d.pages is None else str(d.pages),
             ", ".join(d.labels),
@@ -74,6 +74,10 @@ def run(session: Session, args: argparse.Namespace) -> int:
         below=kept.index(7) if 7 in kept else None,
     )
     return 0
+
+
+def _names(status: Status) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((status.value, status.name.lower())))
 
 
 def status_in_words(status: Status) -> str:

@@ -13,6 +13,7 @@ from qianxun.messages import say
 from qianxun.shapes import source_files_shape, sources_shape
 from qianxun.storage.sources import STATES, RootNote, State
 
+_IN_FULL: Mapping[str, str] = {"attention": "needs attention"}
 STYLES: Mapping[str, str] = {"needs attention": "yellow", "failed": "red", "removed": "dim", "empty": "dim"}
 
 
@@ -28,7 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `sources`."""
     parser.add_argument("root", metavar="PATH", nargs="?", help=say("a folder or an address that was added: its files"))
     parser.add_argument("--files", action="store_true", help=say("every file of every folder and address"))
-    parser.add_argument("--status", metavar="STATUS", choices=STATES, help=say("only files of this status"))
+    parser.add_argument(
+        "--status", metavar="STATUS", choices=[*STATES, "attention"], help=say("only files of this status")
+    )
     parser.add_argument("--sync", action="store_true", help=say("bring everything that was added up to date first"))
     parser.add_argument("--retry", action="store_true", help=say("with --sync: read again what failed before"))
     parser.add_argument("--forget", action="store_true", help=say("forget this folder or address; its documents stay"))
@@ -52,13 +55,14 @@ def run(session: Session, args: argparse.Namespace) -> int:
                 raise InputError("--forget needs a folder or an address.", remedy="`qianxun sources` lists them.")
             base.forget_source(args.root)
         roots = base.sources()
+        wanted = _IN_FULL.get(args.status, args.status)
         shown = [args.root] if args.root is not None else [root.address for root in roots]
         with_files = (args.root is not None or args.files or args.status) and not args.forget
         files = [
             (str(root), note)
             for root in (shown if with_files else ())
             for note in base.source_files(root)
-            if args.status is None or note.state == args.status
+            if wanted in (None, note.state)
         ]
     if session.as_json:
         session.print_json(source_files_shape(files) if with_files else sources_shape(roots))

@@ -134,7 +134,8 @@ def named_encoding(file: RawFile, settings: ReadingSettings) -> str:
     name = file.name.replace("\\", "/")
     last = PurePosixPath(name.rpartition(MEMBER)[2]).name
     for pattern, encoding in encodings_by_pattern(settings.encodings):
-        if fnmatch(name, pattern) or fnmatch(last, pattern):
+        # A pattern may begin anywhere in a path: whoever writes it knows the folder, not where it lies.
+        if fnmatch(name, pattern) or fnmatch(last, pattern) or fnmatch(name, f"*/{pattern}"):
             return encoding
     return ""
 

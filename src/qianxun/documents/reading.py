@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
 
 from qianxun.documents.decoding import encodings_by_pattern
+from qianxun.documents.patience import PAGE_SECONDS
 from qianxun.documents.registry import SOURCE_CODE
+from qianxun.documents.split import measure_of
 from qianxun.errors import QianxunError, UnreadableDocument
 from qianxun.files import MEMBER
 from qianxun.records import Chunk, Part, Span, Status
@@ -112,17 +114,21 @@ class ReadEvents:
 
 
 def read_all(
-    jobs: Iterable[ReadJob | None], reading: ReadingSettings, splitting: SplittingSettings
+    jobs: Iterable[ReadJob | None],
+    reading: ReadingSettings,
+    splitting: SplittingSettings,
+    tokenizer: Path | None = None,
 ) -> Iterator[ReadEvents]:
     """The events of all jobs, each job's in order and ended by exactly one `Ended`.
 
+    `tokenizer` is the file of the encoder's, whose tokens are counted; None: they are estimated.
     Jobs are taken a bounded number ahead; None stands for one that is not there yet, after some waiting for it.
     Workers wait when the events are not taken. Closing the generator ends the workers at once. Raises only what
     iterating `jobs` raises, or QianxunError when no worker can be started at all: a bad file is an `Ended` with its
     reason.
     """
     encodings_by_pattern(reading.encodings)  # a setting that is wrong is so for all files, not for each
-    pool = _Pool(reading, splitting)
+    pool = _Pool(reading, splitting, tokenizer)
     try:
         yield from pool.run(iter(jobs))
     finally:
@@ -174,7 +180,8 @@ def _interrupts_held() -> Iterator[None]:
 class _Worker:
     """A worker process, the thread that listens to it, and the clock of the file it is at.
 
-    The clock runs only while the thread waits for the worker: not while the worker waits for us.
+    The clock runs only while the thread waits for the worker: not while the worker waits for us. What it says it spent
+    on recognising pages is not counted, up to `most_spared` for a file; `at_page` while it is at one.
     """
 
     process: subprocess.Popen[bytes]
@@ -183,9 +190,25 @@ class _Worker:
     slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_UNREAD_MESSAGES))
     ready: bool = False
     used_seconds: float = 0.0
+    spared_seconds: float = 0.0
+    most_spared: float = 0.0
+    at_page: bool = False
     waiting_since: float | None = None
     sent_at: float = 0.0
     overdue: bool = False
+
+    def take_up_pages(self, events: Iterable[Any], *, finished: bool) -> None:
+        """What these events say of pages being recognised. A worker that a hostile file took over may lie."""
+        for event in events:
+            if event[0] == "page":
+                self.at_page = True
+            elif event[0] == "spared" and isinstance(event[1], float):
+                spared = min(max(event[1], 0.0), self.most_spared - self.spared_seconds)
+                self.at_page = False
+                self.spared_seconds += spared
+                self.used_seconds = max(0.0, self.used_seconds - spared)
+        if finished:
+            self.spared_seconds, self.at_page = 0.0, False
 
     def n_jobs(self) -> int:
         return sum(len(batch.tasks) for batch in self.batches)
@@ -200,9 +223,10 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(self, reading: ReadingSettings, splitting: SplittingSettings) -> None:
+    def __init__(self, reading: ReadingSettings, splitting: SplittingSettings, tokenizer: Path | None) -> None:
         self.reading = reading
         self.splitting = splitting
+        self.tokenizer = tokenizer
         self.max_workers = reading.workers or os.cpu_count() or 1
         self.workers: list[_Worker] = []
         self.messages: queue.SimpleQueue[tuple[_Worker, Any]] = queue.SimpleQueue()
@@ -318,7 +342,9 @@ class _Pool:
             _write(worker.process.stdin, (len(batch.tasks) == 1, numbered))
 
     def _start(self) -> _Worker:
-        settings = (dataclasses.asdict(self.reading), dataclasses.asdict(self.splitting))
+        tokenizer = os.fsencode(self.tokenizer) if self.tokenizer else b""
+        measure_of(self.tokenizer)  # an error is one line here; in a worker it is one that does not start
+        settings = (dataclasses.asdict(self.reading), dataclasses.asdict(self.splitting), tokenizer)
         # The worker finds what this process finds; -P keeps a file of the working directory from being imported.
         path = "import sys; sys.path[:] = sys.argv.pop().split(chr(0x1f))"
         code = f"{path}; from qianxun.documents.worker import main; main()"
@@ -332,7 +358,7 @@ class _Pool:
                 # Not in the terminal's foreground group: Ctrl-C is for the parent, which ends its workers itself.
                 start_new_session=True,
             )
-        worker = _Worker(process, sent_at=time.monotonic())
+        worker = _Worker(process, sent_at=time.monotonic(), most_spared=self.reading.ocr_max_pages * PAGE_SECONDS)
         with contextlib.suppress(OSError):
             _write(process.stdin, settings)
         worker.listener = threading.Thread(
@@ -349,7 +375,7 @@ class _Pool:
             task = batch.tasks[0]
             if task.number != number:  # cannot happen while both ends are ours
                 raise QianxunError("A parsing process answered out of order.", remedy="Please report this.")
-            events = tuple(_event(plain) for plain in plain_events if plain[0] != "begun")
+            events = tuple(_event(plain) for plain in plain_events if plain[0] not in ("begun", "page", "spared"))
             for plain in plain_events:
                 if plain[0] == "begun":
                     task.begun.append(plain[1])
@@ -432,7 +458,10 @@ class _Pool:
         return min(max(min(left, default=1.0), 0.005), 1.0)
 
     def _limit(self, worker: _Worker) -> float:
-        return self.reading.max_seconds if worker.ready else _START_SECONDS
+        if not worker.ready:
+            return _START_SECONDS
+        more = min(PAGE_SECONDS, worker.most_spared - worker.spared_seconds) if worker.at_page else 0.0
+        return self.reading.max_seconds + more
 
     def _end_overdue(self) -> None:
         now = time.monotonic()
@@ -463,7 +492,10 @@ def _listen(worker: _Worker, messages: "queue.SimpleQueue[tuple[_Worker, Any]]")
     stream = worker.process.stdout
     assert stream is not None
     with stream:
-        _listen_to(stream, worker, messages)
+        try:
+            _listen_to(stream, worker, messages)
+        except (TypeError, ValueError, LookupError):  # no message of ours: a hostile file took the worker over
+            messages.put((worker, None))
 
 
 def _listen_to(stream: IO[bytes], worker: _Worker, messages: "queue.SimpleQueue[tuple[_Worker, Any]]") -> None:
@@ -483,6 +515,7 @@ def _listen_to(stream: IO[bytes], worker: _Worker, messages: "queue.SimpleQueue[
             continue
         finished = any(event[0] in ("ended", "member") for _, events in message for event in events)
         worker.used_seconds = 0.0 if finished else worker.seconds(now)
+        worker.take_up_pages([event for _, events in message for event in events], finished=finished)
         worker.waiting_since = None
         messages.put((worker, message))
 

@@ -10,13 +10,13 @@ from typing import Final, Protocol
 
 from qianxun.documents.clean import clean_block
 from qianxun.documents.splitting.blocks import BETWEEN_BLOCKS, BlockPacker
-from qianxun.documents.splitting.sizes import tokens
+from qianxun.documents.splitting.sizes import ESTIMATE, Measure, measure_of, tokens
 from qianxun.documents.splitting.structure import Marked, marked
 from qianxun.documents.splitting.windows import WindowPacker
 from qianxun.records import Block, Chunk, Part
 from qianxun.settings import SplittingSettings
 
-__all__ = ["PART_CHARS", "STRATEGIES", "indexed_text", "split", "tokens"]
+__all__ = ["PART_CHARS", "STRATEGIES", "Measure", "indexed_text", "measure_of", "split", "tokens"]
 
 PART_CHARS: Final = 32768
 
@@ -37,14 +37,14 @@ class Strategy:
     """A way of cutting: whether the document's structure is looked for, and what packs the blocks."""
 
     structured: bool
-    packer: Callable[[SplittingSettings], Packer]
+    packer: Callable[[SplittingSettings, Measure], Packer]
 
 
 STRATEGIES: Final[Mapping[str, Strategy]] = {
-    "structure": Strategy(True, BlockPacker),
-    "paragraphs": Strategy(False, lambda settings: BlockPacker(settings, headings_are_context=False)),
-    "sentences": Strategy(False, lambda settings: WindowPacker(settings, by_sentence=True)),
-    "fixed": Strategy(False, lambda settings: WindowPacker(settings, by_sentence=False)),
+    "structure": Strategy(True, lambda settings, measure: BlockPacker(settings, measure=measure)),
+    "paragraphs": Strategy(False, lambda settings, measure: BlockPacker(settings, False, measure)),
+    "sentences": Strategy(False, lambda settings, measure: WindowPacker(settings, True, measure)),
+    "fixed": Strategy(False, lambda settings, measure: WindowPacker(settings, False, measure)),
 }
 
 
@@ -53,16 +53,23 @@ def indexed_text(context: str, text: str) -> str:
     return f"{context}\n{text}" if context else text
 
 
-def split(blocks: Iterable[Block], settings: SplittingSettings, *, part_chars: int = PART_CHARS) -> Iterator[Part]:
+def split(
+    blocks: Iterable[Block],
+    settings: SplittingSettings,
+    *,
+    measure: Measure = ESTIMATE,
+    part_chars: int = PART_CHARS,
+) -> Iterator[Part]:
     """Parts of the document's cleaned text, in order and without a gap, each with the chunks cut from it.
 
     `blocks` are read as the parts are taken, a bounded number of them ahead. Chunks are in the order of the text
     and cover every character of it that is neither white space nor a heading. No chunk's text is longer than
-    `max_tokens` as `tokens` counts; context is taken from that budget as long as half of it is left.
+    `max_tokens` as `measure` counts (a tokenizer's count of the whole is below the sum over its pieces, but for a
+    token or two); context is taken from that budget as long as half of it is left.
     """
     strategy = STRATEGIES[settings.strategy]
     cleaned = (block for raw in blocks if (block := clean_block(raw)) is not None)
-    packer = strategy.packer(settings)
+    packer = strategy.packer(settings, measure)
     text = _Text()
     for item in marked(cleaned) if strategy.structured else map(Marked, cleaned):
         packer.take(item, text.append(item.block.text))

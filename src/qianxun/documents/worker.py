@@ -21,11 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from qianxun.documents import patience
 from qianxun.documents.clean import one_line
 from qianxun.documents.dedupe import near_hash, text_hash
 from qianxun.documents.reading import printable
 from qianxun.documents.registry import loader_for, supported_suffixes
-from qianxun.documents.split import indexed_text, split
+from qianxun.documents.split import Measure, indexed_text, measure_of, split
 from qianxun.errors import QianxunError, UncertainDocument, UnreadableDocument
 from qianxun.files import MEMBER, RawFile
 from qianxun.records import MAX_CHUNKS_PER_DOCUMENT, Block, Chunk, Part, RawDocument, Span, Status
@@ -48,15 +49,19 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
-    given_reading, given_splitting = _read(jobs)
+    given_reading, given_splitting, tokenizer = _read(jobs)
     reading, splitting = ReadingSettings(**given_reading), SplittingSettings(**given_splitting)
-    _limit_memory(reading.max_memory_mb)
+    before = _used_bytes()
+    measure = measure_of(Path(os.fsdecode(tokenizer)) if tokenizer else None)
+    # What a large vocabulary takes is not the files' doing.
+    _limit_memory(reading.max_memory_mb * 1_000_000 + _used_bytes() - before)
     _send(answers, "ready")
     os.dup2(nowhere, 2)
-    reader = _FileReader(reading, splitting)
+    reader = _FileReader(reading, splitting, measure)
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_take_jobs, args=(jobs, waiting), daemon=True).start()
     outbox = _Outbox(answers)
+    patience.listen(outbox.tell)
     while True:
         alone, numbered = waiting.get()
         for number, path, source, suffix, charset, ended in numbered:
@@ -102,6 +107,12 @@ class _Outbox:
             self.send()
             self.message.append((self.number, []))
 
+    def tell(self, event: Plain) -> None:
+        """Something of the file being read that is to be known at once."""
+        self.message[-1][1].append(event)
+        self.send()
+        self.message.append((self.number, []))
+
     def end(self) -> None:
         if self._is_due():
             self.send()
@@ -121,8 +132,9 @@ class _Outbox:
 class _FileReader:
     """Files to plain events. `exhausted` after a file needed more memory than there may be."""
 
-    def __init__(self, reading: ReadingSettings, splitting: SplittingSettings) -> None:
+    def __init__(self, reading: ReadingSettings, splitting: SplittingSettings, measure: Measure) -> None:
         self.reading = reading
+        self.measure = measure
         self.splitting = splitting
         self.exhausted = False
 
@@ -283,7 +295,7 @@ class _FileReader:
         yield ("opened", title, raw.format, raw.pages, member, digest)
         pages: set[int] = set()
         n_chunks = 0
-        for part in split(_noting_pages(raw, pages), self.splitting):
+        for part in split(_noting_pages(raw, pages), self.splitting, measure=self.measure):
             n_chunks += len(part.chunks)
             if n_chunks > MAX_CHUNKS_PER_DOCUMENT:
                 raise UnreadableDocument(
@@ -307,6 +319,9 @@ class _FileReader:
             return _ended(Status.ATTENTION, error)
         if n_chunks == 0:
             return _ended(Status.EMPTY, UnreadableDocument("{path} has no text in it.", path=file.name))
+        shortfall = raw.shortfall()
+        if shortfall is not None:
+            return _ended(Status.READY, shortfall)
         n_empty = (raw.pages or 0) - len(pages)
         # A blank page or two is how books are printed; more are pictures of text, and their text is not here.
         if pages and n_empty > 2 and n_empty > 0.1 * (raw.pages or 0):
@@ -395,12 +410,19 @@ def _pair(span: Span) -> tuple[int, int]:
     return span.start, span.end
 
 
-def _limit_memory(max_memory_mb: int) -> None:
+def _used_bytes() -> int:
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _limit_memory(limit: int) -> None:
     if sys.platform == "win32":
         return
     import resource
 
-    limit = max_memory_mb * 1_000_000
     # RLIMIT_DATA counts what is written to, not what is merely mapped; Linux counts all private memory by it.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

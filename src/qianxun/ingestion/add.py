@@ -16,7 +16,7 @@ from pathlib import Path
 from qianxun.documents import reading
 from qianxun.documents.dedupe import near_hash, text_hash
 from qianxun.documents.reading import ReadJob
-from qianxun.documents.split import indexed_text, split
+from qianxun.documents.split import Measure, indexed_text, measure_of, split
 from qianxun.errors import InputError
 from qianxun.ingestion.fetch import ended, fetching_folder, jobs, wanted
 from qianxun.ingestion.listing import Place, end_all, list_all, opened
@@ -119,13 +119,14 @@ def add_texts(
 
     The title, if any, becomes the document's heading.
     """
+    measure = measure_of(keeping.tokenizer)
     with _begun(keeping, settings, labels, wait, progress) as run:
         for number, batch in enumerate(_batches(items, 256)):
             with keeping.write.held():
                 run.known = keeping.store.by_source([item.source for item in batch])
                 with keeping.store.transaction():
                     for item in batch:
-                        _add_text(run, item, settings)
+                        _add_text(run, item, settings, measure)
             elapsed = time.monotonic() - run.started
             progress(Progress("reading", number * 256 + len(batch), None, batch[-1].source, elapsed))
             _catch_up_if_due(run)
@@ -158,7 +159,7 @@ def _read(run: Run, folder: Path, settings: Settings, retry: bool) -> None:
     total = wanted(run, run.all_roots, settings)
     run.failed_before = {entry.source for entry in keeping.store.journal()}
     done = 0
-    for message in _in_order(jobs(run, run.all_roots, settings, folder, retry), settings):
+    for message in _in_order(jobs(run, run.all_roots, settings, folder, retry), settings, keeping.tokenizer):
         take(run, message)
         if isinstance(message.events[-1], reading.Ended):
             ended(run, message.job.source)
@@ -172,7 +173,7 @@ def _read(run: Run, folder: Path, settings: Settings, retry: bool) -> None:
         write_notes(run)
 
 
-def _add_text(run: Run, item: TextItem, settings: Settings) -> None:
+def _add_text(run: Run, item: TextItem, settings: Settings, measure: Measure) -> None:
     if not item.source.strip():
         raise InputError("A text needs a source name.", remedy="Give each item a source.")
     digest = text_hash(f"{item.title}\n{item.text}").hex()
@@ -185,7 +186,7 @@ def _add_text(run: Run, item: TextItem, settings: Settings) -> None:
     heading = [Block("heading", item.title, level=1)] if item.title.strip() else []
     paragraphs = [Block("paragraph", text) for text in item.text.split("\n\n")]
     apply(run, job, reading.Opened(item.title or item.source, "text", None))
-    for part in split([*heading, *paragraphs], settings.splitting):
+    for part in split([*heading, *paragraphs], settings.splitting, measure=measure):
         texts = [indexed_text(part.contexts[i], part.text_of(i)) for i in range(len(part.chunks))]
         hashes = tuple(map(text_hash, texts))
         near = tuple(near_hash(part.text_of(i)) for i in range(len(part.chunks)))
@@ -194,7 +195,9 @@ def _add_text(run: Run, item: TextItem, settings: Settings) -> None:
     apply(run, job, reading.Ended(Status.READY if n_chunks else Status.EMPTY, ""))
 
 
-def _in_order(jobs: Iterable[ReadJob | None], settings: Settings) -> Iterator[reading.ReadEvents]:
+def _in_order(
+    jobs: Iterable[ReadJob | None], settings: Settings, tokenizer: Path | None = None
+) -> Iterator[reading.ReadEvents]:
     """What the workers read, in the order of the jobs, unless one of them takes very much longer than the rest.
 
     Documents then get their ids in the same order in every run, interrupted or not, and equal scores are
@@ -211,7 +214,7 @@ def _in_order(jobs: Iterable[ReadJob | None], settings: Settings) -> Iterator[re
     waiting: dict[int, list[reading.ReadEvents]] = {}
     ended: set[int] = set()
     first, n_waiting = 0, 0
-    for message in reading.read_all(numbered(), settings.reading, settings.splitting):
+    for message in reading.read_all(numbered(), settings.reading, settings.splitting, tokenizer):
         waiting.setdefault(place[message.job.source], []).append(message)
         n_waiting += 1
         while first in waiting or first in ended or n_waiting > MAX_WAITING_MESSAGES:

@@ -3,7 +3,7 @@
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -13,7 +13,7 @@ from qianxun.files import RawFile, with_outer
 from qianxun.filters import Prefix
 from qianxun.ingestion.run import Root, Run, inside, note, write_notes
 from qianxun.ingestion.write import drop, lies_below
-from qianxun.protocols import Listed, Source, Unlisted
+from qianxun.protocols import AsksForChanges, Listed, Source, Unlisted
 from qianxun.records import Asker, Document
 from qianxun.settings import Settings
 from qianxun.sources.addresses import is_address
@@ -134,15 +134,14 @@ def _note_problem(run: Run, root: Root) -> None:
 
 def _tell_versions(run: Run, root: Root) -> None:
     """A source that can ask for changes only is told what is kept."""
-    if hasattr(root.source, "kept"):
+    if isinstance(root.source, AsksForChanges):
         store = run.keeping.store
 
         def kept(uri: str) -> str | None:
             known = store.by_source([uri]).get(uri)
             return None if known is None else known.stamp
 
-        telling: Callable[[str], str | None] = kept
-        root.source.kept = telling
+        root.source.tell_kept(kept)
 
 
 def end_all(run: Run, roots: list[Root], *, sync: bool) -> None:
@@ -195,8 +194,13 @@ def _of_folder(run: Run, root: Root) -> list[Document]:
 
 
 def _of_address(run: Run, root: Root, roots: list[Root]) -> list[Document]:
-    """The documents that this address listed and no other root has: two sites may lead to the same page."""
-    held = [name for name in root.noted if any(map(root.source.holds, with_outer(name)))]
+    """The documents that this address listed and no other root has: two sites may lead to the same page.
+
+    Of a source that is not noted, all that it holds.
+    """
+    store = run.keeping.store
+    names = [document.source for document in store.documents(Asker.admin())] if root.passing else root.noted
+    held = [name for name in names if any(map(root.source.holds, with_outer(name)))]
     elsewhere = SourceNotes(run.keeping.store).elsewhere(held, [other.address for other in roots])
     wanted = [name for name in held if elsewhere.isdisjoint(with_outer(name))]
     return list(run.keeping.store.by_source(wanted).values())

@@ -160,6 +160,9 @@ def note_status(run: Run, job: str, source: str, status: Status, reason: str, *,
         case Status.EMPTY:
             state = "empty"
             report.empty.append((source, reason))
+        case _ if reason:  # read in part
+            state = "needs attention"
+            report.attention.append((source, reason))
         case _:
             state = "unchanged" if unchanged else "indexed"
     root = run.roots.get(job)

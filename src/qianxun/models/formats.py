@@ -4,6 +4,7 @@ From the settings, else the checkpoint's own files, else what is known of its fa
 """
 
 import hashlib
+import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Final, Literal
 from qianxun.errors import SettingsError
 from qianxun.models.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
 from qianxun.models.families import QWEN3_MAX_TOKENS, Family, Pooling, family_of
-from qianxun.settings import EncoderSettings, Settings, models_directory
+from qianxun.settings import EncoderSettings, GeneratorSettings, RerankerSettings, Settings, models_directory
 from qianxun.settings.engines import address_of, model_of
 
 _DEFAULT_MAX_TOKENS: Final = 8192
@@ -66,6 +67,22 @@ def local_checkpoint(model: str, revision: str, settings: Settings, *, elsewhere
             return None
         raise
     return read_checkpoint(folder) if folder is not None else None
+
+
+def tokenizer_file(section: EncoderSettings | RerankerSettings | GeneratorSettings, settings: Settings) -> Path | None:
+    """The `tokenizer.json` of a model whose files are on this machine, if it can be read here; else None.
+
+    A server's model may be named by a path on the server's machine: then there is none here, which is no error.
+    """
+    model = model_of(section)
+    if not model or importlib.util.find_spec("tokenizers") is None:
+        return None
+    try:
+        folder = find_checkpoint(model, section.revision, models_directory(settings))
+    except SettingsError:
+        return None
+    file = folder / "tokenizer.json" if folder is not None else None
+    return file if file is not None and file.is_file() else None
 
 
 def encoder_format(settings: Settings, *, served: str = "") -> EncoderFormat:

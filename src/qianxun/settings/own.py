@@ -15,7 +15,7 @@ from qianxun.settings.sections import EncoderSettings, EnrichmentSettings, Setti
 # What decides a passage's vector. Who serves the model, and how a question is asked, may differ each time.
 _OF_MODEL: Final = ("model", "revision", "pooling", "dimension", "max_tokens", "overlong")
 _OF_ENCODER: Final = ("name", *_OF_MODEL, "url", "served_as")
-_SPLITTING: Final = ("max_tokens", "overlap_sentences", "strategy", "overlap_tokens")
+_SPLITTING: Final = ("max_tokens", "counted_by", "overlap_sentences", "strategy", "overlap_tokens")
 _HEAD: Final = "# Settings that belong to this knowledge base's data. They go over qianxun.toml.\n"
 
 

@@ -20,7 +20,12 @@ class ReadingSettings:
     """How files are read."""
 
     workers: int = _is(0, "parsing processes; 0 is one per processor", at_least=0, at_most=256)
-    max_seconds: float = _is(300.0, "time one file may take to parse before it is set aside", at_least=0.1)
+    max_seconds: float = _is(
+        300.0,
+        "time one file may take to parse before it is set aside; up to 30 s for each page whose text is recognised "
+        "are not counted",
+        at_least=0.1,
+    )
     max_memory_mb: int = _is(2048, "memory one parsing process may use", at_least=128)
     max_file_mb: int = _is(2048, "largest file that is read", at_least=1)
     max_unpacked_mb: int = _is(8192, "most that the files inside one archive or mailbox may be together", at_least=1)
@@ -67,8 +72,11 @@ class SplittingSettings:
         "structure",
         "what stays together: sections by headings, articles, questions and records; paragraphs; sentences; or nothing",
     )
-    max_tokens: int = _is(
-        300, "largest chunk, in tokens (a CJK character is one, an English word about 1.3)", at_least=32, at_most=8192
+    max_tokens: int = _is(300, "largest chunk, in tokens, as `counted_by` counts them", at_least=32, at_most=8192)
+    counted_by: Literal["auto", "encoder", "estimate"] = _is(
+        "auto",
+        "what counts tokens: the encoder's own tokenizer; an estimate (a CJK character is one, an English word about "
+        "1.3); auto: the tokenizer where it is on this machine",
     )
     overlap_sentences: int = _is(
         0,

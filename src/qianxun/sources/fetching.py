@@ -114,12 +114,15 @@ class Fetcher:
         """The response, its body not read yet; after some tries where the server is busy or not there."""
         import httpx
 
+        from qianxun.sources.deadlines import until
+
         http = self._connected()
         for tries in itertools.count(1):
             self._await_turn(url)
             response, problem = None, None
             try:
-                response = http.send(http.build_request("GET", url, headers=headers), stream=True)
+                with until(deadline):
+                    response = http.send(http.build_request("GET", url, headers=headers), stream=True)
             except (httpx.TransportError, httpx.InvalidURL) as error:
                 problem = error
             if response is not None and response.status_code not in _TRY_AGAIN:
@@ -128,6 +131,8 @@ class Fetcher:
             if tries > self._settings.retries or time.monotonic() + seconds > deadline:
                 if response is not None:
                     return response
+                if time.monotonic() >= deadline:
+                    raise self._too_slow(url) from problem
                 raise SourceError(
                     "{url} cannot be reached ({error}).",
                     remedy="Check the address and the network, and run the same command again.",
@@ -151,6 +156,8 @@ class Fetcher:
         """The body unpacked, in pieces."""
         import httpx
 
+        from qianxun.sources.deadlines import until
+
         limit = self.max_mb * 1_000_000
         packing = response.headers.get("content-encoding", "identity").strip().lower()
         if packing not in ("", "identity", "gzip", "x-gzip"):
@@ -162,8 +169,13 @@ class Fetcher:
             )
         unpack = _Unpacking() if packing.endswith("gzip") else None
         n_bytes = 0
+        pieces = response.iter_raw()
         try:
-            for raw in response.iter_raw():
+            while True:
+                with until(deadline):
+                    raw = next(pieces, None)
+                if raw is None:
+                    break
                 for piece in [raw] if unpack is None else unpack.pieces(raw):
                     n_bytes += len(piece)
                     if n_bytes > limit:
@@ -175,16 +187,21 @@ class Fetcher:
                         )
                     yield piece
                 if time.monotonic() > deadline:
-                    raise SourceError(
-                        "{url} took longer than {seconds:g} seconds to fetch.",
-                        remedy="Raise sources.fetch_seconds.",
-                        url=url,
-                        seconds=self._settings.fetch_seconds,
-                    )
+                    raise self._too_slow(url)
         except (httpx.TransportError, zlib.error) as error:
+            if time.monotonic() >= deadline:
+                raise self._too_slow(url) from error
             raise _broken_off(url, error) from error
         if unpack is not None and not unpack.is_whole:
             raise _broken_off(url, "gzip")
+
+    def _too_slow(self, url: str) -> SourceError:
+        return SourceError(
+            "{url} took longer than {seconds:g} seconds to fetch.",
+            remedy="Raise sources.fetch_seconds.",
+            url=url,
+            seconds=self._settings.fetch_seconds,
+        )
 
     def _connected(self) -> Any:
         import httpx
@@ -307,12 +324,14 @@ class _CheckedTransport:
         """Connections of one host to one address: another host at the same address has a certificate of its own."""
         import httpx
 
+        from qianxun.sources.deadlines import timed
+
         with self._guard:
             found = self._inner.get((scheme, host, ip))
             if found is None:
                 # Reading all certificates takes a while. Where none is needed, this one trusts nobody.
                 tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if scheme == "http" else httpx.create_ssl_context()
-                found = self._inner[scheme, host, ip] = httpx.HTTPTransport(verify=tls)
+                found = self._inner[scheme, host, ip] = timed(httpx.HTTPTransport(verify=tls))
             return found
 
 

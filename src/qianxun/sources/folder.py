@@ -94,24 +94,27 @@ class _Readers:
         self._of_folder: dict[Path, str] = {}
 
     def of(self, path: Path, status: os.stat_result) -> tuple[str, ...]:
-        """One label: `public`, `group:NAME`, or `user:NAME` where only the owner may read it. Raises OSError."""
+        """One label: `public`, `group:NAME`, or `user:NAME` where only the owner may read it. Raises OSError.
+
+        None where no label says who may, such as the members of two groups: then it is for administrators.
+        """
         own = _label(status, stat.S_IROTH, stat.S_IRGRP)
         around = PUBLIC if path == self._top else self._around(path.parent)
         if own == PUBLIC:
             return (around,)
-        # Both would have to be satisfied, and labels say "any of": the closer one is kept where they agree.
-        return (own,) if around in (PUBLIC, own) else (_narrower(own, around),)
+        # Both would have to be satisfied, and labels say "any of".
+        both = _both(own, around, status.st_uid)
+        return (both,) if both else ()
 
     def _around(self, folder: Path) -> str:
         """The narrowest of the folders from `top` to this one."""
         found = self._of_folder.get(folder)
         if found is None:
-            own = _label(folder.stat(), stat.S_IXOTH, stat.S_IXGRP)
+            status = folder.stat()
+            own = _label(status, stat.S_IXOTH, stat.S_IXGRP)
             inside = folder != self._top and self._top in folder.parents
             outer = self._around(folder.parent) if inside else PUBLIC
-            found = self._of_folder[folder] = (
-                own if outer == PUBLIC else outer if own == PUBLIC else _narrower(own, outer)
-            )
+            found = self._of_folder[folder] = _both(own, outer, status.st_uid)
         return found
 
 
@@ -121,9 +124,24 @@ def _label(status: os.stat_result, everybody: int, group: int) -> str:
     return f"group:{_group_name(status.st_gid)}" if status.st_mode & group else f"user:{_user_name(status.st_uid)}"
 
 
-def _narrower(one: str, other: str) -> str:
-    """Of two labels that are not public, one person's before a group's."""
-    return other if other.startswith("user:") else one
+def _both(own: str, around: str, owner: int) -> str:
+    """Who may read what has the label `own` and this owner, in a folder for `around`; "" if no one label says it."""
+    if PUBLIC in (own, around) or own == around:
+        return around if own == PUBLIC else own
+    (kind, name), (other_kind, other) = (label.split(":", 1) if label else ("", "") for label in (own, around))
+    if (kind, other_kind) == ("group", "user"):
+        return around if other == _user_name(owner) or _is_member(other, name) else ""
+    return own if (kind, other_kind) == ("user", "group") and _is_member(name, other) else ""
+
+
+def _is_member(user: str, group: str) -> bool:
+    import grp
+    import pwd
+
+    try:
+        return grp.getgrnam(group).gr_gid in os.getgrouplist(user, pwd.getpwnam(user).pw_gid)
+    except KeyError:
+        return False
 
 
 def _group_name(number: int) -> str:

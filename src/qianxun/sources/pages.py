@@ -227,5 +227,24 @@ def _changed(headers: Mapping[str, str]) -> str:
         return ""
 
 
+class PagesSource:
+    """What sources of pages have in common: all but which pages they list."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._pages = Pages(settings)
+
+    def tell_kept(self, kept: Callable[[str], str | None]) -> None:
+        """The version of a document that there is already: so that only a change is asked for."""
+        self._pages.kept = kept
+
+    def open(self, uri: str, folder: Path) -> RawFile:
+        """The page in a new file."""
+        return self._pages.open(uri, folder)
+
+    def close(self) -> None:
+        """Lets go of connections and of what was kept."""
+        self._pages.close()
+
+
 def _nothing_kept(uri: str) -> str | None:
     return None

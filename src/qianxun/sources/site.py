@@ -1,21 +1,19 @@
 """A web site, followed link by link: `site+https://example.com/docs/` lists what lies below that path."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from qianxun.documents.registry import supported_suffixes
 from qianxun.errors import SourceError
-from qianxun.files import RawFile
 from qianxun.protocols import Listed, Unlisted
 from qianxun.settings import Settings
 from qianxun.sources.addresses import page_address
 from qianxun.sources.fetching import gone
 from qianxun.sources.links import links_of
-from qianxun.sources.pages import Looked, Pages
+from qianxun.sources.pages import Looked, PagesSource
 
 # Never text, so not worth a request; what else cannot be read shows by its kind.
 _PICTURES: Final = tuple(
@@ -24,7 +22,7 @@ _PICTURES: Final = tuple(
 )
 
 
-class SiteSource:
+class SiteSource(PagesSource):
     """Lists what links lead to from one page on, breadth first, below its path."""
 
     def __init__(self, address: str, settings: Settings) -> None:
@@ -32,16 +30,7 @@ class SiteSource:
         self.address = f"site+{self._top}"
         self._below = _folder_of(self._top)
         self._max_pages = settings.sources.max_pages
-        self._pages = Pages(settings)
-
-    @property
-    def kept(self) -> Callable[[str], str | None]:
-        """The version of a document that there is already."""
-        return self._pages.kept
-
-    @kept.setter
-    def kept(self, kept: Callable[[str], str | None]) -> None:
-        self._pages.kept = kept
+        super().__init__(settings)
 
     def list(self) -> Iterator[Listed | Unlisted]:
         """Every page that is reached. Raises SourceError where the first one is not.
@@ -76,17 +65,9 @@ class SiteSource:
                     met.add(link)
                     waiting.append(link)
 
-    def open(self, uri: str, folder: Path) -> RawFile:
-        """The page in a new file."""
-        return self._pages.open(uri, folder)
-
     def holds(self, uri: str) -> bool:
         """What lies below the path of the first page."""
         return uri == self._top or uri.startswith(self._below)
-
-    def close(self) -> None:
-        """Lets go of connections."""
-        self._pages.close()
 
     def _look(self, url: str) -> Looked | None:
         """The page, None where there is none, or none that programs may read."""

@@ -7,25 +7,23 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 from xml.parsers import expat
 
 from qianxun.errors import InputError, SourceError
-from qianxun.files import RawFile
 from qianxun.protocols import Listed, Unlisted
 from qianxun.settings import Settings
 from qianxun.sources.addresses import origin_of, page_address
 from qianxun.sources.fetching import gone
-from qianxun.sources.pages import Pages
+from qianxun.sources.pages import PagesSource
 
 MAX_SITEMAPS: Final = 500
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
-class SitemapSource:
+class SitemapSource(PagesSource):
     """Lists the pages of a sitemap that lie on its own host."""
 
     def __init__(self, address: str, settings: Settings) -> None:
@@ -33,16 +31,7 @@ class SitemapSource:
         self.address = f"sitemap+{self._top}"
         self._origin = origin_of(self._top)
         self._max_pages = settings.sources.max_pages
-        self._pages = Pages(settings)
-
-    @property
-    def kept(self) -> Callable[[str], str | None]:
-        """The version of a document that there is already: so that only a change is asked for."""
-        return self._pages.kept
-
-    @kept.setter
-    def kept(self, kept: Callable[[str], str | None]) -> None:
-        self._pages.kept = kept
+        super().__init__(settings)
 
     def list(self) -> Iterator[Listed | Unlisted]:
         """Every page that is listed. Raises SourceError where the first sitemap cannot be read."""
@@ -72,17 +61,9 @@ class SitemapSource:
                 listed.add(url)
                 yield found
 
-    def open(self, uri: str, folder: Path) -> RawFile:
-        """The page in a new file."""
-        return self._pages.open(uri, folder)
-
     def holds(self, uri: str) -> bool:
         """Pages of the sitemap's own host: others may not be listed in it."""
         return uri.startswith(f"{self._origin}/") and uri != self._top
-
-    def close(self) -> None:
-        """Lets go of connections."""
-        self._pages.close()
 
     def _entries(self) -> Iterator[tuple[str, "str | Unlisted"]]:
         """The pages of this sitemap and of those that it lists: address, time of the last change or ""."""

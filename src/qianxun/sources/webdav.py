@@ -1,4 +1,4 @@
-"""A folder on a WebDAV server, and everything below it: Nextcloud, Apache, SharePoint, a NAS.
+"""A folder on a WebDAV server, and everything below it: Nextcloud, Apache, a NAS.
 
 `webdav+https://user@host/path/`. Folders are asked for one by one (Depth 1), since many servers refuse to list a tree.
 """

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from qianxun.documents.split import indexed_text
 from qianxun.protocols import Encoder, Index
@@ -49,7 +50,8 @@ class Keeping:
     """What belongs together for one knowledge base: the truth, the vectors, the indexes, the locks.
 
     `maker` names the enrichment that the indexes are made with, "" if they are made without; `enricher` writes it.
-    `beside`: another enrichment is in force, and nobody searches these indexes yet.
+    `beside`: another enrichment is in force, and nobody searches these indexes yet. `tokenizer` is the file of the
+    encoder's, by which new chunks are measured; None: they are estimated.
     """
 
     store: Store
@@ -63,6 +65,7 @@ class Keeping:
     maker: str = ""
     enricher: Enricher | None = None
     beside: bool = False
+    tokenizer: Path | None = None
 
 
 def catch_up(keeping: Keeping, report: Report = silent) -> None:

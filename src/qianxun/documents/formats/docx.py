@@ -19,6 +19,12 @@ _HEADING_STYLE = re.compile(r"(?:heading|标题|標題|titre|überschrift)\s*([1
 _TITLE_STYLE = re.compile(r"(?:title|标题|標題)$", re.IGNORECASE)
 _CONTENTS_STYLE = re.compile(r"(?:toc|目录|目錄)\s*\d$", re.IGNORECASE)
 _LIST_STYLE = re.compile(r"list|列表|项目符号|編號|编号", re.IGNORECASE)
+# What refers to a note → the kind of part that it stands in.
+_REFERENCES = {
+    f"{_W}footnoteReference": "footnotes",
+    f"{_W}endnoteReference": "endnotes",
+    f"{_W}commentReference": "comments",
+}
 _LEFT_OUT = frozenset({f"{_W}del", f"{_W}moveFrom", f"{_W}txbxContent", f"{_W}pPr", f"{_W}rPr", _FALLBACK})
 
 
@@ -78,6 +84,7 @@ class _Body:
         self.levels: dict[str, int] = {}
         self.numbering = Numbering(document)
         self.shift = 0
+        self.notes = _notes(document)
 
     def blocks(self) -> Iterator[Block]:
         items: list[str] = []
@@ -85,6 +92,7 @@ class _Body:
             if element.tag == f"{_W}tbl":
                 yield from _list(items)
                 yield from self._table(element)
+                yield from self._notes_of(element)
                 continue
             style = _style_id(element)
             if _CONTENTS_STYLE.match(self._name(style)):
@@ -107,7 +115,18 @@ class _Body:
             for box in dict.fromkeys(boxes):
                 if box:
                     yield Block("paragraph", box)
+            notes = list(self._notes_of(element))
+            if notes:
+                yield from _list(items)
+                yield from notes
         yield from _list(items)
+
+    def _notes_of(self, element: Any) -> Iterator[Block]:
+        """The footnotes, endnotes and comments that something refers to, each where that stands."""
+        for reference in element.iter(*_REFERENCES) if self.notes else ():
+            text = self.notes.get((_REFERENCES[reference.tag], reference.get(f"{_W}id") or ""))
+            if text:
+                yield Block("paragraph", text)
 
     def _name(self, style: str) -> str:
         found = self.styles.get(style)
@@ -170,6 +189,27 @@ class _Body:
         block = table_block(grid, n_header_rows if n_header_rows < len(grid) else 0)
         if block is not None:
             yield block
+
+
+def _notes(document: Any) -> dict[tuple[str, str], str]:
+    """The texts of footnotes, endnotes and comments, by their kind and number."""
+    from lxml import etree
+
+    found: dict[tuple[str, str], str] = {}
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    for relation in document.part.rels.values():
+        kind = relation.reltype.rpartition("/")[2]
+        if kind not in _REFERENCES.values() or relation.is_external:
+            continue
+        try:
+            root = etree.fromstring(relation.target_part.blob, parser)
+        except etree.XMLSyntaxError:
+            continue  # damaged notes cost the notes
+        for note in root:
+            if isinstance(note.tag, str) and note.get(f"{_W}type", "normal") == "normal":
+                text = "\n".join(filter(None, (_text(p).strip() for p in note.iter(f"{_W}p"))))
+                found[kind, note.get(f"{_W}id") or ""] = text
+    return found
 
 
 def _list(items: list[str]) -> Iterator[Block]:

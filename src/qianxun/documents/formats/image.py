@@ -51,7 +51,9 @@ class ImageLoader:
         blocks: list[Block] = []
         with _opened(file, settings) as image:
             n_pages = _n_pages(file, image)
-            for number in range(1, min(n_pages, settings.ocr_max_pages) + 1):
+            n_read = min(n_pages, settings.ocr_max_pages)
+            pages.n_left_out += n_pages - n_read
+            for number in range(1, n_read + 1):
                 for strip in _strips(_picture(file, image, number, settings)):
                     blocks += pages.of_picture(strip, number)
         pages.check()
@@ -61,7 +63,14 @@ class ImageLoader:
             blocks = [dataclasses.replace(block, page=None) for block in blocks]
         title = next((block.text for block in blocks if block.kind == "heading"), "")
         kind = file.suffix.lstrip(".")
-        yield RawDocument(file.name, title or file.stem, kind, blocks, pages=n_pages if n_pages > 1 else None)
+        yield RawDocument(
+            file.name,
+            title or file.stem,
+            kind,
+            blocks,
+            n_pages if n_pages > 1 else None,
+            lambda: pages.shortfall(n_pages),
+        )
 
 
 @contextlib.contextmanager

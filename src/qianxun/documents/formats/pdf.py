@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qianxun.documents.decoding import looks_like, mismatch
-from qianxun.documents.formats.pdf_calls import Handle, handle_of
+from qianxun.documents.formats.pdf_calls import Handle, form_of, handle_of
 from qianxun.documents.formats.pdf_columns import aligned_tables, looks_aligned, may_have_cells
 from qianxun.documents.formats.pdf_layout import blocks_of, comparable
-from qianxun.documents.formats.pdf_lines import Line, TextPage, open_page, running
+from qianxun.documents.formats.pdf_lines import Line, TextPage, in_one_row, open_page, running
+from qianxun.documents.formats.pdf_pictures import is_picture
 from qianxun.documents.formats.pdf_rules import Rules, rules_of
 from qianxun.documents.formats.pdf_tables import Item, Table, grids, read_grid
 from qianxun.errors import UnreadableDocument
@@ -55,7 +56,8 @@ class PdfLoader:
         source: Path | bytes = file.path or file.read()
         pdf = _opened(file, source, settings)
         try:
-            pages = list(_Pages(file, pdf, settings).read())
+            reader = _Pages(file, pdf, settings)
+            pages = list(reader.read())
             outline = _outline(pdf)
             title = _usable(_SPACE.sub(" ", pdf.get_metadata_value("Title")).strip())
         finally:
@@ -65,7 +67,9 @@ class PdfLoader:
         begun: list[Block] = []
         if not title:
             begun, title = _up_to_heading(blocks)
-        yield RawDocument(file.name, title or file.stem, "pdf", itertools.chain(begun, blocks), pages=n_pages)
+        yield RawDocument(
+            file.name, title or file.stem, "pdf", itertools.chain(begun, blocks), n_pages, reader.shortfall
+        )
 
 
 def _broken(file: RawFile, error: str) -> UnreadableDocument:
@@ -189,24 +193,49 @@ class _Pages:
         self.settings = settings
         self.can_recognise: bool | None = None  # not asked yet
         self.scans: RecognisedPages | None = None
+        self.n_pages = len(pdf)
+        self.n_pictures = 0  # pages that were not recognised, for want of the extra or by the settings
 
     def read(self) -> Iterator[Sequence[Item]]:
         """The items of each page. Raises UncertainDocument if too much of what was recognised is not sure."""
         document = handle_of(self.pdf)
+        form = form_of(self.pdf)
         for index in range(len(self.pdf)):
-            items, doubtful = _items_of_page(document, index)
-            if (not items or doubtful) and self.settings.ocr != "off" and self._needs_recognition(items, doubtful):
-                items = self.recognised_blocks(index) or items
+            items, doubtful, pictured = _items_of_page(document, index, form)
+            if not items or doubtful or pictured:
+                if self._can_recognise() and (not items or pictured or self._stands_for_nothing(doubtful)):
+                    items = self.recognised_blocks(index) or items
+                else:
+                    self.n_pictures += pictured
             yield items
         if self.scans is not None:
             self.scans.check()
 
-    def _needs_recognition(self, items: Sequence[Item], doubtful: str) -> bool:
-        from qianxun.documents.formats.scanned import can_recognise, needs_recognition
-
+    def _can_recognise(self) -> bool:
         if self.can_recognise is None:
+            from qianxun.documents.formats.scanned import can_recognise
+
             self.can_recognise = can_recognise(self.settings)
-        return self.can_recognise and (not items or needs_recognition(doubtful))
+        return self.can_recognise
+
+    def _stands_for_nothing(self, characters: str) -> bool:
+        from qianxun.documents.formats.scanned import stands_for_nothing
+
+        return stands_for_nothing(characters)
+
+    def shortfall(self) -> UnreadableDocument | None:
+        """What of the pages was not read, for people; None if nothing, or too little to be a scan."""
+        if self.scans is not None:
+            return self.scans.shortfall(self.n_pages)
+        if self.n_pictures <= 2 or self.n_pictures <= 0.1 * self.n_pages:
+            return None
+        return UnreadableDocument(
+            "{path}: {n} of {pages} pages are pictures with hardly any text.",
+            remedy="pip install 'qianxun[ocr]' and `add --retry`, or run text recognition over it first.",
+            path=self.file.name,
+            n=self.n_pictures,
+            pages=self.n_pages,
+        )
 
     def recognised_blocks(self, index: int) -> list[Block]:
         """What the page of this index, from 0, looks like it says; [] if nothing, or nothing that is sure."""
@@ -226,18 +255,44 @@ class _Pages:
             page.close()
 
 
-def _items_of_page(document: Handle, index: int) -> tuple[Sequence[Item], str]:
-    """The lines and tables of a page, in reading order; and its characters if some of them may stand for none."""
-    with open_page(document, index) as page:
-        if page is None or not page.lines:
-            return (), ""
+def _items_of_page(document: Handle, index: int, form: Handle | None) -> tuple[Sequence[Item], str, bool]:
+    """The lines and tables of a page, in reading order; its characters if some of them may stand for none; and whether
+    it is a picture of a page.
+    """
+    with open_page(document, index, form) as page:
+        if page is None:
+            return (), "", False
+        pictured = is_picture(page)
+        if not page.lines:
+            return (), "", pictured
         doubtful = page.characters if _ODD.search(page.characters) else ""
         if not may_have_cells(page.lines):
-            return page.lines, doubtful
+            return _items(page, page.lines), doubtful, pictured
         rules = rules_of(page.page, page.quarter_turns)
         if (rules.across and rules.down) or looks_aligned(page.lines):
-            return _with_tables(page, rules), doubtful
-        return page.lines, doubtful
+            return _items(page, _with_tables(page, rules)), doubtful, pictured
+        return _items(page, page.lines), doubtful, pictured
+
+
+def _items(page: TextPage, items: Sequence[Item]) -> Sequence[Item]:
+    """The items of a page, each field of a form in one line with its label, before or behind it."""
+    if not page.fields:
+        return items
+    found: list[Item] = []
+    for item in items:
+        last = found[-1] if found else None
+        if isinstance(item, Line) and isinstance(last, Line) and _is_labelled(page, last, item):
+            top, bottom = max(last.top, item.top), min(last.bottom, item.bottom)
+            found[-1] = Line(f"{last.text} {item.text}", last.size, last.left, item.right, top, bottom)
+        else:
+            found.append(item)
+    return found
+
+
+def _is_labelled(page: TextPage, one: Line, other: Line) -> bool:
+    """Whether one of two lines is a field, and the other stands beside it."""
+    is_field = not page.fields.isdisjoint((id(one), id(other)))
+    return is_field and one.right <= other.left and in_one_row(one, other)
 
 
 def _with_tables(page: TextPage, rules: Rules) -> list[Item]:

@@ -16,10 +16,13 @@ Handle: TypeAlias = int
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Each is the function of fpdfview.h, fpdf_text.h or fpdf_edit.h that is named behind it."""
+    """Each is the function of fpdfview.h, fpdf_text.h, fpdf_edit.h, fpdf_annot.h, fpdf_formfill.h or
+    fpdf_flatten.h that is named behind it."""
 
     load_page: Callable[[Handle, int], Handle | None]  # FPDF_LoadPage
     close_page: Callable[[Handle], None]  # FPDF_ClosePage
+    page_width: Callable[[Handle], float]  # FPDF_GetPageWidthF: points
+    page_height: Callable[[Handle], float]  # FPDF_GetPageHeightF
     rotation: Callable[[Handle], int]  # FPDFPage_GetRotation: quarter turns, clockwise
     load_text: Callable[[Handle], Handle | None]  # FPDFText_LoadPage
     close_text: Callable[[Handle], None]  # FPDFText_ClosePage
@@ -27,6 +30,7 @@ class Calls:
     text: Callable[[Handle, int, int, int], int]  # FPDFText_GetText: from, how many, where to
     unicode: Callable[[Handle, int], int]  # FPDFText_GetUnicode
     loose_box: Callable[[Handle, int, int], int]  # FPDFText_GetLooseCharBox: 4 floats: left, top, right, bottom
+    text_object: Callable[[Handle, int], Handle | None]  # FPDFText_GetTextObject: what a character belongs to
     font_size: Callable[[Handle, int], float]  # FPDFText_GetFontSize
     angle: Callable[[Handle, int], float]  # FPDFText_GetCharAngle: radians
     count_objects: Callable[[Handle], int]  # FPDFPage_CountObjects
@@ -42,6 +46,14 @@ class Calls:
     segment_type: Callable[[Handle], int]  # FPDFPathSegment_GetType
     segment_point: Callable[[Handle, int, int], int]  # FPDFPathSegment_GetPoint
     segment_closes: Callable[[Handle], int]  # FPDFPathSegment_GetClose
+    count_annotations: Callable[[Handle], int]  # FPDFPage_GetAnnotCount
+    annotation_at: Callable[[Handle, int], Handle | None]  # FPDFPage_GetAnnot
+    annotation_type: Callable[[Handle], int]  # FPDFAnnot_GetSubtype
+    annotation_place: Callable[[Handle, int], int]  # FPDFAnnot_GetRect: 4 floats: left, top, right, bottom
+    close_annotation: Callable[[Handle], None]  # FPDFPage_CloseAnnot
+    draw_fields: Callable[[Handle, Handle], None]  # FORM_OnAfterLoadPage: those without a look get one
+    leave_fields: Callable[[Handle, Handle], None]  # FORM_OnBeforeClosePage
+    flatten: Callable[[Handle, int], int]  # FPDFPage_Flatten: annotations become content, of a page loaded anew
 
 
 @functools.cache
@@ -60,6 +72,8 @@ def calls() -> Calls:
     return Calls(
         load_page=bound(pdfium.FPDF_LoadPage, at, at, number),
         close_page=bound(pdfium.FPDF_ClosePage, None, at),
+        page_width=bound(pdfium.FPDF_GetPageWidthF, single, at),
+        page_height=bound(pdfium.FPDF_GetPageHeightF, single, at),
         rotation=bound(pdfium.FPDFPage_GetRotation, number, at),
         load_text=bound(pdfium.FPDFText_LoadPage, at, at),
         close_text=bound(pdfium.FPDFText_ClosePage, None, at),
@@ -67,6 +81,7 @@ def calls() -> Calls:
         text=bound(pdfium.FPDFText_GetText, number, at, number, number, at),
         unicode=bound(pdfium.FPDFText_GetUnicode, ctypes.c_uint, at, number),
         loose_box=bound(pdfium.FPDFText_GetLooseCharBox, number, at, number, at),
+        text_object=bound(pdfium.FPDFText_GetTextObject, at, at, number),
         font_size=bound(pdfium.FPDFText_GetFontSize, real, at, number),
         angle=bound(pdfium.FPDFText_GetCharAngle, single, at, number),
         count_objects=bound(pdfium.FPDFPage_CountObjects, number, at),
@@ -82,6 +97,14 @@ def calls() -> Calls:
         segment_type=bound(pdfium.FPDFPathSegment_GetType, number, at),
         segment_point=bound(pdfium.FPDFPathSegment_GetPoint, number, at, at, at),
         segment_closes=bound(pdfium.FPDFPathSegment_GetClose, number, at),
+        count_annotations=bound(pdfium.FPDFPage_GetAnnotCount, number, at),
+        annotation_at=bound(pdfium.FPDFPage_GetAnnot, at, at, number),
+        annotation_type=bound(pdfium.FPDFAnnot_GetSubtype, number, at),
+        annotation_place=bound(pdfium.FPDFAnnot_GetRect, number, at, at),
+        close_annotation=bound(pdfium.FPDFPage_CloseAnnot, None, at),
+        draw_fields=bound(pdfium.FORM_OnAfterLoadPage, None, at, at),
+        leave_fields=bound(pdfium.FORM_OnBeforeClosePage, None, at, at),
+        flatten=bound(pdfium.FPDFPage_Flatten, number, at, number),
     )
 
 
@@ -90,6 +113,19 @@ def handle_of(document: Any) -> Handle:
     address = ctypes.cast(document.raw, ctypes.c_void_p).value
     assert address is not None  # pypdfium2 raises where there is none
     return address
+
+
+def form_of(document: Any) -> Handle | None:
+    """The handle of what draws a `pypdfium2.PdfDocument`'s form, which must outlive it; None if it has no form."""
+    import pypdfium2
+
+    if not document.get_formtype():
+        return None
+    try:
+        document.init_forms()
+    except pypdfium2.PdfiumError:
+        return None  # costs the values that nobody has drawn
+    return None if document.formenv is None else ctypes.cast(document.formenv.raw, ctypes.c_void_p).value
 
 
 def floats(n: int) -> tuple["array[float]", int]:

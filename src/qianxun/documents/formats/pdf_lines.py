@@ -18,6 +18,14 @@ from qianxun.documents.formats.pdf_calls import Calls, Handle, calls, floats
 _LINE: Final = re.compile(r"[^\r\n\x02\ufffe]+")
 _HYPHENS: Final = ("\x02", "\ufffe")
 _SMALLEST_SIZE: Final = 1.5
+_HALF: Final = re.compile("[\ud800-\udfff]")
+
+_AS_SHOWN: Final = 0  # FLAT_NORMALDISPLAY: without what is hidden on the screen
+_TEXT, _FORM = 1, 5  # FPDF_PAGEOBJ_*, fpdf_edit.h
+_FIELD: Final = 20  # FPDF_ANNOT_WIDGET, fpdf_annot.h
+_WRITTEN: Final = (3, 13, _FIELD)  # FPDF_ANNOT_FREETEXT, _STAMP
+_MAX_ANNOTATIONS: Final = 10_000
+_MAX_COMPARED: Final = 1_000_000
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
@@ -32,10 +40,18 @@ class Line(NamedTuple):
     top: float
     bottom: float
 
+    def is_within(self, box: Sequence[float]) -> bool:
+        """Whether its beginning lies in this place: left, top, right, bottom."""
+        middle = (self.top + self.bottom) / 2
+        return box[0] - 1 <= self.left <= box[2] + 1 and box[3] - 1 <= middle <= box[1] + 1
+
 
 @dataclass(slots=True)
 class TextPage:
-    """A page while it is open. `spans` are the first and the last character of each line, by pdfium's index."""
+    """A page while it is open. `spans` are the first and the last character of each line, by pdfium's index.
+
+    `fields` are the ids of the lines that were written into fields of a form.
+    """
 
     page: Handle
     text: Handle
@@ -44,6 +60,7 @@ class TextPage:
     spans: list[tuple[int, int]]
     lines: list[Line]
     known: dict[int, list[Box]] = field(default_factory=dict)
+    fields: set[int] = field(default_factory=set)
 
     def boxes(self, first: int, last: int) -> list[Box]:
         """The boxes of these characters, `last` included."""
@@ -63,6 +80,12 @@ class TextPage:
             self.known[number] = self.boxes(*self.spans[number])
         return self.known[number]
 
+    def is_level(self, index: int) -> bool:
+        """Whether a character stands on a level line as the page is shown, not inclined."""
+        angle = calls().angle(self.text, index)
+        quarters = angle / (math.pi / 2) + self.quarter_turns if math.isfinite(angle) else 0.0
+        return abs((quarters + 2) % 4 - 2) < 0.1
+
     def is_upright(self, index: int) -> bool:
         """Whether a character stands as the page is shown: not on its side."""
         angle = calls().angle(self.text, index)
@@ -71,10 +94,25 @@ class TextPage:
 
 
 @contextlib.contextmanager
-def open_page(document: Handle, index: int) -> Iterator[TextPage | None]:
-    """A page by its index from 0, with its lines; None for a damaged page of an otherwise readable file."""
+def open_page(document: Handle, index: int, form: Handle | None = None) -> Iterator[TextPage | None]:
+    """A page by its index from 0, with its lines; None for a damaged page of an otherwise readable file.
+
+    `form` draws those fields of a form whose values nobody has drawn.
+    """
     pdfium = calls()
     page = pdfium.load_page(document, index)
+    n_printed = 0
+    fields = None if page is None else _written_on(pdfium, page)
+    if page is not None and fields is not None:
+        # What is written on the page is made part of it, in memory: else only what it was printed with is its text.
+        n_printed = pdfium.count_objects(page)
+        if form is not None:
+            pdfium.draw_fields(page, form)
+        pdfium.flatten(page, _AS_SHOWN)
+        if form is not None:
+            pdfium.leave_fields(page, form)
+        pdfium.close_page(page)
+        page = pdfium.load_page(document, index)
     if page is None:
         yield None
         return
@@ -84,11 +122,146 @@ def open_page(document: Handle, index: int) -> Iterator[TextPage | None]:
             yield None
             return
         try:
-            yield _read(pdfium, page, text)
+            found = _read(pdfium, page, text)
+            if fields is not None:
+                _put_in_place(pdfium, found, _texts_behind(pdfium, page, n_printed), fields)
+            yield found
         finally:
             pdfium.close_text(text)
     finally:
         pdfium.close_page(page)
+
+
+def _written_on(pdfium: Calls, page: Handle) -> list[Box] | None:
+    """The places of a form's fields on a page; None where there is none, nor a text box or a stamp."""
+    found: list[Box] | None = None
+    values, address = floats(4)
+    for index in range(min(pdfium.count_annotations(page), _MAX_ANNOTATIONS)):
+        annotation = pdfium.annotation_at(page, index)
+        if annotation is None:
+            continue
+        kind = pdfium.annotation_type(annotation)
+        if kind in _WRITTEN:
+            found = found or []
+            if kind == _FIELD and pdfium.annotation_place(annotation, address):
+                found.append((values[0], values[1], values[2], values[3]))
+        pdfium.close_annotation(annotation)
+    return found
+
+
+def _texts_behind(pdfium: Calls, page: Handle, first: int) -> set[Handle]:
+    """The pieces of text that flattening has put behind a page's first objects."""
+    found: set[Handle] = set()
+    waiting = [pdfium.object_at(page, i) for i in range(first, pdfium.count_objects(page))]
+    while waiting and len(found) < _MAX_COMPARED:
+        item = waiting.pop()
+        kind = 0 if item is None else pdfium.object_type(item)
+        if item is not None and kind == _TEXT:
+            found.add(item)
+        elif item is not None and kind == _FORM:
+            waiting += [pdfium.form_object_at(item, i) for i in range(pdfium.count_in_form(item))]
+    return found
+
+
+def _put_in_place(pdfium: Calls, page: TextPage, pieces: set[Handle], fields: list[Box]) -> None:
+    """Puts what was written into fields where it stands: behind its label, else between the lines around it.
+
+    `pieces` are those of the text that were written. What is in no field, text boxes and stamps, comes last.
+    """
+    spans: list[tuple[int, int]] = []
+    kept: list[Line | None] = []
+    written: list[tuple[int, int]] = []
+    for span, line in zip(page.spans, page.lines, strict=True):
+        runs = _runs(pdfium, page, span, pieces)
+        printed = [run for run, is_written in runs if not is_written]
+        written += [part for run, is_written in runs if is_written for part in _cut_where_it_jumps(page, run)]
+        spans += printed
+        kept += [line] * len(printed) if len(runs) == 1 else [None] * len(printed)
+    n_printed = len(spans)
+    if not written or len(written) * (n_printed + len(written)) > _MAX_COMPARED:
+        return
+    spans += written
+    kept += [None] * len(written)
+    made = [span for span, line in zip(spans, kept, strict=True) if line is None]
+    texts = [" ".join(_whole(page.characters[first : last + 1]).split()) for first, last in made]
+    new = iter(_placed(pdfium, page.text, made, texts, page.quarter_turns))
+    lines = [next(new) if line is None else line for line in kept]
+    places = array("f", itertools.chain.from_iterable(fields))
+    if page.quarter_turns:
+        _turn(places, page.quarter_turns)
+    boxes = [places[i : i + 4].tolist() for i in range(0, len(places), 4)]
+    order = list(range(n_printed))
+    aside: list[int] = []
+    for number in range(n_printed, len(spans)):
+        line = lines[number]
+        if not any(map(line.is_within, boxes)) or not page.is_level(spans[number][0]):
+            aside.append(number)
+            continue
+        page.fields.add(id(line))
+        before = [at for at, i in enumerate(order) if lines[i].left < line.left and in_one_row(lines[i], line)]
+        middle = (line.top + line.bottom) / 2
+        after = [at for at, i in enumerate(order) if lines[i].top <= middle or in_one_row(lines[i], line)]
+        if before:
+            order.insert(max(before, key=lambda at: lines[order[at]].left) + 1, number)
+        else:
+            order.insert(after[0] if after else len(order), number)
+    page.spans = [spans[i] for i in (*order, *aside)]
+    page.lines = [lines[i] for i in (*order, *aside)]
+
+
+def _runs(
+    pdfium: Calls, page: TextPage, span: tuple[int, int], pieces: set[Handle]
+) -> list[tuple[tuple[int, int], bool]]:
+    """A line cut where what was printed and what was written meet, each part with whether it was written."""
+    found: list[tuple[int, int, bool]] = []
+    for i in range(span[0], span[1] + 1):
+        if page.characters[i].isspace():
+            continue
+        is_written = pdfium.text_object(page.text, i) in pieces
+        if found and found[-1][2] == is_written:
+            found[-1] = (found[-1][0], i, is_written)
+        else:
+            found.append((i, i, is_written))
+    return [((first, last), is_written) for first, last, is_written in found]
+
+
+def _whole(text: str) -> str:
+    """The text with halves of characters put together, if it has any."""
+    return paired(text) if _HALF.search(text) else text
+
+
+def _cut_where_it_jumps(page: TextPage, span: tuple[int, int]) -> list[tuple[int, int]]:
+    """The spans of one line in one row each: pdfium takes fields that follow each other for one line now and then."""
+    first, last = span
+    if not page.is_level(first):
+        return [span]
+    spans: list[tuple[int, int]] = []
+    begin, right, row = first, -math.inf, None
+    for i, (left, top, end, bottom) in enumerate(page.boxes(first, last), first):
+        if page.characters[i].isspace() or top <= bottom:
+            continue
+        here = Line("", 0.0, left, end, top, bottom)
+        if row is not None and (not in_one_row(row, here) or left < right - (top - bottom)):
+            spans.append((begin, i - 1))
+            begin = i
+        right, row = end, here
+    return _stripped(page.characters, [*spans, (begin, last)])
+
+
+def _stripped(characters: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans without white space at their ends; those of white space alone are left out."""
+    found = []
+    for first, last in spans:
+        text = characters[first : last + 1]
+        if text.strip():
+            found.append((first + len(text) - len(text.lstrip()), last - len(text) + len(text.rstrip())))
+    return found
+
+
+def in_one_row(one: Line, other: Line) -> bool:
+    """Whether two lines stand beside each other."""
+    shared = min(one.top, other.top) - max(one.bottom, other.bottom)
+    return shared > min(one.top - one.bottom, other.top - other.bottom) / 2
 
 
 def _read(pdfium: Calls, page: Handle, text: Handle) -> TextPage:

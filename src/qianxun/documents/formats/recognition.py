@@ -1,8 +1,8 @@
 """Text in a picture: where it stands, what it says, how sure that is (extra `ocr`).
 
 The models are those that come with RapidOCR (PP-OCRv6, Chinese and English among 50 languages), run by the ONNX
-Runtime of the base install. RapidOCR's own code is not imported: it needs OpenCV with its window libraries, which
-servers have not. Nothing is ever downloaded. Knows no file and no document.
+Runtime of the base install. RapidOCR's own code is not imported: it would import OpenCV. Nothing is ever
+downloaded. Knows no file and no document.
 """
 
 import bisect

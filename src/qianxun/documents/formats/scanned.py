@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from qianxun.documents import patience
 from qianxun.documents.formats import recognition
 from qianxun.documents.formats.page_layout import blocks_of_lines
 from qianxun.documents.formats.recognition import Picture, RecognisedLine
-from qianxun.errors import UncertainDocument
+from qianxun.errors import UncertainDocument, UnreadableDocument
 from qianxun.records import Block
 from qianxun.settings import ReadingSettings
 
@@ -46,7 +47,7 @@ def can_recognise(settings: ReadingSettings) -> bool:
     return settings.ocr != "off" and recognition.is_installed()
 
 
-def needs_recognition(text: str) -> bool:
+def stands_for_nothing(text: str) -> bool:
     """Whether a page with this text layer must be looked at: there is none, or most of it stands for no character."""
     letters = [c for c in text if not c.isspace()]
     return 2 * sum(c == "\ufffd" or unicodedata.category(c) in ("Co", "Cn", "Cc") for c in letters) >= len(letters)
@@ -94,15 +95,16 @@ def scanned_page(page: Any, number: int) -> PageText:
 class RecognisedPages:
     """The pages of one document, as far as it may be long and take time; what is not sure is left out.
 
-    `reading.ocr_max_pages` are read at most, and none is begun after four fifths of `reading.max_seconds`: a long scan
-    is read in part rather than not at all. Hand in each page that is a picture, then ask `check` once. `name` is the
-    document's, for people; `now` gives seconds.
+    `reading.ocr_max_pages` are read at most, and none is begun after four fifths of `reading.max_seconds`, not counting
+    recognition (`patience`): a file that is slow otherwise is read in part rather than not at all. Hand in each page
+    that is a picture, then ask `check` once. `name` is the document's, for people; `now` gives seconds.
     """
 
     def __init__(self, name: str, settings: ReadingSettings, *, now: Callable[[], float] = time.monotonic) -> None:
         self.name = name
         self.settings = settings
         self.n_pages = 0
+        self.n_left_out = 0
         self._now = now
         self._until = now() + _TIME_SHARE * settings.max_seconds
         self._chars = 0
@@ -111,15 +113,22 @@ class RecognisedPages:
 
     def of_pdf(self, page: Any, number: int) -> list[Block]:
         """The blocks of a page of pypdfium2; [] if it says nothing, is not sure, or is one too many."""
-        return self.keep(scanned_page(page, number)) if self._has_room() else []
+        return self._kept(lambda: scanned_page(page, number))
 
     def of_picture(self, picture: Picture, number: int | None) -> list[Block]:
         """The blocks of a picture `(height, width, 3) uint8 RGB`; [] as `of_pdf`."""
-        return self.keep(text_of_picture(picture, number)) if self._has_room() else []
+        return self._kept(lambda: text_of_picture(picture, number))
 
-    def _has_room(self) -> bool:
+    def _kept(self, read: Callable[[], PageText]) -> list[Block]:
         self.n_pages += 1
-        return self.n_pages <= self.settings.ocr_max_pages and self._now() < self._until
+        started = self._now()
+        if self.n_pages > self.settings.ocr_max_pages or started >= self._until:
+            self.n_left_out += 1
+            return []
+        with patience.page():
+            text = read()
+        self._until += min(self._now() - started, patience.PAGE_SECONDS)
+        return self.keep(text)
 
     def keep(self, text: PageText) -> list[Block]:
         """The blocks of a page, unless it is not sure what it says."""
@@ -130,6 +139,18 @@ class RecognisedPages:
             self._unsure_chars += text.n_chars
             self._unsure_weighted += text.score * text.n_chars
         return []
+
+    def shortfall(self, n_pages: int) -> UnreadableDocument | None:
+        """That pages of the `n_pages` of the document were too many to be looked at; None if none was."""
+        if not self.n_left_out:
+            return None
+        return UnreadableDocument(
+            "{path}: {n} of {pages} pages are pictures that were not looked at.",
+            remedy="Raise reading.ocr_max_pages or reading.max_seconds, and `add --retry`.",
+            path=self.name,
+            n=self.n_left_out,
+            pages=n_pages,
+        )
 
     def check(self) -> None:
         """Raises UncertainDocument if more than a tenth of what the pages say is not sure."""

@@ -48,12 +48,20 @@ def encrypted(file: RawFile) -> UnreadableDocument:
 class _Book:
     """What the cells of all sheets need."""
 
+    uncalculated: "Uncalculated"
     strings: list[str] = field(default_factory=list)
     formats: list[Shown] = field(default_factory=list)
 
 
-def xlsx_sheets(file: RawFile) -> Iterator[Sheet]:
-    """The sheets of an Office Open XML workbook."""
+@dataclass(slots=True)
+class Uncalculated:
+    """How many formulas met so far have no value: no program has calculated them since they were written."""
+
+    n: int = 0
+
+
+def xlsx_sheets(file: RawFile, uncalculated: Uncalculated) -> Iterator[Sheet]:
+    """The sheets of an Office Open XML workbook. Formulas without a value are counted as the rows are taken."""
     with file.open() as stream, zipfile.ZipFile(stream) as archive:
         main = _main_part(archive)
         root = _tree(archive, main)
@@ -63,6 +71,7 @@ def xlsx_sheets(file: RawFile) -> Iterator[Sheet]:
         strings = next((target for kind, target in targets.values() if kind == "sharedStrings"), "")
         names = frozenset(archive.namelist())
         book = _Book(
+            uncalculated,
             list(_strings(archive, strings)) if strings in names else [],
             _formats(_tree(archive, styles), from_1904) if styles in names else [],
         )
@@ -176,14 +185,19 @@ def _xlsx_text(cell: Any, book: _Book) -> str:
     """What a cell shows."""
     kind = cell.get("t", "n")
     value = ""
+    has_formula = False
     for child in cell:
         tag = child.tag
         if not isinstance(tag, str):
             continue
         if tag.endswith("}v"):
             value = child.text or ""
+        elif tag.endswith("}f"):
+            has_formula = True
         elif tag.endswith("}is") and kind == "inlineStr":
             return _rich_text(child)
+    if has_formula and not value and kind != "str":  # a text may be empty
+        book.uncalculated.n += 1
     if not value or kind in ("str", "e", "inlineStr"):
         return value
     if kind == "s":

@@ -1,8 +1,8 @@
 """Workbooks: what their cells show, sheet by sheet, a row at a time.
 
-Formulas are their last value. Charts, pictures, comments and macros are not read. A hidden sheet is read and its
-heading says so; one that only a macro can show is left out: nobody could look up a citation in it. How sheets stand
-in files is for `sheets_xml` and `sheets_binary`.
+Formulas are their last value; that some have none is said. Charts, pictures, comments and macros are not read. A hidden
+sheet is read and its heading says so; one that only a macro can show is left out: nobody could look up a citation in
+it. How sheets stand in files is for `sheets_xml` and `sheets_binary`.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from typing import Final
 from qianxun.documents.clean import one_line
 from qianxun.documents.decoding import looks_like, mismatch
 from qianxun.documents.formats.sheets_binary import xls_sheets, xlsb_sheets
-from qianxun.documents.formats.sheets_xml import Sheet, encrypted, ods_sheets, xlsx_sheets
+from qianxun.documents.formats.sheets_xml import Sheet, Uncalculated, encrypted, ods_sheets, xlsx_sheets
 from qianxun.documents.formats.tables import sheet_blocks
 from qianxun.errors import UnreadableDocument
 from qianxun.files import RawFile
@@ -39,6 +39,7 @@ class SpreadsheetLoader:
         if not head.startswith((b"PK", _OLE)):
             yield from _by_another_loader(file, head, settings)
             return
+        uncalculated = Uncalculated()
         if head.startswith(_OLE):
             sheets = xls_sheets(file)
         else:
@@ -48,10 +49,27 @@ class SpreadsheetLoader:
             elif "content.xml" in names:
                 sheets = ods_sheets(file)
             elif "xl/workbook.xml" in names or "[Content_Types].xml" in names:
-                sheets = xlsx_sheets(file)
+                sheets = xlsx_sheets(file, uncalculated)
             else:
                 raise mismatch(file, "a ZIP archive")
-        yield RawDocument(file.name, file.stem, file.suffix.lstrip("."), _blocks(file, sheets))
+        yield RawDocument(
+            file.name,
+            file.stem,
+            file.suffix.lstrip("."),
+            _blocks(file, sheets),
+            shortfall=lambda: _shortfall(file, uncalculated.n),
+        )
+
+
+def _shortfall(file: RawFile, n_uncalculated: int) -> UnreadableDocument | None:
+    if not n_uncalculated:
+        return None
+    return UnreadableDocument(
+        "{path}: formulas without a value, since no program has calculated them: {n}; their cells are empty.",
+        remedy="Open it in a spreadsheet program, save it, and add it again.",
+        path=file.name,
+        n=n_uncalculated,
+    )
 
 
 def _by_another_loader(file: RawFile, head: bytes, settings: ReadingSettings) -> Iterator[RawDocument | RawFile]:

@@ -11,7 +11,7 @@ from typing import Final
 from qianxun.documents.splitting.logs import record_spans
 from qianxun.documents.splitting.pieces import Piece, fitting, packed, pieces_of
 from qianxun.documents.splitting.places import Place
-from qianxun.documents.splitting.sizes import LEAST_PER_CHAR, tokens
+from qianxun.documents.splitting.sizes import ESTIMATE, LEAST_PER_CHAR, Measure
 from qianxun.documents.splitting.structure import Marked
 from qianxun.records import Block, Chunk, Span
 from qianxun.settings import SplittingSettings
@@ -20,7 +20,6 @@ MAX_HEADING_CHARS: Final = 200  # longer "headings" are paragraphs in a heading'
 BETWEEN_BLOCKS: Final = "\n\n"
 BETWEEN_HEADINGS: Final = " › "
 
-_BETWEEN_TOKENS: Final = len(BETWEEN_BLOCKS) * LEAST_PER_CHAR
 _ANNOUNCING: Final = (":", "：")
 
 
@@ -78,6 +77,7 @@ class BlockPacker:
 
     settings: SplittingSettings
     headings_are_context: bool = True
+    measure: Measure = ESTIMATE
     ordinal: int = 0
     chunks: list[Chunk] = field(default_factory=list)
     contexts: list[str] = field(default_factory=list)
@@ -88,8 +88,10 @@ class BlockPacker:
     header: _Repeated | None = None  # of the table that the last block belonged to
     budget: float = 0.0  # tokens of a chunk's own text under these headings
     open: _Open | None = None
+    between: float = field(init=False)  # tokens of what stands between two blocks
 
     def __post_init__(self) -> None:
+        self.between = self.measure.gap(len(BETWEEN_BLOCKS))
         self._under(())
 
     def take(self, item: Marked, start: int) -> None:
@@ -121,7 +123,7 @@ class BlockPacker:
     # Headings and sections
 
     def _can_be_context(self, text: str) -> bool:
-        return len(text) <= MAX_HEADING_CHARS and tokens(text) <= self.settings.max_tokens / 2
+        return len(text) <= MAX_HEADING_CHARS and self.measure.tokens(text) <= self.settings.max_tokens / 2
 
     def _heading(self, item: Marked, start: int) -> None:
         block = item.block
@@ -141,12 +143,12 @@ class BlockPacker:
             self._under(self.headings[:-1])
             self.lead, self.section = None, 0
             if heading.bare:
-                self._add(heading.span.start, heading.span.end, tokens(heading.text), heading.place)
+                self._add(heading.span.start, heading.span.end, self.measure.tokens(heading.text), heading.place)
 
     def _under(self, headings: tuple[_Heading, ...]) -> None:
         self.headings = headings
         most = self.settings.max_tokens
-        self.budget = max(most - tokens(_path(headings)), most / 2)
+        self.budget = max(most - self.measure.tokens(_path(headings)), most / 2)
 
     def _begin(self, item: Marked, start: int) -> None:
         """A section by its label, not by its level: it ends the one before, and is below the same headings."""
@@ -157,7 +159,7 @@ class BlockPacker:
         self.n_sections += 1
         self.section = self.n_sections
         text = item.block.text[: item.lead]
-        cost = tokens(text)
+        cost = self.measure.tokens(text)
         short = cost <= self.settings.max_tokens / 3 and len(text) <= MAX_HEADING_CHARS
         self.lead = _Repeated(Span(start, start + item.lead), text, cost) if item.lead and short else None
 
@@ -166,7 +168,9 @@ class BlockPacker:
     def _body(self, item: Marked, start: int) -> None:
         block = item.block
         end = start + len(block.text)
-        cost = tokens(block.text)
+        cost = len(block.text) * LEAST_PER_CHAR
+        if cost <= self.settings.max_tokens:  # else there are more than that whatever they are
+            cost = self.measure.tokens(block.text)
         place = Place.of(block, item.records)
         if not block.continues:
             self.header = self._header(block, start)
@@ -180,7 +184,7 @@ class BlockPacker:
         if block.kind != "table" or not block.header_lines:
             return None
         text = "\n".join(block.text.split("\n", block.header_lines)[: block.header_lines])
-        cost = tokens(text)
+        cost = self.measure.tokens(text)
         return _Repeated(Span(start, start + len(text)), text, cost) if cost <= self.settings.max_tokens / 2 else None
 
     def _room(self, lead: _Repeated | None, header: _Repeated | None) -> float:
@@ -203,7 +207,7 @@ class BlockPacker:
         current = self.open
         tail = None
         if current is not None and self._continues(current) and self._same_place(current, place, header):
-            together = current.tokens + _BETWEEN_TOKENS + cost
+            together = current.tokens + self.between + cost
             if together <= self._room(current.lead, current.header):
                 current.tail = self._tail(current.end, start, cost, place, item)
                 current.end = end
@@ -222,7 +226,7 @@ class BlockPacker:
             self.open = _Open(start, end, cost, self.headings, self.section, place, lead, header)
             self.open.tail = self._tail(start, start, cost, place, item)
         else:
-            cost += tail.tokens + _BETWEEN_TOKENS
+            cost += tail.tokens + self.between
             self.open = _Open(
                 tail.start, end, cost, self.headings, self.section, tail.place.joined(place), lead, header
             )
@@ -240,10 +244,10 @@ class BlockPacker:
         tail = current.tail
         if tail is None or tail.start <= current.start or header is not None or not tail.place.fits(place):
             return None
-        if tail.tokens + _BETWEEN_TOKENS + cost > self._room(self.lead, None):
+        if tail.tokens + self.between + cost > self._room(self.lead, None):
             return None
         current.end = tail.before
-        current.tokens -= tail.tokens + _BETWEEN_TOKENS
+        current.tokens -= tail.tokens + self.between
         return tail
 
     def _continues(self, current: _Open) -> bool:
@@ -281,13 +285,16 @@ class BlockPacker:
         header = self.header
         budget = self._room(self.lead, header)
         overlap = self.settings.overlap_sentences if block.kind == "paragraph" else 0
-        already = before.tokens + _BETWEEN_TOKENS if before is not None else 0.0
+        already = before.tokens + self.between if before is not None else 0.0
         records = record_spans(text, item.records) if item.records is not None else []
         first_budget = max(budget - already, 1.0)
-        pieces = fitting(text, records, "code", first_budget) if records else pieces_of(text, block.kind, first_budget)
+        if records:
+            pieces = fitting(text, records, "code", first_budget, self.measure)
+        else:
+            pieces = pieces_of(text, block.kind, first_budget, self.measure)
         if item.whole_lead:
-            pieces = _with_whole_lead(pieces, text, item.lead, first_budget)
-        groups = packed(pieces, budget, overlap, already)
+            pieces = _with_whole_lead(pieces, text, item.lead, first_budget, self.measure)
+        groups = packed(pieces, budget, self.measure, overlap, already)
         starts = [first for first, _ in records]
         lines = _Lines(text)
         for i, (first, last, cost) in enumerate(groups):
@@ -317,7 +324,7 @@ class BlockPacker:
         if begins == first:
             return self.lead
         line = text[begins : text.find("\n", begins)] if "\n" in text[begins:first] else ""
-        cost = tokens(line)
+        cost = self.measure.tokens(line)
         if not line or len(line) > MAX_HEADING_CHARS or cost > self.settings.max_tokens / 4:
             return self.lead
         return _Repeated(Span(start + begins, start + begins + len(line)), line, cost)
@@ -372,12 +379,12 @@ def _path(headings: tuple[_Heading, ...]) -> str:
     return BETWEEN_HEADINGS.join(heading.text for heading in headings)
 
 
-def _with_whole_lead(pieces: list[Piece], text: str, lead: int, budget: float) -> list[Piece]:
+def _with_whole_lead(pieces: list[Piece], text: str, lead: int, budget: float, measure: Measure) -> list[Piece]:
     """The pieces with those of a question joined to the first of its answer, where there is room for that."""
     n = next((i for i, piece in enumerate(pieces) if piece[0] >= lead), len(pieces) - 1)
     while n > 0:
         start, end = pieces[0][0], pieces[n][1]
-        cost = tokens(text[start:end])
+        cost = measure.tokens(text[start:end])
         if cost <= budget:
             return [(start, end, cost), *pieces[n + 1 :]]
         n -= 1

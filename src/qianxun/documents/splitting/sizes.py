@@ -1,17 +1,28 @@
-"""How many tokens a text is, about: the measure of `splitting.max_tokens`. Knows no encoder."""
+"""How many tokens a text is: the measure of `splitting.max_tokens`. Estimated, or counted by an encoder's tokenizer."""
 
+import bisect
+import functools
 import re
-from typing import Final
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
 
+from qianxun.errors import SettingsError
 from qianxun.text import CJK
 
 TOKENS_PER_WORD: Final = 1.3
 LEAST_PER_CHAR: Final = 1 / 8  # rules of dashes are not free
 _WORD_CHARS: Final = 12
+_MOST_WORDS: Final = 1 << 16
+_SLICE_CHARS: Final = 8192
+_MOST_BREAKS: Final = 4  # longer gaps are rare, and nothing but longer
+_SEAMS: Final = (("规定。", "员工"), ("so.", "The"), ("规定，", "| a"), ("leave", "3"))
 
 # With the symbols and minority scripts of East Asia, whose bytes begin alike.
 _EAST_ASIAN = re.compile(f"[{CJK}\u3100-\u33ff\u4dc0-\u4dff\ua000-\uabff\ud7b0-\ud7ff\ud800-\udfff]+")
 _WORDS = re.compile(rf"[^\W_]{{1,{_WORD_CHARS}}}")
+
+_UNITS = re.compile(rf"[{CJK}]|[^\W_{CJK}]{{1,{_WORD_CHARS}}}|\S")
 
 # In UTF-8: first bytes of U+3000 to U+D7FF, those of letters that only a pattern tells from signs, and the letters and
 # numerals among signs: ², ①, 々, full-width and half-width forms, compatibility ideographs.
@@ -31,14 +42,30 @@ def tokens(text: str) -> float:
     A CJK character is one, a word of another script 1.3 (a word longer than 12 characters counts as
     several), and never less than one per 8 characters. Never less for a longer text that begins the same.
     """
-    # Bytes are counted where that says it all: three times as fast as patterns, and this is asked of every block.
+    return _tokens_by_bytes(text) if _is_plain(text) else tokens_by_patterns(text)
+
+
+def tokens_of_spans(text: str, spans: Iterable[tuple[int, int]]) -> list[float]:
+    """The tokens of parts of a text, each by itself."""
+    count = _tokens_by_bytes if _is_plain(text) else tokens
+    return [count(text[start:end]) for start, end in spans]
+
+
+def _is_plain(text: str) -> bool:
+    """Whether bytes say all of a text: three times as fast as patterns, and this is asked of every line."""
+    if text.isascii():
+        return True
+    encoded = text.encode("utf-8", "surrogatepass")
+    others = encoded.translate(None, _NO_FIRST_BYTES).translate(None, _EAST_ASIAN_BYTES)
+    return not others and _OTHER_AMONG_SIGNS.search(encoded) is None
+
+
+def _tokens_by_bytes(text: str) -> float:
     encoded = text.encode("utf-8", "surrogatepass")
     n_east_asian = 0
     if len(encoded) != len(text):
-        first_bytes = encoded.translate(None, _NO_FIRST_BYTES)
-        if first_bytes.translate(None, _EAST_ASIAN_BYTES) or _OTHER_AMONG_SIGNS.search(encoded):
-            return tokens_by_patterns(text)
-        n_east_asian = len(first_bytes) - encoded.count(b"\xe3\x80")  # U+3000 to U+303F: signs
+        # But for U+3000 to U+303F, which are signs.
+        n_east_asian = len(encoded.translate(None, _NO_FIRST_BYTES)) - encoded.count(b"\xe3\x80")
     words = encoded.translate(_TO_SPACES).split()
     n_words = len(words)
     if words and len(max(words, key=len)) > _WORD_CHARS:
@@ -51,3 +78,123 @@ def tokens_by_patterns(text: str) -> float:
     rest, n_runs = _EAST_ASIAN.subn(" ", text)
     n_east_asian = len(text) - len(rest) + n_runs
     return max(n_east_asian + TOKENS_PER_WORD * len(_WORDS.findall(rest)), len(text) * LEAST_PER_CHAR)
+
+
+class Measure:
+    """Tokens as they are estimated, which needs no encoder."""
+
+    def tokens(self, text: str) -> float:
+        """Tokens of a text."""
+        return tokens(text)
+
+    def of_spans(self, text: str, spans: Iterable[tuple[int, int]]) -> list[float]:
+        """Tokens of parts of a text, each by itself."""
+        return tokens_of_spans(text, spans)
+
+    def gap(self, n_chars: int) -> float:
+        """Tokens of this many characters of white space between two pieces that were counted each by itself."""
+        return n_chars * LEAST_PER_CHAR
+
+    def units(self, text: str) -> list[tuple[int, int, float]]:
+        """The words, CJK characters and signs of a text: where each begins and ends, and its tokens."""
+        return [(*match.span(), tokens(match.group())) for match in _UNITS.finditer(text)]
+
+    def unit_gap(self, n_chars: int) -> float:
+        """Tokens of white space between two units."""
+        return self.gap(n_chars)
+
+
+class TokenizerMeasure(Measure):
+    """Tokens as an encoder's own tokenizer cuts a text, without the special ones before and after it.
+
+    As with the estimate, never less than one per 8 characters: some make one "unknown" of any long word.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._words: dict[str, float] = {}
+        self._gaps: dict[int, float] = {0: 0.0}
+
+    def tokens(self, text: str) -> float:
+        """Tokens of a text; of a very long one, the sum over its slices."""
+        if len(text) > _WORD_CHARS:
+            counted = sum(len(self._encoded(piece)) for _, piece in _slices(text))
+            return max(float(counted), len(text) * LEAST_PER_CHAR)
+        known = self._words.get(text)
+        if known is None:
+            if len(self._words) >= _MOST_WORDS:
+                self._words.clear()
+            known = self._words[text] = max(float(len(self._encoded(text))), len(text) * LEAST_PER_CHAR)
+        return known
+
+    def of_spans(self, text: str, spans: Iterable[tuple[int, int]]) -> list[float]:
+        """Tokens of parts of a text, each by itself."""
+        return [self.tokens(text[start:end]) for start, end in spans]
+
+    def gap(self, n_chars: int) -> float:
+        """What line breaks come to between some pieces: byte-level tokenizers make tokens of them, others none."""
+        known = self._gaps.get(n_chars)
+        if known is None:
+            count, breaks = self.tokens, "\n" * min(n_chars, _MOST_BREAKS)
+            found = max(count(f"{a}{breaks}{b}") - count(a) - count(b) for a, b in _SEAMS)
+            known = self._gaps[n_chars] = max(found, n_chars * LEAST_PER_CHAR)
+        return known
+
+    def units(self, text: str) -> list[tuple[int, int, float]]:
+        """As the text around a unit has it cut, white space counted with the unit before."""
+        spans = [match.span() for match in _UNITS.finditer(text)]
+        if not spans:
+            return []
+        starts = [start for start, _ in spans]
+        costs = [0.0] * len(spans)
+        for at, piece in _slices(text):
+            for start, _ in self._encoded(piece).offsets:
+                costs[max(bisect.bisect_right(starts, at + start) - 1, 0)] += 1
+        pairs = zip(spans, costs, strict=True)
+        return [(start, end, max(cost, (end - start) * LEAST_PER_CHAR)) for (start, end), cost in pairs]
+
+    def unit_gap(self, n_chars: int) -> float:
+        """Spaces were counted with the units; line breaks between blocks were not."""
+        return 0.0 if n_chars < 2 else self.gap(n_chars)
+
+    def _encoded(self, text: str) -> Any:
+        # Half a surrogate pair has no bytes that a tokenizer could read.
+        return self._tokenizer.encode(text.encode("utf-8", "replace").decode(), add_special_tokens=False)
+
+
+def _slices(text: str) -> Iterator[tuple[int, str]]:
+    """A text in slices, each with where it begins: what a tokenizer makes of a text takes a hundred times its room."""
+    start = 0
+    while len(text) - start > _SLICE_CHARS:
+        space = max(text.rfind(" ", start, start + _SLICE_CHARS), text.rfind("\n", start, start + _SLICE_CHARS))
+        end = space if space > start + _SLICE_CHARS // 2 else start + _SLICE_CHARS
+        yield start, text[start:end]
+        start = end
+    yield start, text[start:]
+
+
+ESTIMATE: Final = Measure()
+
+
+@functools.lru_cache(maxsize=2)
+def measure_of(tokenizer: Path | None) -> Measure:
+    """How texts are measured where the encoder's tokenizer is this file (a `tokenizer.json`), or none is known.
+
+    Raises SettingsError if it cannot be read.
+    """
+    if tokenizer is None:
+        return ESTIMATE
+    from tokenizers import Tokenizer
+
+    try:
+        found = Tokenizer.from_file(str(tokenizer))
+    except Exception as error:  # the tokenizers library raises bare Exception
+        raise SettingsError(
+            "{path}: this tokenizer cannot be read: {reason}.",
+            remedy="Copy the model again, or set splitting.counted_by to estimate.",
+            path=tokenizer,
+            reason=" ".join(str(error).split()).rstrip("."),
+        ) from error
+    found.no_truncation()
+    found.no_padding()
+    return TokenizerMeasure(found)

@@ -1,20 +1,17 @@
 """Packs text into chunks whatever its blocks are: by whole sentences, or by tokens alone. Knows no heading."""
 
 import itertools
-import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from qianxun.documents.splitting.pieces import Piece, pieces_of
 from qianxun.documents.splitting.places import Place
-from qianxun.documents.splitting.sizes import LEAST_PER_CHAR, tokens
+from qianxun.documents.splitting.sizes import ESTIMATE, Measure
 from qianxun.documents.splitting.structure import Marked
 from qianxun.records import Block, Chunk, Span
 from qianxun.settings import SplittingSettings
-from qianxun.text import CJK
 
-_UNITS = re.compile(rf"[{CJK}]|[^\W_{CJK}]{{1,12}}|\S")
 _ROUNDING = 1e-6
 
 
@@ -28,6 +25,7 @@ class WindowPacker:
 
     settings: SplittingSettings
     by_sentence: bool
+    measure: Measure = ESTIMATE
     ordinal: int = 0
     chunks: list[Chunk] = field(default_factory=list)
     contexts: list[str] = field(default_factory=list)
@@ -42,12 +40,12 @@ class WindowPacker:
         most = self.settings.max_tokens - _ROUNDING
         for first, last, cost in self._pieces(item.block):
             if self.window:
-                gap = (start + first - self.window[-1][0][1]) * LEAST_PER_CHAR
+                gap = self._gap(start + first - self.window[-1][0][1])
                 if self.tokens + gap + cost > most:
                     self._close()
                     self._keep_overlap(start + first, cost, most)
                 if self.window:
-                    self.tokens += (start + first - self.window[-1][0][1]) * LEAST_PER_CHAR
+                    self.tokens += self._gap(start + first - self.window[-1][0][1])
             self.window.append(((start + first, start + last, cost), place))
             self.tokens += cost
 
@@ -63,16 +61,18 @@ class WindowPacker:
                 self.window.popleft()
             self.n_repeated = 0
             spans = [piece for piece, _ in self.window]
-            gaps = sum(after[0] - before[1] for before, after in itertools.pairwise(spans))
-            self.tokens = sum(cost for _, _, cost in spans) + gaps * LEAST_PER_CHAR
+            gaps = sum(self._gap(after[0] - before[1]) for before, after in itertools.pairwise(spans))
+            self.tokens = sum(cost for _, _, cost in spans) + gaps
         return self.window[0][0][0] if self.window else length
+
+    def _gap(self, n_chars: int) -> float:
+        return self.measure.gap(n_chars) if self.by_sentence else self.measure.unit_gap(n_chars)
 
     def _pieces(self, block: Block) -> Iterator[Piece]:
         if self.by_sentence:
-            yield from pieces_of(block.text, block.kind, self.settings.max_tokens - _ROUNDING)
+            yield from pieces_of(block.text, block.kind, self.settings.max_tokens - _ROUNDING, self.measure)
             return
-        for match in _UNITS.finditer(block.text):
-            yield match.start(), match.end(), tokens(match.group())
+        yield from self.measure.units(block.text)
 
     def _close(self) -> None:
         (first, _, _), place = self.window[0]
@@ -87,7 +87,7 @@ class WindowPacker:
         total, after = 0.0, start
         while len(self.window) > 1 and self._is_repeated(len(kept), total):
             piece, place = self.window.pop()
-            more = piece[2] + (after - piece[1]) * LEAST_PER_CHAR
+            more = piece[2] + self._gap(after - piece[1])
             if total + more > min(most - cost, most / 2):
                 break
             kept.appendleft((piece, place))
@@ -95,7 +95,7 @@ class WindowPacker:
         self.window = kept
         self.n_repeated = len(kept)
         # The gap before the piece that comes next is counted when it comes.
-        self.tokens = total - ((start - kept[-1][0][1]) * LEAST_PER_CHAR if kept else 0.0)
+        self.tokens = total - (self._gap(start - kept[-1][0][1]) if kept else 0.0)
 
     def _is_repeated(self, n: int, tokens: float) -> bool:
         if self.by_sentence:

@@ -651,11 +651,10 @@ MESSAGES: Final[dict[str, str]] = {
     "folder that `qianxun add` reads when no path is given": "未给出路径时 `qianxun add` 读取的文件夹",
     "language of messages: `en` or `zh`; empty: the locale's": "消息的语言：`en` 或 `zh`；留空：随系统区域设置",
     "parsing processes; 0 is one per processor": "解析进程数；0 表示每个处理器一个",
-    "time one file may take to parse before it is set aside": "单个文件的解析时限（秒），超过则搁置",
+    "time one file may take to parse before it is set aside; up to 30 s for each page whose text is recognised are not counted": "单个文件的解析时限（秒），超过则搁置；识别文字的每页最多有 30 秒不计入",
     "memory one parsing process may use": "单个解析进程可用的内存（MB）",
     "largest file that is read": "可读取的最大文件（MB）",
     "file and folder names that `add` skips in folders": "`add` 在文件夹中跳过的文件名和文件夹名",
-    "largest chunk, in tokens (a CJK character is one, an English word about 1.3)": "最大的片段，以词元计（一个汉字为 1，一个英文单词约为 1.3）",
     "dense index: `faiss`, `exact`, or the name of an installed plugin": "向量索引：`faiss`、`exact`，或已安装插件的名称",
     "lexical index: `tantivy`, `exact-lexical`, or the name of an installed plugin": (
         "词语索引：`tantivy`、`exact-lexical`，或已安装插件的名称"

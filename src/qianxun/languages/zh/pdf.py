@@ -1,8 +1,11 @@
 """Chinese for PDF files."""
 
+# ruff: noqa: E501 (a Chinese character counts as two)
+
 from typing import Final
 
 MESSAGES: Final[dict[str, str]] = {
+    "{path}: {n} of {pages} pages are pictures with hardly any text.": "{path}：共 {pages} 页，其中 {n} 页是图片，几乎没有文字。",
     # settings/sections.py
     "text file with a password on each line, which are tried on encrypted PDF files; empty: none": (
         "每行一个密码的文本文件，用于尝试打开加密的 PDF 文件；空表示不用"

@@ -1,8 +1,12 @@
 """Chinese for text in pictures and on scanned pages."""
 
+# ruff: noqa: E501 (a Chinese character counts as two)
+
 from typing import Final
 
 MESSAGES: Final[dict[str, str]] = {
+    "{path}: {n} of {pages} pages are pictures that were not looked at.": "{path}：共 {pages} 页，其中 {n} 页是图片，未作识别。",
+    "Raise reading.ocr_max_pages or reading.max_seconds, and `add --retry`.": "请调高 reading.ocr_max_pages 或 reading.max_seconds，再执行 `add --retry`。",
     # documents/formats/recognition.py
     "{path} is a picture, and reading text in pictures needs packages that are not installed.": (
         "{path} 是图片，识别图片中的文字需要尚未安装的软件包。"

@@ -9,10 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
-from qianxun.errors import SettingsError
-from qianxun.models.checkpoint import find_checkpoint
-from qianxun.settings import EncoderSettings, GeneratorSettings, RerankerSettings, Settings, models_directory
-from qianxun.settings.engines import model_of
+from qianxun.models.formats import tokenizer_file
+from qianxun.settings import EncoderSettings, GeneratorSettings, RerankerSettings, Settings
 
 # (text, whether special tokens are added) → ids
 Tokenize: TypeAlias = Callable[[str, bool], list[int]]
@@ -126,17 +124,12 @@ def local_tokenizer(
 
     A server's model may be named by a path on the server's machine: then there is none here, which is no error.
     """
-    try:
-        import tokenizers
-    except ImportError:
+    file = tokenizer_file(section, settings)
+    if file is None:
         return None
-    try:
-        folder = find_checkpoint(model_of(section), section.revision, models_directory(settings))
-    except SettingsError:
-        return None
-    if folder is None or not (folder / "tokenizer.json").is_file():
-        return None
-    found: Any = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    from tokenizers import Tokenizer
+
+    found: Any = Tokenizer.from_file(str(file))
     found.no_truncation()
     found.no_padding()
     return lambda text, special: list(found.encode(text, add_special_tokens=special).ids)
