@@ -490,8 +490,8 @@ def test_a_form_that_was_filled_in_is_read_where_it_stands(tmp_path: Path, drawn
     lines = [(60, 745, 10, "姓名："), (60, 725, 10, "部门："), (60, 705, 10, "备注："), *body("请如实填写。", top=680)]
     document = loaded(tmp_path, pdf([lines, body("第二页的内容。")], fields=filled))
     text = "\n".join(block.text for block in cleaned(document))
-    assert " ".join(text.split()).startswith("姓名： Li Wei 4711"), text
-    assert ("部门： 臺北分公司" in text.replace("\n", " ")) is drawn
+    assert text.startswith("姓名： Li Wei 4711\n部门："), text
+    assert ("\n部门： 臺北分公司\n备注：" in text) is drawn
     assert text.index("备注：") < text.index("请如实填写。") < text.index("第二页的内容。")
 
 

@@ -15,7 +15,7 @@ from qianxun.documents.decoding import looks_like, mismatch
 from qianxun.documents.formats.pdf_calls import Handle, form_of, handle_of
 from qianxun.documents.formats.pdf_columns import aligned_tables, looks_aligned, may_have_cells
 from qianxun.documents.formats.pdf_layout import blocks_of, comparable
-from qianxun.documents.formats.pdf_lines import Line, TextPage, in_one_row, open_page, running
+from qianxun.documents.formats.pdf_lines import FormLine, Line, TextPage, in_one_row, open_page, running
 from qianxun.documents.formats.pdf_pictures import is_picture
 from qianxun.documents.formats.pdf_rules import Rules, rules_of
 from qianxun.documents.formats.pdf_tables import Item, Table, grids, read_grid
@@ -283,7 +283,7 @@ def _items(page: TextPage, items: Sequence[Item]) -> Sequence[Item]:
         last = found[-1] if found else None
         if isinstance(item, Line) and isinstance(last, Line) and _is_labelled(page, last, item):
             top, bottom = max(last.top, item.top), min(last.bottom, item.bottom)
-            found[-1] = Line(f"{last.text} {item.text}", last.size, last.left, item.right, top, bottom)
+            found[-1] = FormLine(f"{last.text} {item.text}", last.size, last.left, item.right, top, bottom)
         else:
             found.append(item)
     return found

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from qianxun.documents.clean import glue
-from qianxun.documents.formats.pdf_lines import Line
+from qianxun.documents.formats.pdf_lines import FormLine, Line
 from qianxun.documents.formats.pdf_tables import Item, Table
 from qianxun.documents.formats.text import heading_level
 from qianxun.records import Block, BlockKind
@@ -137,7 +137,7 @@ class _Paragraph:
             self.texts.append(line.text)
         elif line.left > before.left and abs(before.top - line.top) < 0.3 * max(line.size, 1.0):
             self.texts[-1] += f" {line.text}"
-        elif self._was_wrapped(before, line):
+        elif not isinstance(before, FormLine) and not isinstance(line, FormLine) and self._was_wrapped(before, line):
             self.texts[-1] = _joined(self.texts[-1], line.text)
         else:
             self.texts.append(line.text)
@@ -164,6 +164,7 @@ class _Paragraph:
         before = self.before
         return (
             before is not None
+            and not isinstance(before, FormLine)
             and not before.text.endswith(_ENDS)
             and abs(before.size - line.size) < 0.15 * max(line.size, 1.0)
             and self._was_wrapped(before, line)

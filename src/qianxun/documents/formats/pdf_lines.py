@@ -46,6 +46,12 @@ class Line(NamedTuple):
         return box[0] - 1 <= self.left <= box[2] + 1 and box[3] - 1 <= middle <= box[1] + 1
 
 
+class FormLine(Line):
+    """A field of a form with its label: a line of its own, however full it is."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class TextPage:
     """A page while it is open. `spans` are the first and the last character of each line, by pdfium's index.
