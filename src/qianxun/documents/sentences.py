@@ -14,6 +14,8 @@ CLOSERS = "」』”’）)]】》〉\"'›»］｝}"
 _CANDIDATE = re.compile(
     rf"(?P<sure>[。！？；…‼⁉]+[。！？；…!?]*|\n)|(?P<western>[.!?]+)(?P<close>[{re.escape(CLOSERS)}]*)"
 )
+# What a candidate begins with: one set of characters is searched for several times as fast as a choice of patterns.
+_MARK = re.compile(r"[。！？；…‼⁉.!?\n]")
 _CLOSE = re.compile(rf"[{re.escape(CLOSERS)}]*")
 _SPACE = re.compile(r"[^\S\n]*")
 _QUOTED_CHARS = 1000  # how far back an opening straight quote is looked for
@@ -43,8 +45,13 @@ def sentences(text: str) -> list[tuple[int, int]]:
     """The spans of the sentences of a text, in order, trimmed of white space; every other character is in one."""
     found: list[tuple[int, int]] = []
     start = 0
-    for match in _CANDIDATE.finditer(text):
-        end = match.end()
+    after = 0
+    for mark in _MARK.finditer(text):
+        if mark.start() < after:
+            continue
+        match = _CANDIDATE.match(text, mark.start())
+        assert match is not None  # it begins with any of these marks
+        end = after = match.end()
         if end <= start:
             continue
         if match.group("sure"):

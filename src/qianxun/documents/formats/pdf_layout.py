@@ -10,7 +10,7 @@ from typing import Final
 from qianxun.documents.clean import glue
 from qianxun.documents.formats.pdf_lines import FormLine, Line
 from qianxun.documents.formats.pdf_tables import Item, Table
-from qianxun.documents.formats.text import heading_level
+from qianxun.documents.formats.text import HEADING_STARTS, heading_level
 from qianxun.records import Block, BlockKind
 
 FULL_PAGE_LINES: Final = 6
@@ -230,6 +230,8 @@ def _heading_level(
     line: Line, body: float, larger: list[float], bookmarks: list[tuple[str, int]], has_outline: bool
 ) -> int:
     text, size = line.text, line.size
+    if not bookmarks and size < body * LARGER and text[0] not in HEADING_STARTS and not text[0].isdigit():
+        return 0  # as nearly every line
     if bookmarks:
         own = comparable(text)
         for title, level in bookmarks:

@@ -28,7 +28,7 @@ _HEADINGS = (
     (2, re.compile(r"(?:Section|SECTION|Article|ARTICLE)\s+(?:\d{1,3}|[IVXLC]{1,6})\b.{0,60}$")),
     (1, re.compile(r"(?:附录|附錄|附件)[一二三四五六七八九十0-9A-Z]?[ 　：:]?[^，。；！？,;]{0,28}$")),
 )
-_HEADING_STARTS = frozenset("第一二三四五六七八九十（(附CPAS")  # of the shapes above
+HEADING_STARTS = frozenset("第一二三四五六七八九十（(附CPAS")  # of the shapes above
 _DOTTED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){1,3})[ 　\t]+\S[^，。；！？,;]{0,50}$")
 _MARKED = re.compile(
     r"\s*(?:[-*+•·●○■□◆▪►※☐☑✓]\s+\S|[(（\[]?\d{1,3}[)）\].、．]\s*\S|[①-⑳]"
@@ -143,7 +143,7 @@ def heading_level(line: str) -> int:
     """The depth of a plain-text line that is a heading, or 0. Conservative: a missed heading costs less."""
     if len(line) > 80:
         return 0
-    if line[0] not in _HEADING_STARTS:
+    if line[0] not in HEADING_STARTS:
         if line[0].isascii() and line[0].isdigit():
             dotted = _DOTTED.match(line)
             return min(dotted.group(1).count(".") + 2, 6) if dotted and not line.endswith((".", ":", "：")) else 0

@@ -68,7 +68,7 @@ def _tokens_by_bytes(text: str) -> float:
         n_east_asian = len(encoded.translate(None, _NO_FIRST_BYTES)) - encoded.count(b"\xe3\x80")
     words = encoded.translate(_TO_SPACES).split()
     n_words = len(words)
-    if words and len(max(words, key=len)) > _WORD_CHARS:
+    if words and max(map(len, words)) > _WORD_CHARS:
         n_words = sum(-(-len(word) // _WORD_CHARS) for word in words)
     return max(n_east_asian + TOKENS_PER_WORD * n_words, len(text) * LEAST_PER_CHAR)
 
