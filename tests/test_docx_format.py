@@ -115,6 +115,23 @@ def test_footnotes_endnotes_and_comments_stand_where_they_are_referred_to(tmp_pa
     ]  # fmt: skip
 
 
+def test_notes_of_what_was_deleted_are_gone(tmp_path: Path) -> None:
+    from docx.opc.constants import CONTENT_TYPE, RELATIONSHIP_TYPE
+    from docx.opc.packuri import PackURI
+    from docx.opc.part import Part
+
+    document = Document()
+    note = '<w:footnote w:id="7"><w:p><w:r><w:t>旧注</w:t></w:r></w:p></w:footnote>'
+    blob = f"<w:footnotes {nsdecls('w')}>{note}</w:footnotes>"
+    part = Part(PackURI("/word/own.xml"), CONTENT_TYPE.WML_FOOTNOTES, blob.encode(), document.part.package)
+    document.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
+    reference = '<w:r><w:footnoteReference w:id="7"/></w:r>'
+    for n, around in enumerate(("w:del", "w:moveFrom", "w:moveTo")):
+        inner = f'<w:r><w:t>第{n}段</w:t></w:r><{around} w:id="{n}" w:author="a">{reference}</{around}>'
+        document.element.body.insert(n, paragraph_xml(inner))
+    assert [text for _, _, text in shapes(loaded(tmp_path, document))] == ["第0段", "第1段", "第2段", "旧注"]
+
+
 def test_declared_header_rows_are_the_header(tmp_path: Path) -> None:
     document = Document()
     table = document.add_table(rows=3, cols=2)

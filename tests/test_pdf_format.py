@@ -443,7 +443,8 @@ def test_a_picture_of_a_page_with_a_stamp_on_it_is_recognised(tmp_path: Path, mo
 
     def looks_like(page: Any, number: int) -> scanned.PageText:
         read.append(number)
-        return scanned.PageText((Block("paragraph", f"掃描 {number}", page=number),), 4, 0.99)
+        text = f"掃描 {number} 第一條，本合同自簽訂之日起生效，一式兩份，雙方各執一份。"
+        return scanned.PageText((Block("paragraph", text, page=number),), len(text), 0.99)
 
     stamp = [(400.0, 800.0, 8.0, "收文第7号 RECEIVED")]
     pages = [stamp, body(*(f"{FULL}{n}" for n in range(6))), stamp, stamp, [], stamp]
@@ -459,11 +460,38 @@ def test_a_picture_of_a_page_with_a_stamp_on_it_is_recognised(tmp_path: Path, mo
     assert document.shortfall() is None
     (document,) = PdfLoader().load(RawFile.on_disk(path), ReadingSettings(ocr_max_pages=3))
     assert isinstance(document, RawDocument)
+    # The one without a stamp; of the others something is read at least.
     assert "1 of 6 pages are pictures that were not looked at" in str(document.shortfall())
     # Without the extra, what is missing is said.
     (document,) = PdfLoader().load(RawFile.on_disk(path), ReadingSettings(ocr="off"))
     assert isinstance(document, RawDocument)
     assert "4 of 6 pages are pictures with hardly any text" in str(document.shortfall())
+
+
+def test_a_title_on_a_picture_stays_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from qianxun.documents.formats import scanned
+
+    def looks_like(page: Any, number: int) -> scanned.PageText:
+        # A little more than the title, misread; then much, but not sure.
+        text, score = ("年度報吿 2O25 ~", 0.97) if number == 1 else ("樹葉" * 40, 0.5)
+        return scanned.PageText((Block("paragraph", text, page=number),), len(text), score)
+
+    monkeypatch.setattr(scanned, "can_recognise", lambda settings: True)
+    monkeypatch.setattr(scanned, "scanned_page", looks_like)
+    title = [(60.0, 600.0, 24.0, "年度報告 2025")]
+    pages = [title, [(60.0, 600.0, 24.0, "Annual report")], body(*(f"{FULL}{n}" for n in range(6)))]
+    document = loaded(tmp_path, pdf(pages, drawn=[PICTURE] * 3))
+    texts = [block.text for block in document.blocks]
+    assert texts[:2] == ["年度報告 2025", "Annual report"]
+    assert document.shortfall() is None
+
+
+def test_a_fax_without_recognition_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "fax.pdf"
+    path.write_bytes(pdf([[(60.0, 800.0, 8.0, "FAX 2025-03-01 P.1")]], drawn=[PICTURE]))
+    (document,) = PdfLoader().load(RawFile.on_disk(path), ReadingSettings(ocr="off"))
+    assert isinstance(document, RawDocument)
+    assert "1 of 1 pages are pictures with hardly any text" in str(document.shortfall())
 
 
 # What is written on a page: forms, remarks

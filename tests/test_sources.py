@@ -479,6 +479,28 @@ def test_who_may_read_a_file_is_its_label(tmp_path: Path) -> None:
         assert (found["公.txt"], found["组/公.txt"]) == (of_user, ("public",))
 
 
+def test_a_source_given_as_such_takes_away_only_its_own(kb: KnowledgeBase, documents: Path) -> None:
+    Shelf.documents = {"a.txt": LEAVE, "b.txt": EXPENSES, "内/c.txt": LEAVE}
+    kb.add([Shelf(ADDRESS)], sync=True)
+    kb.add_texts([qianxun.TextItem(f"{ADDRESS}faq", "", EXPENSES)])
+    kb.add(documents)
+    before = {d.source for d in kb.documents()}
+    Shelf.documents = {"a.txt": LEAVE}
+    Shelf.unlisted = [Unlisted(f"{ADDRESS}内/", "closed today")]
+    assert kb.add([Shelf(ADDRESS)], sync=True).removed == 1
+    assert {d.source for d in kb.documents()} == before - {f"{ADDRESS}b.txt"}
+    # What another place has listed that cannot be reached now, or in part, stays as well.
+    kb.add(f"{ADDRESS}内/")
+    Shelf.unlisted = []
+
+    class Broken(Shelf):
+        def list(self) -> Iterator[Listed | Unlisted]:
+            raise SourceError("{address} is away.", remedy="Wait.", address=self.address)
+
+    report = kb.add([Broken(ADDRESS), Shelf(ADDRESS)], sync=True)
+    assert [source for source, _ in report.failed] == [ADDRESS]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 def test_rights_that_no_one_label_says_are_for_administrators(monkeypatch: pytest.MonkeyPatch) -> None:
     from qianxun.sources import folder
@@ -505,6 +527,19 @@ def test_rights_that_no_one_label_says_are_for_administrators(monkeypatch: pytes
         ("group:hr", "", 1): "",
     }
     assert {case: folder._both(*case) for case in cases} == cases
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_what_everybody_may_read_in_a_folder_for_nobody_has_no_label(tmp_path: Path) -> None:
+    from qianxun.sources import folder
+
+    inner = tmp_path / "内"
+    inner.mkdir()
+    (inner / "公.txt").write_text("年假", encoding="utf-8")
+    (inner / "公.txt").chmod(0o644)
+    readers = folder._Readers(tmp_path)
+    readers._of_folder[inner] = ""  # in two groups' folders, one within the other
+    assert readers.of(inner / "公.txt", (inner / "公.txt").stat()) == ()
 
 
 def test_a_folder_is_noted_file_by_file(kb: KnowledgeBase, documents: Path) -> None:

@@ -35,6 +35,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
     stop = threading.Event()
     with session.open(create=True) as base:
         first = True
+        known: set[tuple[str, str]] = set()
         for report in base.watch(paths, labels=labels_given(args), poll=args.poll, stop=stop):
             if isinstance(report, QianxunError):
                 if session.as_json:
@@ -42,7 +43,10 @@ def run(session: Session, args: argparse.Namespace) -> int:
                 else:
                     session.note(on_one_line(report))
                 continue
-            changed = report.added or report.replaced or report.removed or report.failed or report.attention
+            # What needs attention is told once, not at every look.
+            troubled = {*report.failed, *report.attention}
+            changed = report.added or report.replaced or report.removed or troubled - known
+            known = troubled
             if not (first or changed):
                 continue
             if session.as_json:

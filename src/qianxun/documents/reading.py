@@ -203,7 +203,7 @@ class _Worker:
             if event[0] == "page":
                 self.at_page = True
             elif event[0] == "spared" and isinstance(event[1], float):
-                spared = min(max(event[1], 0.0), self.most_spared - self.spared_seconds)
+                spared = min(max(0.0, event[1]), self.most_spared - self.spared_seconds)
                 self.at_page = False
                 self.spared_seconds += spared
                 self.used_seconds = max(0.0, self.used_seconds - spared)

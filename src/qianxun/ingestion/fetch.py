@@ -135,7 +135,7 @@ def _is_kept(run: Run, root: Root, item: Listed, known: Document | None, retry: 
 def _keep_all(run: Run, known: Document, retry: bool) -> bool:
     """Keeps a document and those inside its file, unless one is to be tried again; returns whether it does."""
     members = inside(run, known.source)
-    if retry and any(document.status is not Status.READY or document.reason for document in (known, *members)):
+    if retry and any(document.state is not Status.READY for document in (known, *members)):
         return False
     for document in (known, *members):
         keep(run, document, known.source, relabelled=known.source in run.exact)

@@ -176,7 +176,7 @@ def _remove_vanished(run: Run, root: Root, roots: list[Root]) -> None:
         document
         for document in candidates
         if present.isdisjoint(with_outer(document.source))
-        and not any(lies_below(document.source, uri) for uri in root.unlisted)
+        and not any(lies_below(document.source, uri) for other in roots for uri in other.unlisted)
         and (not root.is_folder or all(map(_is_gone, with_outer(document.source))))
     ]
     if gone:
@@ -196,12 +196,16 @@ def _of_folder(run: Run, root: Root) -> list[Document]:
 def _of_address(run: Run, root: Root, roots: list[Root]) -> list[Document]:
     """The documents that this address listed and no other root has: two sites may lead to the same page.
 
-    Of a source that is not noted, all that it holds.
+    Of a source that is not noted, all that it holds, but for what was given as text.
     """
     store = run.keeping.store
-    names = [document.source for document in store.documents(Asker.admin())] if root.passing else root.noted
+    names = list(root.noted)
+    if root.passing:
+        names = [
+            one.source for one in store.documents(Asker.admin()) if one.format != "text" or one.stamp or one.modified
+        ]
     held = [name for name in names if any(map(root.source.holds, with_outer(name)))]
-    elsewhere = SourceNotes(run.keeping.store).elsewhere(held, [other.address for other in roots])
+    elsewhere = SourceNotes(run.keeping.store).elsewhere(held, [other.address for other in roots if not other.problem])
     wanted = [name for name in held if elsewhere.isdisjoint(with_outer(name))]
     return list(run.keeping.store.by_source(wanted).values())
 

@@ -141,7 +141,7 @@ def _facts_within(run: Run, job: ReadJob, member: str, digest: str) -> Facts:
 def _is_spared(run: Run, source: str, digest: str) -> bool:
     """Whether a file inside another is what it was: then what is kept of it stays."""
     known = run.keeping.store.by_source([source]).get(source)
-    if known is None or known.digest != digest or known.status is not Status.READY:
+    if known is None or known.digest != digest or known.state is not Status.READY:
         return False
     run.spared.add(source)
     return True

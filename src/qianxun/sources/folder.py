@@ -100,8 +100,6 @@ class _Readers:
         """
         own = _label(status, stat.S_IROTH, stat.S_IRGRP)
         around = PUBLIC if path == self._top else self._around(path.parent)
-        if own == PUBLIC:
-            return (around,)
         # Both would have to be satisfied, and labels say "any of".
         both = _both(own, around, status.st_uid)
         return (both,) if both else ()

@@ -25,7 +25,8 @@ _REFERENCES = {
     f"{_W}endnoteReference": "endnotes",
     f"{_W}commentReference": "comments",
 }
-_LEFT_OUT = frozenset({f"{_W}del", f"{_W}moveFrom", f"{_W}txbxContent", f"{_W}pPr", f"{_W}rPr", _FALLBACK})
+_BOXES = frozenset({f"{_W}txbxContent"})
+_LEFT_OUT = _BOXES | frozenset({f"{_W}del", f"{_W}moveFrom", f"{_W}pPr", f"{_W}rPr", _FALLBACK})
 
 
 class DocxLoader:
@@ -125,7 +126,7 @@ class _Body:
         """The footnotes, endnotes and comments that something refers to, each where that stands."""
         for reference in element.iter(*_REFERENCES) if self.notes else ():
             text = self.notes.get((_REFERENCES[reference.tag], reference.get(f"{_W}id") or ""))
-            if text:
+            if text and not any(outer.tag in _LEFT_OUT - _BOXES for outer in reference.iterancestors()):
                 yield Block("paragraph", text)
 
     def _name(self, style: str) -> str:

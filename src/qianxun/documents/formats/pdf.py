@@ -203,8 +203,10 @@ class _Pages:
         for index in range(len(self.pdf)):
             items, doubtful, pictured = _items_of_page(document, index, form)
             if not items or doubtful or pictured:
-                if self._can_recognise() and (not items or pictured or self._stands_for_nothing(doubtful)):
-                    items = self.recognised_blocks(index) or items
+                no_text = not items or (bool(doubtful) and self._stands_for_nothing(doubtful))
+                if self._can_recognise() and (no_text or pictured):
+                    own = 0 if no_text else sum(len(item.text) for item in items)
+                    items = self.recognised_blocks(index, own) or items
                 else:
                     self.n_pictures += pictured
             yield items
@@ -227,7 +229,9 @@ class _Pages:
         """What of the pages was not read, for people; None if nothing, or too little to be a scan."""
         if self.scans is not None:
             return self.scans.shortfall(self.n_pages)
-        if self.n_pictures <= 2 or self.n_pictures <= 0.1 * self.n_pages:
+        # Of a book some pages are pictures; a fax is nothing else.
+        few = self.n_pictures <= max(2, 0.1 * self.n_pages) and 2 * self.n_pictures < self.n_pages
+        if few or not self.n_pictures:
             return None
         return UnreadableDocument(
             "{path}: {n} of {pages} pages are pictures with hardly any text.",
@@ -237,8 +241,11 @@ class _Pages:
             pages=self.n_pages,
         )
 
-    def recognised_blocks(self, index: int) -> list[Block]:
-        """What the page of this index, from 0, looks like it says; [] if nothing, or nothing that is sure."""
+    def recognised_blocks(self, index: int, n_chars: int) -> list[Block]:
+        """What the page of this index, from 0, looks like it says; [] if nothing, or nothing that is sure.
+
+        `n_chars` has its text without that, which stays unless much more is seen.
+        """
         import pypdfium2
 
         from qianxun.documents.formats.scanned import RecognisedPages
@@ -250,7 +257,7 @@ class _Pages:
         except pypdfium2.PdfiumError:
             return []  # one damaged page of an otherwise readable file
         try:
-            return self.scans.of_pdf(page, index + 1)
+            return self.scans.of_pdf(page, index + 1, n_chars)
         finally:
             page.close()
 

@@ -189,7 +189,11 @@ def _put_in_place(pdfium: Calls, page: TextPage, pieces: set[Handle], fields: li
     spans += written
     kept += [None] * len(written)
     made = [span for span, line in zip(spans, kept, strict=True) if line is None]
-    texts = [" ".join(_whole(page.characters[first : last + 1]).split()) for first, last in made]
+    texts = [
+        " ".join(_whole(page.characters[first : last + 1]).split())
+        + ("-" if page.characters[last + 1 : last + 2] in _HYPHENS else "")
+        for first, last in made
+    ]
     new = iter(_placed(pdfium, page.text, made, texts, page.quarter_turns))
     lines = [next(new) if line is None else line for line in kept]
     places = array("f", itertools.chain.from_iterable(fields))

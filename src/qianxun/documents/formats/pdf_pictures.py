@@ -5,7 +5,7 @@ from typing import Final
 from qianxun.documents.formats.pdf_calls import calls, floats
 from qianxun.documents.formats.pdf_lines import TextPage
 
-MOST_CHARS: Final = 200
+MOST_CHARS: Final = 80
 LEAST_SHARE: Final = 0.7  # of the page that one picture covers
 
 _IMAGE: Final = 3  # FPDF_PAGEOBJ_IMAGE, fpdf_edit.h

@@ -111,23 +111,28 @@ class RecognisedPages:
         self._unsure_chars = 0
         self._unsure_weighted = 0.0
 
-    def of_pdf(self, page: Any, number: int) -> list[Block]:
-        """The blocks of a page of pypdfium2; [] if it says nothing, is not sure, or is one too many."""
-        return self._kept(lambda: scanned_page(page, number))
+    def of_pdf(self, page: Any, number: int, n_chars: int = 0) -> list[Block]:
+        """The blocks of a page of pypdfium2; [] if it says nothing, is not sure, or is one too many.
+
+        `n_chars` has the text that the page has without that: [] too if it says no more than twice as much.
+        """
+        return self._kept(lambda: scanned_page(page, number), n_chars)
 
     def of_picture(self, picture: Picture, number: int | None) -> list[Block]:
         """The blocks of a picture `(height, width, 3) uint8 RGB`; [] as `of_pdf`."""
-        return self._kept(lambda: text_of_picture(picture, number))
+        return self._kept(lambda: text_of_picture(picture, number), 0)
 
-    def _kept(self, read: Callable[[], PageText]) -> list[Block]:
+    def _kept(self, read: Callable[[], PageText], n_chars: int) -> list[Block]:
         self.n_pages += 1
         started = self._now()
         if self.n_pages > self.settings.ocr_max_pages or started >= self._until:
-            self.n_left_out += 1
+            self.n_left_out += n_chars == 0
             return []
         with patience.page():
             text = read()
         self._until += min(self._now() - started, patience.PAGE_SECONDS)
+        if n_chars and (text.n_chars <= 2 * n_chars or text.score < self.settings.ocr_min_score):
+            return []  # a background behind a title: what was written there is surer
         return self.keep(text)
 
     def keep(self, text: PageText) -> list[Block]:
