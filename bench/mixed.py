@@ -122,7 +122,7 @@ def make(folder: Path, n: int, seed: int = 5) -> tuple[int, int]:
     texts = corpus.passages(max(n * _PASSAGES_PER_FILE // 2, _PASSAGES_PER_FILE))
     n_bytes = n_damaged = 0
     for number in range(n):
-        suffix, write = _KINDS[number % len(_KINDS)]
+        suffix, write = KINDS[number % len(KINDS)]
         own = chosen.sample(texts, _PASSAGES_PER_FILE)
         data = write(f"文件 {number} 号 File {number}", own)
         if number % 97 == 96:  # a damaged file here and there
@@ -203,7 +203,7 @@ def _zip(title: str, texts: Sequence[str]) -> bytes:
     return buffer.getvalue()
 
 
-_KINDS: Sequence[tuple[str, Callable[[str, Sequence[str]], bytes]]] = (
+KINDS: Sequence[tuple[str, Callable[[str, Sequence[str]], bytes]]] = (
     (".txt", lambda title, texts: _plain(title, texts).encode()),
     (".txt", lambda title, texts: _plain(title, texts).encode("gb18030")),
     (".md", lambda title, texts: (f"# {title}\n\n" + "\n\n".join(texts)).encode()),
