@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ _PASSAGES_PER_FILE = 8
 _PEER = Path(__file__).with_name("peer_markitdown.py")
 _PEER_FILES = 500
 _SAMPLE_SECONDS = 0.05
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f]")
 
 
 def rows(sizes: Sizes) -> Iterator[Row]:
@@ -119,7 +121,8 @@ def _resident_mb(pid: int) -> float:
 def make(folder: Path, n: int, seed: int = 5) -> tuple[int, int]:
     """Writes n files below a folder; returns their bytes and how many are damaged."""
     chosen = random.Random(seed)
-    texts = corpus.passages(max(n * _PASSAGES_PER_FILE // 2, _PASSAGES_PER_FILE))
+    # A workbook can hold no control characters, and no writer of XML asks.
+    texts = [_CONTROL.sub("", text) for text in corpus.passages(max(n * _PASSAGES_PER_FILE // 2, _PASSAGES_PER_FILE))]
     n_bytes = n_damaged = 0
     for number in range(n):
         suffix, write = KINDS[number % len(KINDS)]
