@@ -13,12 +13,12 @@ from page_images import WHY_NOT, can_draw_and_read, column, drawn
 
 from qianxun.documents.formats import recognition, scanned
 from qianxun.documents.formats.page_layout import blocks_of_lines, in_reading_order
+from qianxun.documents.formats.pdf_pictures import stands_for_nothing
 from qianxun.documents.formats.recognition import RecognisedLine, recognise
 from qianxun.documents.formats.scanned import (
     PageText,
     RecognisedPages,
     scanned_page,
-    stands_for_nothing,
     text_of_picture,
 )
 from qianxun.documents.formats.text_regions import regions_in

@@ -546,6 +546,17 @@ def test_counted_bytes_are_the_tokens_of_the_patterns(text: str) -> None:
     assert tokens(text) == pytest.approx(tokens_by_patterns(text))
 
 
+@given(
+    st.lists(words | st.sampled_from(["カタカナ", "①", "é", "１２", "。", "々", "《民法》"]), max_size=30).map("".join),
+    st.lists(st.integers(0, 60), max_size=8),
+)
+def test_counted_bytes_of_spans_are_the_tokens_of_the_patterns(text: str, ends: list[int]) -> None:
+    ends = sorted(min(end, len(text)) for end in ends)
+    spans = list(itertools.pairwise(ends))
+    expected = [tokens_by_patterns(text[start:end]) for start, end in spans]
+    assert ESTIMATE.of_spans(text, spans) == pytest.approx(expected)
+
+
 def test_counted_bytes_are_right_for_every_character() -> None:
     texts = (f"年{chr(code) * 9}x" for code in range(0x20000))
     assert [text[1] for text in texts if tokens(text) != pytest.approx(tokens_by_patterns(text))] == []

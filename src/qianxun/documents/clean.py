@@ -58,9 +58,9 @@ def clean_block(block: Block) -> Block | None:
     elif block.kind == "paragraph":
         text = joined_lines(text)
     elif block.kind == "code":
-        text = _BLANK_LINES.sub("\n\n\n", _without_trailing_space(text)).strip("\n")
+        text = _without_blank_lines(_without_trailing_space(text)).strip("\n")
     else:
-        text = _BLANK_LINES.sub("\n\n\n", _without_trailing_space(text).replace("\t", " ")).strip()
+        text = _without_blank_lines(_without_trailing_space(text).replace("\t", " ")).strip()
     if not text.strip():
         return None
     header_lines = min(block.header_lines, text.count("\n") + 1) if block.kind == "table" else 0
@@ -129,6 +129,11 @@ def glue(before: str, after: str) -> str:
 def _without_trailing_space(text: str) -> str:
     # Not a pattern: on a long run of spaces it would look at every tail of the run.
     return "\n".join([line.rstrip(_BLANK) for line in text.split("\n")])
+
+
+def _without_blank_lines(text: str) -> str:
+    """Two blank lines where there are more."""
+    return _BLANK_LINES.sub("\n\n\n", text) if "\n\n\n\n" in text else text
 
 
 def _columns(line: str) -> int:

@@ -68,6 +68,10 @@ def sentences(text: str) -> list[tuple[int, int]]:
 def _append(found: list[tuple[int, int]], text: str, start: int, end: int) -> None:
     piece = text[start:end]
     body = piece.strip()
+    if len(body) == end - start:
+        if body:
+            found.append((start, end))
+        return
     if body:
         first = start + len(piece) - len(piece.lstrip())
         found.append((first, first + len(body)))

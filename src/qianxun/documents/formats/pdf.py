@@ -16,7 +16,7 @@ from qianxun.documents.formats.pdf_calls import Handle, form_of, handle_of
 from qianxun.documents.formats.pdf_columns import aligned_tables, looks_aligned, may_have_cells
 from qianxun.documents.formats.pdf_layout import blocks_of, comparable
 from qianxun.documents.formats.pdf_lines import FormLine, Line, TextPage, in_one_row, open_page, running
-from qianxun.documents.formats.pdf_pictures import is_picture
+from qianxun.documents.formats.pdf_pictures import is_picture, stands_for_nothing
 from qianxun.documents.formats.pdf_rules import Rules, rules_of
 from qianxun.documents.formats.pdf_tables import Item, Table, grids, read_grid
 from qianxun.errors import UnreadableDocument
@@ -203,8 +203,8 @@ class _Pages:
         for index in range(len(self.pdf)):
             items, doubtful, pictured = _items_of_page(document, index, form)
             if not items or doubtful or pictured:
-                no_text = not items or (bool(doubtful) and self._stands_for_nothing(doubtful))
-                if self._can_recognise() and (no_text or pictured):
+                no_text = not items or (bool(doubtful) and stands_for_nothing(doubtful))
+                if (no_text or pictured) and self._can_recognise():
                     own = 0 if no_text else sum(len(item.text) for item in items)
                     items = self.recognised_blocks(index, own) or items
                 else:
@@ -219,11 +219,6 @@ class _Pages:
 
             self.can_recognise = can_recognise(self.settings)
         return self.can_recognise
-
-    def _stands_for_nothing(self, characters: str) -> bool:
-        from qianxun.documents.formats.scanned import stands_for_nothing
-
-        return stands_for_nothing(characters)
 
     def shortfall(self) -> UnreadableDocument | None:
         """What of the pages was not read, for people; None if nothing, or too little to be a scan."""

@@ -42,7 +42,8 @@ def blocks_of(pages: list[Sequence[Item]], outline: Mapping[int, list[tuple[str,
             if isinstance(item, Line):
                 sizes[item.size] += len(item.text)
     body = sizes.most_common(1)[0][0] if sizes else 1.0
-    larger = sorted((size for size in sizes if size >= body * LARGER), reverse=True)
+    least = body * LARGER
+    larger = sorted((size for size in sizes if size >= least), reverse=True)
     every = _Rights(item for page in pages for item in page if isinstance(item, Line))
     paragraph = _Paragraph(1)
     tables = _Tables()
@@ -62,7 +63,11 @@ def blocks_of(pages: list[Sequence[Item]], outline: Mapping[int, list[tuple[str,
                 yield item if isinstance(item, Block) else tables.block(item, index + 1, is_first)
                 is_first = False
                 continue
-            level = _heading_level(item, body, larger, bookmarks, bool(outline))
+            first = item.text[0]
+            if not bookmarks and item.size < least and first not in HEADING_STARTS and not first.isdigit():
+                level = 0  # as nearly every line
+            else:
+                level = _heading_level(item, body, larger, bookmarks, bool(outline))
             if level:
                 yield from paragraph.blocks()
                 paragraph = _Paragraph(index + 1)
@@ -230,8 +235,6 @@ def _heading_level(
     line: Line, body: float, larger: list[float], bookmarks: list[tuple[str, int]], has_outline: bool
 ) -> int:
     text, size = line.text, line.size
-    if not bookmarks and size < body * LARGER and text[0] not in HEADING_STARTS and not text[0].isdigit():
-        return 0  # as nearly every line
     if bookmarks:
         own = comparable(text)
         for title, level in bookmarks:

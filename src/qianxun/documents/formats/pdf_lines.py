@@ -330,13 +330,14 @@ def _placed(
     every = values.tolist()
     lines = []
     made = tuple.__new__  # what a named tuple's own constructor calls, at half its cost
-    at = 0
-    for own, size in zip(texts, sizes, strict=True):
-        top, bottom = every[at + 1], every[at + 3]
+    last_size, rounded = 0.0, 0.0
+    places = zip(every[::8], every[6::8], every[1::8], every[3::8], strict=True)
+    for own, size, (left, right, top, bottom) in zip(texts, sizes, places, strict=True):
         if size <= _SMALLEST_SIZE:  # the size is in the text matrix; the box shows it
             size = abs(top - bottom)
-        lines.append(made(Line, (own, round(size, 1), every[at], every[at + 6], top, bottom)))
-        at += 8
+        if size != last_size:
+            last_size, rounded = size, round(size, 1)
+        lines.append(made(Line, (own, rounded, left, right, top, bottom)))
     return lines
 
 
@@ -423,7 +424,8 @@ def running(pages: Iterable[Sequence[Placed]]) -> list[set[int]]:
 
 def _edges(placed: Sequence[Placed]) -> list[int]:
     n = len(placed)
-    by_height = [i for _, i in sorted([(-item.top, i) for i, item in enumerate(placed)])]
+    tops = [-item.top for item in placed]
+    by_height = sorted(range(n), key=tops.__getitem__)
     if n > 2 * EDGE_LINES:
         return by_height[:EDGE_LINES] + by_height[-EDGE_LINES:]
     return by_height[:1] + by_height[-1:] if n > 2 else by_height

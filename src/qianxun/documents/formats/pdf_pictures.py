@@ -1,5 +1,8 @@
-"""Whether a PDF page is a picture, with hardly more text than what a scanner or a fax machine writes on one."""
+"""Whether a PDF page must be looked at: it is a picture with hardly more text than what a scanner or a fax machine
+writes on one, or its text stands for nothing. Recognises nothing itself.
+"""
 
+import unicodedata
 from typing import Final
 
 from qianxun.documents.formats.pdf_calls import calls, floats
@@ -30,3 +33,11 @@ def is_picture(page: TextPage) -> bool:
         if (right - left) * (top - bottom) >= LEAST_SHARE * area:
             return True
     return False
+
+
+def stands_for_nothing(text: str) -> bool:
+    """Whether a page with this text layer must be looked at: there is none, or most of it stands for no character."""
+    if 2 * sum(map(str.isalnum, text)) > len(text):
+        return False  # as nearly every page; what follows looks at each character by itself
+    letters = [c for c in text if not c.isspace()]
+    return 2 * sum(c == "\ufffd" or unicodedata.category(c) in ("Co", "Cn", "Cc") for c in letters) >= len(letters)

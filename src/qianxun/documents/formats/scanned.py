@@ -5,7 +5,6 @@ Knows pages of pictures and of PDFs, no file format.
 
 import math
 import time
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -45,12 +44,6 @@ class PageText:
 def can_recognise(settings: ReadingSettings) -> bool:
     """Whether text in pictures is to be read, and can be: the extra `ocr` is installed."""
     return settings.ocr != "off" and recognition.is_installed()
-
-
-def stands_for_nothing(text: str) -> bool:
-    """Whether a page with this text layer must be looked at: there is none, or most of it stands for no character."""
-    letters = [c for c in text if not c.isspace()]
-    return 2 * sum(c == "\ufffd" or unicodedata.category(c) in ("Co", "Cn", "Cc") for c in letters) >= len(letters)
 
 
 def text_of_picture(picture: Picture, page: int | None = None) -> PageText:

@@ -98,7 +98,8 @@ def labels_of(text: str) -> tuple[Label, ...]:
     if within:
         for match in _WITHIN.finditer(text):
             places.setdefault(match.end(), True)
-    found = [label for at in sorted(places) if (label := _label_at(text, at, within=places[at])) is not None]
+        places = dict(sorted(places.items()))
+    found = [label for at in places if (label := _label_at(text, at, within=places[at])) is not None]
     return tuple(_up_to_answer(label, text, found[i + 1 :]) for i, label in enumerate(found))
 
 
@@ -135,11 +136,14 @@ def _digit(character: str) -> int:
 
 
 def _line_starts(text: str) -> Iterator[int]:
+    """Where the lines begin that may be labelled."""
     at = 0
     for line in text.split("\n"):
-        body = line.lstrip()
-        if body:
-            yield at + len(line) - len(body)
+        first = line[:1]
+        if first in _FIRST_CHARACTERS or first.isspace() or first.isdecimal():
+            body = line.lstrip()
+            if body:
+                yield at + len(line) - len(body)
         at += len(line) + 1
 
 

@@ -97,8 +97,9 @@ def lines_of(text: str) -> list[tuple[int, int]]:
     spans = []
     start = 0
     for line in text.split("\n"):
-        if line.strip():
-            spans.append((start, start + len(line.rstrip())))
+        body = line.rstrip()
+        if body:
+            spans.append((start, start + len(body)))
         start += len(line) + 1
     return spans
 

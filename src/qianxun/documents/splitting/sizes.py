@@ -24,16 +24,16 @@ _WORDS = re.compile(rf"[^\W_]{{1,{_WORD_CHARS}}}")
 
 _UNITS = re.compile(rf"[{CJK}]|[^\W_{CJK}]{{1,{_WORD_CHARS}}}|\S")
 
-# In UTF-8: first bytes of U+3000 to U+D7FF, those of letters that only a pattern tells from signs, and the letters and
-# numerals among signs: ², ①, 々, full-width and half-width forms, compatibility ideographs.
-_EAST_ASIAN_BYTES: Final = bytes(range(0xE3, 0xEE))
-_OTHER_BYTES: Final = bytes((*range(0xC2, 0xE2), *range(0xF0, 0xF5)))
-_NO_FIRST_BYTES: Final = bytes(b for b in range(256) if b not in _EAST_ASIAN_BYTES + _OTHER_BYTES)
-_OTHER_AMONG_SIGNS = re.compile(
-    rb"\xe2[\x81-\xbf]|\xe3\x80[\x85-\x87\xa1-\xa9\xb1-\xb5\xb8-\xbc]"
-    rb"|\xef(?:[\xa4-\xbb\xbe\xbf]|\xbc[\x90-\x99\xa1-\xba]|\xbd[\x81-\x9a\xa6-\xbf])"
+# Beyond ASCII and East Asia: letters that only a pattern tells from signs, and the letters and numerals among
+# signs: ², ①, 々, full-width and half-width forms, compatibility ideographs. And kana, which share a byte with signs.
+_KANA = re.compile("[\u3040-\u30ff]+")
+_NOT_PLAIN = re.compile(
+    "[\x80-\u1fff\u2040-\u2fff\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3038-\u303c\u3040-\u30ff\uf900-\ufeff"
+    "\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\U0010ffff]"
 )
-_TO_SPACES: Final = bytes(b if b < 128 and chr(b).isalnum() else 32 for b in range(256))
+_TO_MARKS: Final = bytes(0x31 <= b <= 0xDF for b in range(256))  # the first byte of U+3100 to U+DFFF
+_TO_LETTERS: Final = bytes(ord("a") if b < 128 and chr(b).isalnum() else ord(" ") for b in range(256))
+_LONGER_WORD: Final = b"a" * (_WORD_CHARS + 1)
 
 
 def tokens(text: str) -> float:
@@ -42,35 +42,52 @@ def tokens(text: str) -> float:
     A CJK character is one, a word of another script 1.3 (a word longer than 12 characters counts as
     several), and never less than one per 8 characters. Never less for a longer text that begins the same.
     """
-    return _tokens_by_bytes(text) if _is_plain(text) else tokens_by_patterns(text)
+    plain, others = _plain(text)
+    return tokens_by_patterns(text) if others else _counted(plain, [(0, len(text))])[0]
 
 
 def tokens_of_spans(text: str, spans: Iterable[tuple[int, int]]) -> list[float]:
     """The tokens of parts of a text, each by itself."""
-    count = _tokens_by_bytes if _is_plain(text) else tokens
-    return [count(text[start:end]) for start, end in spans]
+    spans = list(spans)
+    plain, others = _plain(text)
+    found = _counted(plain, spans)
+    if others:
+        for i, (start, end) in enumerate(spans):
+            if bisect.bisect_left(others, start) < bisect.bisect_left(others, end):
+                found[i] = tokens_by_patterns(text[start:end])
+    return found
 
 
-def _is_plain(text: str) -> bool:
-    """Whether bytes say all of a text: three times as fast as patterns, and this is asked of every line."""
+def _plain(text: str) -> tuple[str, list[int]]:
+    """The text as bytes can say it: each kana another CJK character, a sign where only a pattern knows. And where."""
     if text.isascii():
-        return True
-    encoded = text.encode("utf-8", "surrogatepass")
-    others = encoded.translate(None, _NO_FIRST_BYTES).translate(None, _EAST_ASIAN_BYTES)
-    return not others and _OTHER_AMONG_SIGNS.search(encoded) is None
+        return text, []
+    other = _NOT_PLAIN.search(text)
+    if other is not None and _KANA.match(other[0]):
+        text = _KANA.sub(lambda run: "\u4e00" * len(run[0]), text)
+        other = _NOT_PLAIN.search(text)
+    if other is None:
+        return text, []
+    return _NOT_PLAIN.sub("?", text), [match.start() for match in _NOT_PLAIN.finditer(text)]
 
 
-def _tokens_by_bytes(text: str) -> float:
-    encoded = text.encode("utf-8", "surrogatepass")
-    n_east_asian = 0
-    if len(encoded) != len(text):
-        # But for U+3000 to U+303F, which are signs.
-        n_east_asian = len(encoded.translate(None, _NO_FIRST_BYTES)) - encoded.count(b"\xe3\x80")
-    words = encoded.translate(_TO_SPACES).split()
-    n_words = len(words)
-    if words and max(map(len, words)) > _WORD_CHARS:
-        n_words = sum(-(-len(word) // _WORD_CHARS) for word in words)
-    return max(n_east_asian + TOKENS_PER_WORD * n_words, len(text) * LEAST_PER_CHAR)
+def _counted(plain: str, spans: Iterable[tuple[int, int]]) -> list[float]:
+    # A byte a character, so that spans are of these too: several times as fast as patterns, and this is asked of every
+    # line and sentence.
+    letters = plain.encode("ascii", "replace").translate(_TO_LETTERS)
+    has_longer = _LONGER_WORD in letters
+    marks = b""
+    if not plain.isascii():
+        marks = plain.encode("utf-16-le", "surrogatepass")[1::2].translate(_TO_MARKS)
+    found = []
+    for start, end in spans:
+        if has_longer and letters.find(_LONGER_WORD, start, end) >= 0:
+            n_words = sum(-(-len(word) // _WORD_CHARS) for word in letters[start:end].split())
+        else:
+            n_words = letters.count(b" a", start, end) + letters.startswith(b"a", start, end)
+        n_east_asian = marks.count(1, start, end)
+        found.append(max(n_east_asian + TOKENS_PER_WORD * n_words, (end - start) * LEAST_PER_CHAR))
+    return found
 
 
 def tokens_by_patterns(text: str) -> float:
