@@ -29,7 +29,7 @@ $(VENV)/.installed: pyproject.toml $(shell find src/qianxun -type f -not -name '
 $(TEST_VENV)/.installed: pyproject.toml tests/constraints.txt
 	@test -x $(TEST_BIN)/python || $(PYTHON) -m venv $(TEST_VENV)
 	@echo "Installing qianxun and what its tests need into $(TEST_VENV) …"
-	@$(TEST_BIN)/python -m pip install $(PIP_FLAGS) -c tests/constraints.txt -e '.[test,qwen,redis,ocr]'
+	@$(TEST_BIN)/python -m pip install $(PIP_FLAGS) -c tests/constraints.txt -e '.[test,qwen,train,redis,ocr]'
 	@touch $@
 
 test: lint unit ## everything that must hold before a commit; WHAT=tests/test_x.py for a part

@@ -127,7 +127,7 @@ def _index(name: str, texts: Sequence[str], folder: Path) -> Find:
     index.commit(1)
 
     def find(question: str) -> tuple[npt.NDArray[np.int64], Floats, float]:
-        hits = index.search(understand(question, None), DEPTH)
+        hits = index.search(understand(question), DEPTH)
         rows = np.array([document_of(hit.chunk) - 1 for hit in hits], np.int64)
         return rows, np.array([hit.score for hit in hits], np.float32), hits[0].attainable if hits else 1.0
 

@@ -1,8 +1,8 @@
 """Runs the benchmark rows: `python -m bench.run [--only NAME]… [--save] [--tiny]`. Exit 1 if a target is missed.
 
-NAME is a module of rows: startup, encoding, documents, mixed, adding, searching, retrieval, qwen or merging (the last
-two need the extra `qwen`). `bench.indexes`, `bench.answers`, `bench.refusal`, `bench.decoding`, `bench.recognition`,
-`bench.splitting` and the studies are scripts.
+NAME is a module of rows: startup, encoding, documents, mixed, adding, searching, stages, retrieval, qwen or merging
+(the last two need the extra `qwen`). `bench.indexes`, `bench.answers`, `bench.refusal`, `bench.decoding`,
+`bench.recognition`, `bench.splitting`, `bench.ablation` and the studies are scripts.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from bench.rows import Row, Sizes, in_words, save
 
-MODULES = ("startup", "encoding", "documents", "mixed", "adding", "searching", "retrieval", "qwen", "merging")
+MODULES = ("startup", "encoding", "documents", "mixed", "adding", "searching", "stages", "retrieval", "qwen", "merging")
 TINY = Sizes(chunks=(60,), files=5, questions=5, runs=2, peer_runs=0, peers=False)
 
 

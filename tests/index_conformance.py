@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from qianxun import text as matching
 from qianxun.errors import InputError, StaleIndex
-from qianxun.filters import FIELDS, And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range, matches
+from qianxun.filters import FIELDS, And, AnyLabel, Contains, Equals, Filter, Not, Or, Prefix, Range, matches
+from qianxun.indexes.exact_lexical import NEAR
 from qianxun.protocols import Index, Where
 from qianxun.records import IndexRow, Query, chunk_id, document_of
 from qianxun.settings import IndexSettings
@@ -129,6 +130,7 @@ LEAVES: st.SearchStrategy[Filter] = st.one_of(
     st.builds(AnyLabel, st.frozensets(LABELS, max_size=3)),
     st.builds(Equals, st.sampled_from(FIELDS), VALUES),
     st.builds(Prefix, st.sampled_from(FIELDS), VALUES),
+    st.builds(Contains, st.sampled_from(FIELDS), VALUES),
     st.builds(Range, st.sampled_from(FIELDS), st.none() | VALUES, st.none() | VALUES),
 )
 FILTERS: st.SearchStrategy[Filter] = st.recursive(
@@ -473,12 +475,17 @@ class IndexConformance:
         fresh.commit(2)
         assert {document_of(c) for c in self.opened(tmp_path, fingerprint="encoder-2").ids().tolist()} == {2}
 
-    def test_an_unknown_format_is_refused(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("number", [2, 999], ids=["older", "newer"])  # 2: before words had a language
+    def test_another_format_is_refused_and_can_be_replaced(self, tmp_path: Path, number: int) -> None:
         self.filled(tmp_path, rows_of([1])).close()
         state = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))
-        (tmp_path / "state.json").write_text(json.dumps({**state, "format": 999}), encoding="utf-8")
-        with pytest.raises(StaleIndex, match="format 999"):
+        (tmp_path / "state.json").write_text(json.dumps({**state, "format": number}), encoding="utf-8")
+        with pytest.raises(StaleIndex, match=rf"has format {number}.*Run `qianxun rebuild`"):
             self.opened(tmp_path)
+        fresh = self.opened(tmp_path, fresh=True)
+        fresh.upsert(rows_of([2]))
+        fresh.commit(2)
+        assert {document_of(c) for c in self.opened(tmp_path).ids().tolist()} == {2}
 
     def test_a_damaged_file_is_refused_by_name(self, tmp_path: Path) -> None:
         index = self.filled(tmp_path / "whole", rows_of([1, 2]))
@@ -513,6 +520,107 @@ class IndexConformance:
         for _ in range(2):
             with pytest.raises(StaleIndex):
                 reader.search(question("年假"), 10)
+
+    # Words. A dense index has none.
+
+    def test_a_way_to_write_a_piece_counts_like_another(self, tmp_path: Path) -> None:
+        rows = [row(1, 0, "流量计 LF2301"), row(2, 0, "流量計 LF-2301"), row(3, 0, "level sensor LF-4711")]
+        index = self.filled(tmp_path, rows)
+        if self.kind == "dense":
+            return
+        ways = (("lf", "2301"), ("lf2301",))
+        hits = index.search(Query("LF-2301", words=("lf", "2301"), alternatives=(ways,)), 10)
+        assert {document_of(hit.chunk) for hit in hits[:2]} == {1, 2}
+        (best,) = (hit for hit in hits if document_of(hit.chunk) == 1)
+        (alone,) = index.search(Query("LF2301", words=("lf2301",)), 10)
+        assert best.score == alone.score
+        twice = index.search(Query("LF-2301", words=("lf", "2301"), alternatives=((ways[0], ways[0]),)), 10)
+        once = index.search(Query("LF-2301", words=("lf", "2301")), 10)
+        assert [(h.chunk, h.score) for h in twice] == [(h.chunk, h.score) for h in once]
+
+    def test_what_is_near_scores_below_what_was_asked(self, tmp_path: Path) -> None:
+        index = self.filled(tmp_path, [row(1, 0, "LF-2301 的价格"), row(2, 0, "ＱＸ－１０２４ 的價格")])
+        if self.kind == "dense":
+            return
+        ways = ("lf", "2310"), ("lf", "2301")
+        asked = Query("LF-2310", words=("lf", "2310"), alternatives=(ways[:1],), similar=(ways,))
+        (hit,) = index.search(asked, 10)
+        (exact,) = index.search(Query("LF-2301", words=("lf", "2301")), 10)
+        assert hit.score == pytest.approx(NEAR * exact.score, abs=2e-4)
+        assert hit.score / hit.attainable < NEAR * exact.score / exact.attainable
+
+    def test_only_chunks_with_what_must_occur_are_found(self, tmp_path: Path) -> None:
+        index = self.filled(tmp_path, rows_of([1]))
+        if self.kind == "dense":
+            return
+        asked = question("员工的年假 annual leave ＶＰＮ")
+        found = {hit.chunk: hit.score for hit in index.search(asked, 100)}
+        for must, characters in (
+            (("leav",), ()),
+            (("annual", "leav"), ()),
+            (("年假",), ()),
+            ((), ("休",)),
+            (("年假",), ("另", "休")),
+            (("年假",), ("另",)),
+            (("leav", "vpn"), ()),
+            (("不存在",), ()),
+            ((), ("龘",)),
+        ):
+            narrowed = dataclasses.replace(asked, must=must, must_characters=characters)
+            expected = {
+                r.chunk: found[r.chunk]
+                for r in rows_of([1])
+                if r.chunk in found
+                and set(must) <= set(matching.words(matching.fold(r.text)))
+                and set(characters) <= set(matching.fold(r.text))
+            }
+            assert {hit.chunk: hit.score for hit in index.search(narrowed, 100)} == expected
+
+    def test_languages_are_those_of_the_words_that_are_there(self, tmp_path: Path) -> None:
+        german = "Die Mitarbeiter haben Anspruch auf fünf Tage Urlaub, und das ist nicht wenig."
+        index = self.filled(
+            tmp_path, [row(1, 0, german), row(2, 0, "员工享有五天年假"), row(3, 0, "員工 annual leave")]
+        )
+        assert index.languages() == (frozenset() if self.kind == "dense" else {"de", "en"})
+        index.remove([1])
+        index.commit(2)
+        assert index.languages() == (frozenset() if self.kind == "dense" else {"en"})
+
+    def test_words_near_another_are_those_of_the_chunks_that_are_let_through(self, tmp_path: Path) -> None:
+        rows = [
+            row(1, 0, "LF-2301 流量计", labels=("hr",)),
+            row(2, 0, "LF-2311 流量計"),
+            row(3, 0, "ＬＦ－２３１１ and LF 23, 3210 pieces", labels=("hr", "public")),
+            row(4, 0, "QX-2301 ordinary"),
+        ]
+        index = self.filled(tmp_path, rows)
+        public = where_of(AnyLabel(frozenset({"public"})), rows)
+        nobody = where_of(AnyLabel(frozenset({"nobody"})), rows)
+        by_source = where_of(Prefix("source", "/资料/1"), rows)
+        if self.kind == "dense":
+            assert not index.holds(("lf",))
+            assert index.similar("2310", mistakes=1, most=9) == ()
+            return
+        assert index.similar("2310", mistakes=1, most=9) == ("2301", "3210", "2311")
+        assert index.similar("2310", mistakes=1, most=2) == ("2301", "3210")
+        assert index.similar("2310", mistakes=1, most=9, where=public, beside=("lf",)) == ("3210", "2311")
+        assert index.similar("2310", mistakes=1, most=9, where=by_source) == ("2301",)
+        assert index.similar("2310", mistakes=1, most=9, where=nobody) == ()
+        assert index.similar("2310", mistakes=1, most=9, beside=("不存在",)) == ()
+        assert index.holds(("lf", "2301"))
+        assert index.holds(("lf", "2301"), by_source)
+        assert not index.holds(("lf", "2301"), public)
+        assert index.holds(("2301",), public)
+        assert not index.holds(("lf",), nobody)
+        assert not index.holds(("qx", "lf"))
+        index.remove([1])
+        index.commit(2)
+        assert index.similar("2310", mistakes=1, most=9, beside=("lf",)) == ("3210", "2311")
+        assert not index.holds(("lf", "2301"))
+        index.remove([4])
+        index.commit(3)
+        assert not index.holds(("2301",))
+        assert index.similar("2310", mistakes=1, most=9) == ("3210", "2311")
 
     # Filters.
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from qianxun.models.hashing import HashEncoder
 from qianxun.protocols import Vectors
 from qianxun.retrieval.adapt import Adapter, learn, target
-from qianxun.retrieval.understand import understand
+from qianxun.retrieval.understand import encoded, understand
 
 
 def rows(n: int, dim: int, seed: int) -> Vectors:
@@ -103,8 +103,9 @@ def test_target_is_the_question_where_what_was_accepted_cancels_out() -> None:
 )
 def test_understanding_applies_the_adapter_to_the_vector_and_to_nothing_else(question: str) -> None:
     encoder, moving = HashEncoder(), adapter(rows(64, 64, 7))
-    plain, adapted = understand(question, encoder), understand(question, encoder, moving)
+    query = understand(question)
+    plain, adapted = encoded(query, encoder), encoded(query, encoder, moving)
     assert plain.vector is not None
     np.testing.assert_array_equal(adapted.vector, moving.apply(plain.vector))  # type: ignore[arg-type]
     assert adapted == plain  # words and characters; vectors are not compared
-    assert understand(question, None, moving).vector is None
+    assert query.vector is None

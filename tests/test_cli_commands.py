@@ -15,6 +15,7 @@ from test_cli_stand_in import DOCUMENTS, FOLDER, TEXT, StandIn, base
 
 from qianxun.cli.ask import show
 from qianxun.cli.main import main
+from qianxun.cli.passages import show_degraded
 from qianxun.cli.screen import Screen
 from qianxun.errors import Busy, DiskFull
 from qianxun.filters import Or, Prefix
@@ -119,6 +120,21 @@ class TestSearch:
         run("search", query, expect=2)
         assert capsys.readouterr().err == "The question is empty. Type what you are looking for.\n"
         assert base.asked == []
+
+    def test_what_was_left_out_is_one_sentence(self) -> None:
+        shown = io.StringIO()
+        show_degraded(Screen(shown), ["dense: encode took longer than 1 s (budget.encode).", "reranker: away"])
+        assert shown.getvalue() == "Left out: dense: encode took longer than 1 s (budget.encode); reranker: away.\n"
+
+
+class TestFeedback:
+    def test_only_a_click_passes_others_over(self, base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+        run("feedback", "record", "up", "年休假", "16777216", "--above", "33554432", expect=2)
+        assert capsys.readouterr().err == "--above is for clicks, not for 'up'. Leave it out, or record a click.\n"
+
+    def test_what_is_no_chunk_is_one_clear_line(self, base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+        run("feedback", "record", "up", "年休假", "abc", expect=2)
+        assert capsys.readouterr().err.startswith("argument CHUNK: 'abc' is not a whole number of at least 1.")
 
 
 class TestAsk:

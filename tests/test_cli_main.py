@@ -87,8 +87,8 @@ def test_after_two_dashes_nothing_is_an_option(
 def test_two_dashes_serve_names_of_files_too(base: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["remove", "--yes", "--", "-dash.txt"]) == 4
     assert base.asked[0] == ("matching", {"what": ["-dash.txt"]})
-    assert main(["eval", "--", "-x", "y"]) == 2
-    assert "argument retrieval: '-x' is not one of retrieval" in capsys.readouterr().err
+    assert main(["eval", "retrieval", "--", "-x"]) == 4
+    assert "No data set at -x." in capsys.readouterr().err
 
 
 def test_unknown_option_is_named_before_anything_missing(capsys: pytest.CaptureFixture[str]) -> None:

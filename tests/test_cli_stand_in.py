@@ -145,6 +145,7 @@ class StandIn:
         asker: Asker = Asker.admin(),  # noqa: B008
         where: Filter | None = None,
         explain: bool = False,
+        turns: Sequence[Any] = (),
     ) -> SearchResult:
         assert explain, "the command line shows which terms matched"
         self._note("search", query=query, k=k, mode=mode, asker=asker, where=where)
@@ -158,6 +159,7 @@ class StandIn:
         *,
         asker: Asker = Asker.admin(),  # noqa: B008
         where: Filter | None = None,
+        turns: Sequence[Any] = (),
     ) -> Answer:
         self._note("ask", question=question, asker=asker, where=where)
         first = passage(1, (DOCUMENTS or [document(1, "甲.md", "甲")])[0])

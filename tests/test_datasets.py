@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qianxun.errors import InputError, NotFound
-from qianxun.evaluation.datasets import JudgedDocument, read_dataset
+from qianxun.evaluation.datasets import JudgedDocument, digest, read_dataset
 
 DOCUMENTS = [
     {"_id": "d1", "title": "月饼", "text": "中秋节吃月饼。"},
@@ -127,3 +127,15 @@ def test_broken_gzip_and_broken_utf_8_are_refused(tmp_path: Path) -> None:
     (folder / "corpus.jsonl").write_bytes('{"_id": "d1", "text": "中"}\n'.encode("gb18030"))
     with pytest.raises(InputError, match=r"corpus\.jsonl, after line 0"):
         read_dataset(folder)
+
+
+def test_digest_is_of_what_is_relevant_and_of_nothing_else() -> None:
+    graded = {"问题": {"甲": 2, "乙": 1}, "q": {"d": 1}}
+    assert digest(graded) == digest({"q": {"d": 1, "e": 0}, "问题": {"乙": 1, "甲": 2, "丙": -1}})
+    others = [
+        {"问题": {"甲": 1, "乙": 1}, "q": {"d": 1}},
+        {"问题": {"甲": 2, "乙": 1}},
+        {"q": {"d": 1, "甲": 2, "乙": 1}},
+    ]
+    assert digest(graded) not in map(digest, others)
+    assert len(digest(graded)) == 16

@@ -122,11 +122,71 @@ def test_add(run: Json) -> None:
 def test_search(run: Json) -> None:
     code, shape = run("search", "住宿限额", "-k", "2")
     assert code == 0
-    agree(shape, "search")
+    of_signals = {f"hits[].contributions[].{key}" for key in ("signal", "value", "weight", "effect")}
+    agree(shape, "search", may_lack=frozenset({*of_signals, "notes[]"}))
     first = shape["hits"][0]
     text = run("show", str(first["document"]), "--text")[1]["text"]
     assert text[first["start"] : first["end"]] == first["text"]
     assert first["source"].endswith("制度.md")
+
+
+def test_feedback(run: Json, tmp_path: Path) -> None:
+    hit = run("search", "住宿限额")[1]["hits"][0]["chunk"]
+    code, shape = run("feedback", "record", "up", "住宿限额", str(hit))
+    assert code == 0
+    agree(shape, "feedback_record")
+    assert "contributions" in run("search", "住宿限额")[1]["hits"][0]
+    agree(run("feedback")[1], "feedback")
+    agree(run("feedback", "export", str(tmp_path / "pairs.jsonl"))[1], "feedback_export")
+    agree(run("feedback", "erase", shape["token"])[1], "feedback_erase")
+    assert run("feedback")[1]["up"] == 0
+
+
+def test_eval_make_and_answers(run: Json, tmp_path: Path) -> None:
+    file = str(tmp_path / "questions.jsonl")
+    code, shape = run("eval", "make", file, "-n", "5")
+    assert code == 0
+    agree(shape, "eval_make", may_lack=frozenset({"dropped.repeated", "degraded[]"}))
+    lines = [json.loads(line) for line in Path(file).read_text(encoding="utf-8").splitlines()]
+    accepted = [{**line, "status": "accepted"} if "status" in line else line for line in lines]
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in accepted)
+    Path(file).write_text(text, encoding="utf-8")
+    code, shape = run("eval", "answers", file)
+    assert code == 0
+    printed, documented = keys_of(shape), keys_of(EXAMPLES["eval_answers"])
+    assert {key for key in printed - documented if not key.startswith(("degraded.", "verdicts."))} == set()
+    assert {key for key in documented - printed if not key.startswith(("degraded.", "verdicts.", "left_out"))} == set()
+
+
+def test_tune(run: Json, tmp_path: Path) -> None:
+    pairs = []
+    for n in range(24):
+        (tmp_path / f"{n}.md").write_text(
+            f"# 第 {n} 项\n\n编号 LF-{1000 + 7 * n} 的限额为 {n} 元。\n", encoding="utf-8"
+        )
+        pairs.append({"question": f"LF-{1000 + 7 * n} 的限额？", "source": str(tmp_path / f"{n}.md")})
+    assert run("add", str(tmp_path))[0] == 0
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs), encoding="utf-8")
+    code, shape = run("tune", str(file), "--dry-run", "--only", "search")
+    assert code == 0, shape
+    lacking = {"values.search.dense_weight", "left_out[].key", "left_out[].reason"}
+    agree({**shape, "values": {}}, "tune", may_lack=frozenset(lacking))
+    assert set(run("tune", "--reset")[1]) == {"reset", "version"}
+
+
+def test_tuning_of_models_is_documented() -> None:
+    from qianxun.evaluation.pairs import LeftOut
+    from qianxun.records import AcceptedPair
+    from qianxun.training.proof import proven
+    from qianxun.training.recipe import Recipe
+    from qianxun.training.report import Plan, TuneReport
+
+    left = LeftOut(AcceptedPair("q", "s"), "no document")
+    for role in ("reranker", "encoder"):
+        plan = Plan(role, "m", "p", Path("f"), Recipe(), 1, 1, 1, 0, 1, 1, 0, 0, 1, [left])  # type: ignore[arg-type]
+        report = TuneReport(plan, proof=proven([0.0] * 9, [1.0] * 9), losses=(1.0, 0.5))
+        agree({**report.as_json(), "version": ""}, f"tune_{role}")
 
 
 def test_ask(run: Json) -> None:
@@ -222,10 +282,23 @@ def test_eval_retrieval(run: Json, tmp_path: Path) -> None:
     (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\tb\t1\n", encoding="utf-8")
     code, shape = run("eval", "retrieval", str(tmp_path))
     assert code == 0
-    assert keys_of(shape) - {"seconds.dense", "seconds.hybrid"} == keys_of(EXAMPLES["eval"]) | {"models.*"}
+    missing = {"results[].degraded[].what", "results[].degraded[].searches"}
+    example = keys_of(EXAMPLES["eval_retrieval"]) - missing
+    assert keys_of(shape) - {"seconds.dense", "seconds.hybrid"} == example | {"models.*"}
     assert [row["nDCG@10"] for row in shape["results"]] == [1.0, 1.0, 1.0]
     code, shape = run("eval", "retrieval", str(tmp_path), str(tmp_path), "--mode", "lexical")
     assert [len(report["results"]) for report in shape["reports"]] == [1, 1]
+    code, shape = run(
+        "eval", "compare", "search.mode=dense", "search.mode=lexical", "--dataset", str(tmp_path), "--fail-if-drop", "0"
+    )
+    assert code == 0
+    may_lack = {f"datasets[].changed[].{key}" for key in ("id", "text", "a", "b")}
+    may_lack |= {f"notes[].{key}" for key in ("kind", "side", "n", "first")}
+    may_lack |= {f"gate.reasons[].{key}" for key in ("kind", "dataset", "drop", "p")}
+    agree(shape, "eval_compare", may_lack=frozenset(may_lack))
+    code, shape = run("eval", "ablation", str(tmp_path))
+    assert code == 0
+    agree(shape, "eval_ablation")
 
 
 def test_adapt(run: Json, knowledge_base: Path) -> None:

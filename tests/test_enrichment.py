@@ -210,7 +210,7 @@ class TestSearching:
         assert answers[2].citations
         everything = [json.dumps(search_shape(found)["hits"], ensure_ascii=False)]
         for answer in answers:
-            shape = {key: value for key, value in answer_shape(answer).items() if key != "question"}
+            shape = {key: value for key, value in answer_shape(answer).items() if key not in ("question", "searched")}
             everything.append(json.dumps(shape, ensure_ascii=False))
         for document in enriched.documents():
             everything += [enriched.text(document.id), repr(enriched.chunks(document.id)), repr(document)]

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
-from qianxun.evaluation.retrieval import evaluate_retrieval, ranking
+from qianxun.errors import InputError
+from qianxun.evaluation.datasets import digest
+from qianxun.evaluation.retrieval import evaluate_retrieval
+from qianxun.evaluation.trec import read_qrels, read_run
+from qianxun.evaluation.trial import ranking
 from qianxun.records import Asker, Document, Passage, SearchResult, Span, Status
 from qianxun.settings import Settings
 
@@ -95,6 +99,12 @@ def test_figures_are_those_of_the_ranking_of_documents(dataset: Path, tmp_path: 
     assert shape["models"] == {"encoder": "fixed"}
     run = (tmp_path / "runs" / "tiny-lexical.trec").read_text().splitlines()
     assert run[:2] == ["q1 Q0 rent 1 2 qianxun-lexical", "q1 Q0 moon 2 1 qianxun-lexical"]
+    assert read_run(tmp_path / "runs" / "tiny-lexical.trec").rankings["q3"] == ("rent", "moon")
+    assert read_qrels(tmp_path / "runs" / "tiny.qrels") == {"q1": {"moon": 1}, "q2": {"rent": 1}, "q3": {"leave": 1}}
+    # What is needed to compare question by question, later.
+    assert shape["questions"] == [{"id": q["_id"], "text": q["text"]} for q in QUESTIONS]
+    assert shape["results"][0]["values"]["MRR@10"] == [0.5, 1.0, 0.0]  # type: ignore[index]
+    assert shape["judgements"] == digest({"q1": {"moon": 1}, "q2": {"rent": 1}, "q3": {"leave": 1}})
     # The corpus went in without the empty document; the title is a field of its own.
     added = [(item.source, item.title) for item in opened[0].added]
     assert added == [("moon", "中秋节"), ("rent", "Rent"), ("leave", "")]
@@ -125,3 +135,28 @@ def test_settings_given_are_in_force(dataset: Path) -> None:
     )
     hybrid, lexical = report.results
     assert hybrid.measured.by_question == lexical.measured.by_question
+
+
+def test_id_that_a_run_cannot_hold_ends_it_before_anything_is_measured(dataset: Path, tmp_path: Path) -> None:
+    with (dataset / "corpus.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"_id": "员工 手册", "text": "x"}) + "\n")
+
+    def opener(path: Path, settings: Settings) -> FixedAnswers:
+        raise AssertionError("nothing may be measured")
+
+    with pytest.raises(InputError, match="员工 手册"):
+        evaluate_retrieval(dataset, settings=Settings(), opener=opener, runs=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_searches_that_did_without_something_are_counted(dataset: Path) -> None:
+    class Degraded(FixedAnswers):
+        def search(self, query: str, *, k: int, mode: str, asker: Asker) -> SearchResult:
+            found = super().search(query, k=k, mode=mode, asker=asker)
+            without = ("reranker: away",) if "rent" in query else ()
+            return dataclasses.replace(found, degraded=without)
+
+    report = evaluate_retrieval(
+        dataset, settings=Settings(), modes=("dense",), opener=lambda path, settings: Degraded(settings, ["rent"])
+    )
+    assert report.results[0].as_json()["degraded"] == [{"what": "reranker: away", "searches": 1}]

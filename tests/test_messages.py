@@ -73,7 +73,7 @@ def _constants(tree: ast.Module) -> dict[str, str]:
 def _texts_of(call: ast.Call, constants: dict[str, str]) -> Iterator[str]:
     if _name(call) == "finding":  # a check of a model: its name, whether it passed, what was seen, what to do
         arguments: list[ast.expr] = call.args[2:4]
-    elif _name(call) == "say" or _name(call) in ERRORS:
+    elif _name(call) in ("say", "Remark") or _name(call) in ERRORS:
         arguments = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "remedy")]
     else:
         return

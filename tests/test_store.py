@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qianxun.errors import Damaged, NewerVersion, NotFound
-from qianxun.filters import And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range, matches
+from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Not, Or, Prefix, Range, matches
 from qianxun.records import Asker, Chunk, Part, Span, Status, chunk_id
 from qianxun.storage.store import Store
 
@@ -169,6 +169,7 @@ leaves = st.one_of(
     st.builds(AnyLabel, st.frozensets(st.sampled_from(LABELS), max_size=3)),
     st.builds(Equals, st.sampled_from(FIELDS), st.sampled_from(VALUES)),
     st.builds(Prefix, st.sampled_from(FIELDS), st.sampled_from(VALUES)),
+    st.builds(Contains, st.sampled_from(FIELDS), st.sampled_from([*VALUES, "人事/手冊", "FULL", "ａ", "03", "\0"])),
     st.builds(Range, st.sampled_from(FIELDS), st.none() | st.sampled_from(VALUES), st.none() | st.sampled_from(VALUES)),
 )
 trees = st.recursive(
@@ -200,6 +201,29 @@ def test_sql_agrees_with_the_reference_evaluator(varied: Store, where: Filter) -
     expected = [d.id for d in everything if matches(where, d)]
     assert sorted(expected) == varied.matching(where).tolist()
     assert expected == [d.id for d in varied.documents(ADMIN, where)]
+
+
+def test_what_a_field_contains_is_compared_folded(store: Store) -> None:
+    titles = {"a": "年假規定", "b": "年假规定", "c": "ＬＥＡＶＥ 100%", "d": "假年", "e": "x\0leave"}
+    for source, title in titles.items():
+        put(store, source, ["文"], title=title)
+
+    def found(value: str) -> list[str]:
+        return [d.source for d in store.documents(ADMIN, Contains("title", value))]
+
+    assert found("年假規") == found("年假规") == ["a", "b"]
+    assert found("Leave") == ["c", "e"]
+    assert found("0%") == ["c"]
+    assert found("_") == []
+    assert found("") == list("abcde")
+
+
+@pytest.mark.parametrize("kind", [And, Or])
+def test_a_filter_may_have_thousands_of_parts(store: Store, kind: type[And] | type[Or]) -> None:
+    put(store, "a", ["文"], title="年假")
+    parts = tuple(Not(Contains("title", f"x{n}")) for n in range(3000))
+    assert len(store.matching(kind(parts))) == 1
+    assert len(store.matching(Not(kind(parts)))) == 0
 
 
 def test_chunks_are_known_by_what_they_are_written_in(store: Store) -> None:

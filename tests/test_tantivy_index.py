@@ -9,7 +9,7 @@ import pytest
 from index_conformance import question, row
 
 from qianxun.errors import StaleIndex
-from qianxun.filters import And, AnyLabel, Equals, Not, Prefix, matches
+from qianxun.filters import And, AnyLabel, Contains, Equals, Not, Prefix, matches
 from qianxun.indexes import exact_lexical, tantivy
 from qianxun.indexes.exact_lexical import rounded_length
 from qianxun.indexes.state import IndexFolder
@@ -85,10 +85,11 @@ def test_words_of_the_question_that_occur_nowhere_count_as_attainable(tmp_path: 
     assert known.score <= known.attainable < partly.attainable
 
 
-def test_prefixes_go_by_the_documents_of_the_store(tmp_path: Path) -> None:
+def test_prefixes_and_parts_go_by_the_documents_of_the_store(tmp_path: Path) -> None:
     rows = [row(i, 0, "年假", source=f"/甲/{i}" if i % 2 else f"/乙/{i}") for i in range(1, 9)]
     _, index = both(tmp_path, rows, 100)
-    for tree in (Prefix("source", "/甲"), And((Not(Prefix("source", "/甲")), AnyLabel(frozenset({"public"}))))):
+    public = AnyLabel(frozenset({"public"}))
+    for tree in (Prefix("source", "/甲"), And((Not(Prefix("source", "/甲")), public)), Not(Contains("source", "甲"))):
         allowed = [document_of(r.chunk) for r in rows if matches(tree, r)]
         hits = index.search(question("年假"), 10, Where(tree, np.array(allowed, np.int64)))
         assert [document_of(hit.chunk) for hit in hits] == allowed

@@ -17,7 +17,7 @@ EXIT_CODES = """\
 | code | when |
 | --- | --- |
 | 0 | Done. Also when `search` finds nothing, `ask` finds no evidence (see `verdict`), or `remove` is answered no. |
-| 1 | `doctor` found something broken; `reindex`: the new encoder is worse; `models plan`: no room; or another error. |
+| 1 | `doctor` found a fault; `reindex`: worse; `eval compare`: worse; `models plan`: no room; or another error. |
 | 2 | The command line, a setting, a path or a question cannot be used. |
 | 3 | `add`: some files could not be read. They are named on standard error; all others are kept. |
 | 4 | What was named does not exist, or may not be seen by the asker. |

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from qianxun.filters import And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range
+    from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Not, Or, Prefix, Range
     from qianxun.ingestion import AddReport, TextItem
     from qianxun.knowledge_base import KnowledgeBase, open
     from qianxun.records import AcceptedPair, Answer, Asker, Citation, Document, Passage, SearchResult
+    from qianxun.retrieval.filter_language import parse_filter
+    from qianxun.retrieval.follow_up import Turn
     from qianxun.settings import Settings, load_settings
 
 # Public name → the module that holds it, imported at first use so that `import qianxun` costs nothing.
@@ -20,6 +22,7 @@ _HOME = {
     "AnyLabel": "qianxun.filters",
     "Asker": "qianxun.records",
     "Citation": "qianxun.records",
+    "Contains": "qianxun.filters",
     "Document": "qianxun.records",
     "Equals": "qianxun.filters",
     "Filter": "qianxun.filters",
@@ -32,8 +35,10 @@ _HOME = {
     "SearchResult": "qianxun.records",
     "Settings": "qianxun.settings",
     "TextItem": "qianxun.ingestion",
+    "Turn": "qianxun.retrieval.follow_up",
     "load_settings": "qianxun.settings",
     "open": "qianxun.knowledge_base",
+    "parse_filter": "qianxun.retrieval.filter_language",
 }
 __all__ = [
     "AcceptedPair",
@@ -43,6 +48,7 @@ __all__ = [
     "AnyLabel",
     "Asker",
     "Citation",
+    "Contains",
     "Document",
     "Equals",
     "Filter",
@@ -55,9 +61,11 @@ __all__ = [
     "SearchResult",
     "Settings",
     "TextItem",
+    "Turn",
     "__version__",
     "load_settings",
     "open",
+    "parse_filter",
 ]
 
 

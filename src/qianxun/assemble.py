@@ -6,9 +6,11 @@ a test holds it against `pyproject.toml`. Plugins are looked up by name only whe
 """
 
 import contextlib
+import dataclasses
 import importlib
 import json
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,13 +21,26 @@ from qianxun.errors import Busy, ModelError, SettingsError, StaleIndex, StorageE
 from qianxun.models.formats import tokenizer_file
 from qianxun.protocols import Cache, Encoder, Generator, Index, Reranker
 from qianxun.retrieval.search import Searcher
-from qianxun.settings import NEWEST_PROMPT, Settings, address_of, engine_of, generator_of, maker_of
+from qianxun.retrieval.signals import SignalRules, factors
+from qianxun.retrieval.synonyms import read_synonyms
+from qianxun.settings import (
+    NEWEST_PROMPT,
+    Settings,
+    SignalsSettings,
+    address_of,
+    engine_of,
+    generator_of,
+    home_directory,
+    maker_of,
+)
 from qianxun.settings.own import refuse_unwritable
 from qianxun.sources.registry import BUILT_IN as SOURCES
 from qianxun.storage.adapter import AdapterFile
 from qianxun.storage.enrichments import Enricher
+from qianxun.storage.feedback import Feedback
 from qianxun.storage.locks import QUIET_SECONDS, Lock
 from qianxun.storage.reindex import Keeping
+from qianxun.storage.service import has_service, open_service
 from qianxun.storage.store import Store, now
 from qianxun.storage.vectors import VectorStore
 
@@ -40,6 +55,8 @@ NONE = "none"
 WORDS = "words"
 # Engines whose weights somebody else brings: tested before their first use. Plugins answer for themselves.
 TESTED = frozenset({"http", "transformers"})
+# Two legs at a time, and stages with a budget, some of which may be late and finishing.
+_SEARCH_THREADS = 8
 # Texts handed over at a time while adding: what is lost when a run is killed, so less where encoding is dear.
 _TEXTS_AT_ONCE = {"builtin": 512, "hash": 512}
 _DEAR_TEXTS_AT_ONCE = 64
@@ -324,6 +341,7 @@ def keeping(
         maker=maker_of(settings),
         enricher=enricher(settings, generator),
         tokenizer=counting,
+        feedback=FeedbackFile(directory, settings),
     )
 
 
@@ -417,8 +435,13 @@ def encode_batch(settings: Settings) -> int:
     return settings.encoder.batch or _TEXTS_AT_ONCE.get(engine_of(settings.encoder), _DEAR_TEXTS_AT_ONCE)
 
 
-def searcher(directory: Path, store: Store, settings: Settings) -> Searcher:
-    """Everything that asking a knowledge base needs; keeps nothing but what self-tests found."""
+def searcher(
+    directory: Path, store: Store, settings: Settings, generator: Callable[[], Generator | None] = lambda: None
+) -> Searcher:
+    """Everything that asking a knowledge base needs; keeps nothing but what self-tests found.
+
+    `generator` gives the one in force, which completes and rewords questions where the settings ask for it.
+    """
     _, write = locks(directory)
     tests = notebook(store, write, settings, wait=False)
     model = for_searching(encoder(settings, tests), settings)
@@ -434,12 +457,70 @@ def searcher(directory: Path, store: Store, settings: Settings) -> Searcher:
         encoder=model,
         settings=settings.search,
         models=models,
-        threads=ThreadPoolExecutor(max_workers=2, thread_name_prefix="qianxun-search"),
+        threads=ThreadPoolExecutor(max_workers=_SEARCH_THREADS, thread_name_prefix="qianxun-search"),
         adapter=partial(AdapterFile(directory).in_force, model.fingerprint, model.dim),
         reranker=judge,
         reranking=settings.reranker,
         maker=maker_of(settings),
+        budget=settings.budget,
+        rules=signal_rules(settings.signals),
+        feedback=FeedbackFile(directory, settings),
+        generator=generator,
+        synonyms=read_synonyms(Path(settings.search.synonyms_file)) if settings.search.synonyms_file else None,
     )
+
+
+def signal_rules(section: SignalsSettings) -> SignalRules:
+    """The rules of signals as the settings have them. Raises SettingsError for a factor that is none."""
+    values = {item.name: getattr(section, item.name) for item in dataclasses.fields(section)}
+    values["sources"] = factors(section.sources, "signals.sources")
+    values["labels"] = factors(section.labels, "signals.labels")
+    return SignalRules(**values)
+
+
+class FeedbackFile:
+    """The feedback on a knowledge base where there is some; `opened` makes the file it is kept in.
+
+    Another process may give the first at any moment, so each search looks again.
+    """
+
+    def __init__(self, directory: Path, settings: Settings) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._feedback: Feedback | None = None
+        self._guard = threading.Lock()
+
+    def __call__(self) -> Feedback | None:
+        """None where nothing was ever kept, or nothing is to be."""
+        if not self._settings.feedback.enabled or (self._feedback is None and not has_service(self._home)):
+            return None
+        feedback = self.opened()
+        return None if feedback.is_empty else feedback
+
+    @property
+    def _home(self) -> Path:
+        return home_directory(self._settings)
+
+    def opened(self) -> Feedback:
+        """The feedback, its file made if it is not there. Raises InputError, Damaged, Busy."""
+        with self._guard:
+            if self._feedback is None:
+                section = self._settings.feedback
+                self._feedback = Feedback(
+                    open_service(self._home),
+                    str(self._directory),
+                    keep_questions=section.keep_questions,
+                    keep_people=section.keep_people,
+                    retention_days=section.retention_days,
+                )
+            return self._feedback
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        with self._guard:
+            if self._feedback is not None:
+                self._feedback.close()
+                self._feedback = None
 
 
 def model_name(section: Any) -> str:

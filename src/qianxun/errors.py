@@ -14,6 +14,7 @@
     ├── StaleIndex             the operator: a derived index is missing, damaged or of another encoder
     ├── SourceError            the operator: a site, repository, bucket or mailbox cannot be read
     ├── Busy                   nobody: another process is writing; try again
+    ├── OutOfTime              the operator: a stage took longer than its budget
     └── ModelError             the model service
         ├── ModelUnavailable   ... cannot be reached
         ├── ModelTimeout       ... did not answer in time
@@ -136,6 +137,10 @@ class Busy(QianxunError):
     """Another process is writing."""
 
     exit_code = 75
+
+
+class OutOfTime(QianxunError):
+    """A stage took longer than its budget; the search does without it."""
 
 
 class ModelError(QianxunError):

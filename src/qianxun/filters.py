@@ -5,13 +5,17 @@ holds every translation against `matches`. A filter never widens what an asker m
 filter too (`visible_to`), joined with `And`.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from qianxun.records import Asker
+from qianxun.text import fold
 
 Field: TypeAlias = Literal["source", "title", "format", "modified"]
 FIELDS: tuple[Field, ...] = ("source", "title", "format", "modified")
+
+_HALVES = re.compile("([\ud800-\udfff]+)")
 
 
 class Described(Protocol):
@@ -53,6 +57,14 @@ class Prefix:
 
 
 @dataclass(frozen=True, slots=True)
+class Contains:
+    """The field has this in it, both folded: upper and lower case, full and half width, 繁體 and 简体 are the same."""
+
+    field: Field
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Range:
     """low <= field < high, compared as text (ISO dates sort as time). None leaves a side open."""
 
@@ -82,7 +94,7 @@ class Not:
     part: "Filter"
 
 
-Filter: TypeAlias = AnyLabel | Equals | Prefix | Range | And | Or | Not
+Filter: TypeAlias = AnyLabel | Equals | Prefix | Contains | Range | And | Or | Not
 
 
 def matches(where: Filter, document: Described) -> bool:
@@ -94,6 +106,8 @@ def matches(where: Filter, document: Described) -> bool:
             return _value(document, name) == value
         case Prefix(name, value):
             return _value(document, name).startswith(value)
+        case Contains(name, value):
+            return _folded(value) in _folded(_value(document, name))
         case Range(name, low, high):
             value = _value(document, name)
             return (low is None or value >= low) and (high is None or value < high)
@@ -108,6 +122,13 @@ def matches(where: Filter, document: Described) -> bool:
 def _value(document: Described, name: Field) -> str:
     value: str = getattr(document, name)
     return value
+
+
+def _folded(text: str) -> str:
+    try:
+        return fold(text)
+    except UnicodeEncodeError:  # half a character, from the name of a file that is no Unicode: it stands for itself
+        return "".join(piece if _HALVES.match(piece) else fold(piece) for piece in _HALVES.split(text))
 
 
 def visible_to(asker: Asker, where: Filter | None = None) -> Filter | None:

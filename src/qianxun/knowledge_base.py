@@ -19,11 +19,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from qianxun import assemble, facts
 from qianxun.errors import Busy, InputError, NotFound
 from qianxun.filters import Filter
+from qianxun.opinions import Opinions
 from qianxun.records import (
     MAX_CHUNKS_PER_DOCUMENT,
     AcceptedPair,
@@ -35,7 +36,8 @@ from qianxun.records import (
     SearchResult,
     document_of,
 )
-from qianxun.retrieval.search import as_passage
+from qianxun.retrieval.follow_up import Turn
+from qianxun.retrieval.gather import as_passage
 from qianxun.settings import (
     KB_FILE_NAME,
     Settings,
@@ -282,12 +284,19 @@ class KnowledgeBase:
         asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
         where: Filter | None = None,
         explain: bool = False,
+        turns: Sequence[Turn | str] = (),
     ) -> SearchResult:
         """At most k passages, best first. `mode` is hybrid, lexical or dense; `explain` adds the terms that matched.
 
+        `where` says which documents, as `qianxun.parse_filter` reads it from text; `turns` are the questions asked
+        before in the same conversation, oldest first, which a question may lean on. Where the settings have a
+        generator complete or reword questions, not to be called from within a running event loop.
         Raises InputError, StaleIndex.
         """
-        return self._searcher.search(query, asker=asker, k=k, mode=mode, where=where, explain=explain)  # type: ignore[no-any-return]
+        found: SearchResult = self._searcher.search(
+            query, asker=asker, k=k, mode=mode, where=where, explain=explain, turns=_turns(turns)
+        )
+        return found
 
     def ask(
         self,
@@ -295,8 +304,11 @@ class KnowledgeBase:
         *,
         asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
         where: Filter | None = None,
+        turns: Sequence[Turn | str] = (),
     ) -> Answer:
         """An answer whose citations are checked. Not to be called from within a running event loop.
+
+        `turns` are the questions asked before in the same conversation, oldest first.
 
         Without a generator it is made of quotations; so it is when the generator fails, and `degraded` says so.
         """
@@ -305,19 +317,31 @@ class KnowledgeBase:
         from qianxun.answering.answer import answer
 
         searcher = self._searcher
-        found = searcher.search(question, asker=asker, k=max(self.settings.answer.passages, 1), where=where)
+        k = max(self.settings.answer.passages, 1)
+        found = searcher.search(question, asker=asker, k=k, where=where, turns=_turns(turns))
         return asyncio.run(
             answer(
-                found.query,
+                found.searched or found.query,
                 found,
                 generator=self._generator,
                 encoder=None if any(part.startswith("dense:") for part in found.degraded) else searcher.encoder,
-                term_weights=searcher.term_weights(found.query),
+                term_weights=searcher.term_weights(found.searched or found.query),
                 settings=self.settings.answer,
                 generation=self.settings.generator,
-                n_documents=self._store.count(asker, where),
+                n_documents=self._store.count(asker, cast("Filter | None", found.where)),
             )
         )
+
+    @property
+    def feedback(self) -> Opinions:
+        """What people make known of passages: clicks, thumbs, accepted citations."""
+        with self._guard:
+            self._refuse_if_closed()
+            if "feedback" not in self._made:
+                file = assemble.FeedbackFile(self.directory, self.settings)
+                self._made["feedback"] = Opinions(file, self._store, enabled=self.settings.feedback.enabled)
+            found: Opinions = self._made["feedback"]
+            return found
 
     # -- adapting ------------------------------------------------------------------------------------
 
@@ -395,7 +419,7 @@ class KnowledgeBase:
             document = self._store.document(document_of(id), asker)
             found = self._store.passages([id], None)
             if id not in found:
-                raise NotFound("There is no chunk {id}.", remedy="`qianxun search` shows the ids.", id=id)
+                raise NotFound("There is no chunk {id}.", remedy="`qianxun search --explain` shows the ids.", id=id)
             return [as_passage(document, found[id][1], rank=1)]
         document = self._store.document(id, asker)
         return [as_passage(document, c, rank=n) for n, c in enumerate(self._store.chunks(document.id), start=1)]
@@ -613,7 +637,9 @@ class KnowledgeBase:
             self._refuse_if_closed()
             self._notice_change()
             if "searcher" not in self._made:
-                self._made["searcher"] = assemble.searcher(self.directory, self._store, self.settings)
+                self._made["searcher"] = assemble.searcher(
+                    self.directory, self._store, self.settings, lambda: self._generator
+                )
             return self._made["searcher"]
 
     @property
@@ -635,6 +661,7 @@ class KnowledgeBase:
 
     def _let_go(self) -> None:
         keeping, searcher = self._made.pop("keeping", None), self._made.pop("searcher", None)
+        feedback = self._made.pop("feedback", None)
         for engine in (self._made.pop("generator", None), searcher and searcher.reranker):
             if engine is not None and hasattr(engine, "close"):
                 engine.close()
@@ -647,6 +674,15 @@ class KnowledgeBase:
             searcher.threads.shutdown()
         if keeping is not None:
             keeping.vectors.close()
+            keeping.feedback.close()
+        if searcher is not None:
+            searcher.feedback.close()
+        if feedback is not None:
+            feedback.close()
+
+
+def _turns(given: Sequence[Turn | str]) -> list[Turn]:
+    return [Turn(one) if isinstance(one, str) else one for one in given]
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -43,3 +43,29 @@ def say(template: str, /, **values: object) -> str:
     """The template in the reader's language, filled in."""
     translated = _catalogue.get(template, template)
     return translated.format(**values) if values else translated
+
+
+class Remark:
+    """Something to be known of a result: a template and its values. `str()` is English, `in_words()` the reader's."""
+
+    __slots__ = ("template", "values")
+
+    def __init__(self, template: str, /, **values: object) -> None:
+        self.template = template
+        self.values = values
+
+    def __str__(self) -> str:
+        return self.template.format(**self.values)
+
+    def __repr__(self) -> str:
+        return f"Remark({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Remark) and (self.template, self.values) == (other.template, other.values)
+
+    def __hash__(self) -> int:
+        return hash((self.template, str(self)))
+
+    def in_words(self) -> str:
+        """The remark in the reader's language."""
+        return say(self.template, **self.values)

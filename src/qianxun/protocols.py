@@ -189,6 +189,23 @@ class Index(Protocol):
         """Folded words → inverse document frequency, > 0, for words it knows and does not; {} where there are none."""
         ...
 
+    def languages(self) -> frozenset[str]:
+        """The languages that words in it are stemmed in (`qianxun.text.stemming_language`); none if it has no words."""
+        ...
+
+    def holds(self, words: Sequence[str], where: Where | None = None) -> bool:
+        """Whether a chunk that `where` lets through has all of these words; False where it has no words."""
+        ...
+
+    def similar(
+        self, term: str, *, mistakes: int, most: int, where: Where | None = None, beside: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        """At most `most` other words that are near a term (see `qianxun.text.nearest`); none where it has no words.
+
+        Only chunks count that `where` lets through and that hold all of the words `beside`.
+        """
+        ...
+
     def verify(self) -> None:
         """Reads every committed file to the last byte. Raises StaleIndex naming the first damaged one."""
         ...

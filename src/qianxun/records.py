@@ -8,9 +8,10 @@ document's cleaned text. Nothing here knows how anything is stored or found.
 import enum
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from qianxun.errors import QianxunError
+from qianxun.messages import Remark
 
 # A chunk's id is its document's id and its place in it, so a document's chunks are one range of ids,
 # dropping a document needs no list of ids, and no id is ever used twice (document ids never are).
@@ -246,11 +247,22 @@ class Query:
 
     `words` and `characters` are distinct folded terms (see `qianxun.text`); `vector` is `(dim,)
     float32` of unit length, or None when only words are searched.
+
+    `alternatives` are pieces of the question that can be written otherwise: for each the ways, as terms of the same
+    kind as `words`, the first of which is among these. Of a piece the way that fits a chunk best counts, not
+    their sum; other ways than the asked one only where a chunk has all of their terms.
+    `similar` are misspelt pieces: for each the way it was asked, which is the first of one of the `alternatives`, then
+    what is near it; these count like its other ways, at a part of their score (see `exact_lexical.NEAR`).
+    `must` and `must_characters` are words and characters without which no chunk is found.
     """
 
     text: str
     words: tuple[str, ...] = ()
     characters: tuple[str, ...] = ()
+    alternatives: tuple[tuple[tuple[str, ...], ...], ...] = ()
+    similar: tuple[tuple[tuple[str, ...], ...], ...] = ()
+    must: tuple[str, ...] = ()
+    must_characters: tuple[str, ...] = ()
     vector: "object | None" = field(default=None, compare=False)
 
 
@@ -294,14 +306,32 @@ class Stage:
     score: float | None
 
 
+Signal: TypeAlias = Literal["relevance", "freshness", "authority", "clicks", "feedback", "exact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What a signal did to a passage's score: `effect`. All effects, that of relevance first, add up to the score.
+
+    An effect is the signal's share of the way from relevance to the score, by its `weight` times its `value`: the
+    Aumann-Shapley value, with which neither an order of the signals nor any of them is preferred.
+    """
+
+    signal: Signal
+    value: float
+    weight: float
+    effect: float
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk with its text, which this asker may read. `rank` counts from 1; `score` is the fused one in [0, 1].
+    """A chunk with its text, which this asker may read. `rank` counts from 1; `score` is the last one, in [0, 1].
 
-    `stages` maps a stage's name to what it said. `matched` are the question's terms in it,
-    where the search was to explain itself (the first 20 passages).
+    `stages` maps a stage's name to what it said. `contributions` are the signals that made the score, where any but
+    relevance did. `relevant` is the reranker's label, None where no reranker judged it. `matched` are the question's
+    terms in it, where the search was to explain itself (the first 20 passages).
     `duplicates` are the sources, visible to the asker, whose passage says the same; `near_duplicates` those that say
-    nearly the same.
+    nearly the same. A widened passage has the chunk that was found, and span and text of more.
     """
 
     rank: int
@@ -321,17 +351,29 @@ class Passage:
     matched: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
     near_duplicates: tuple[str, ...] = ()
+    contributions: tuple[Contribution, ...] = ()
+    relevant: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Passages, best first, and how they were found. `seconds` is by stage; `degraded` names what was left out."""
+    """Passages, best first, and how they were found. `seconds` is by stage; `degraded` names what was left out.
+
+    `query` is the question as it was asked, `searched` what was searched for: without its operators, completed from
+    the conversation. `notes` say how it was understood, where that is more than its words. `good` is False where a
+    reranker judged the passages and none is relevant, True where one is, None where none judged. `where` says which
+    documents were searched, of those that the asker may see (a `Filter`); None all.
+    """
 
     query: str
     passages: tuple[Passage, ...]
     seconds: Mapping[str, float]
     models: Mapping[str, str]
     degraded: tuple[str, ...] = ()
+    searched: str = ""
+    notes: tuple[Remark, ...] = ()
+    good: bool | None = None
+    where: object | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +417,7 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer and everything needed to check it."""
+    """An answer and everything needed to check it. `question` is as asked, `searched` what was searched for."""
 
     question: str
     text: str
@@ -386,11 +428,13 @@ class Answer:
     models: Mapping[str, str]
     degraded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    searched: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a removal took away. `answers`, `questions`: stored answers and evaluation questions that cite it."""
+    """What a removal took away. `answers`, `questions`: stored answers and evaluation questions that cite it;
+    `judgements`: feedback that was of nothing else."""
 
     documents: tuple[tuple[int, str], ...]
     chunks: int
@@ -398,6 +442,7 @@ class Receipt:
     revision: int
     answers: int = 0
     questions: int = 0
+    judgements: int = 0
 
 
 @dataclass(frozen=True, slots=True)

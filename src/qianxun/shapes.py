@@ -13,6 +13,8 @@ from qianxun.records import Answer, Citation, Document, Passage, Receipt, Search
 
 if TYPE_CHECKING:
     from qianxun.evaluation.adaptation import AdaptReport
+    from qianxun.evaluation.comparing.ablation import AblationReport
+    from qianxun.evaluation.comparing.differences import ComparisonReport
     from qianxun.ingestion import AddReport, ChangeReport, CheckReport, DuplicateGroup
     from qianxun.models.check import ModelReport
     from qianxun.models.getting.inventory import ListedModel
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from qianxun.models.planning.plan import Plan
     from qianxun.models.serving.vllm_command import ModelServer
     from qianxun.storage.enrich import EnrichReport
+    from qianxun.storage.feedback import Kind
     from qianxun.storage.sources import FileNote, RootNote
 
 Shape: TypeAlias = dict[str, Any]
@@ -34,10 +37,13 @@ def version() -> str:
 
 
 def search_shape(result: SearchResult) -> Shape:
-    """`{"query", "hits": […], "seconds", "timings", "models", "degraded", "version"}`."""
+    """`{"query", "searched", "hits": […], "good", "notes", "seconds", "timings", "models", "degraded", "version"}`."""
     return {
         "query": result.query,
+        "searched": result.searched,
         "hits": [passage_shape(passage) for passage in result.passages],
+        "good": result.good,
+        "notes": [str(note) for note in result.notes],
         "seconds": total_seconds(result.seconds),
         "timings": timings_shape(result.seconds),
         "models": dict(result.models),
@@ -68,13 +74,19 @@ def passage_shape(passage: Passage) -> Shape:
         "matched": list(passage.matched),
         "duplicates": list(passage.duplicates),
         "near_duplicates": list(passage.near_duplicates),
+        "contributions": [
+            {"signal": one.signal, "value": _rounded(one.value), "weight": one.weight, "effect": _rounded(one.effect)}
+            for one in passage.contributions
+        ],
+        "relevant": passage.relevant,
     }
 
 
 def answer_shape(answer: Answer) -> Shape:
-    """`{"question", "answer", "verdict", "citations": […], "passages": […], "seconds", "stages", …}`."""
+    """`{"question", "searched", "answer", "verdict", "citations": […], "passages": […], "seconds", "stages", …}`."""
     return {
         "question": answer.question,
+        "searched": answer.searched,
         "answer": answer.text,
         "verdict": answer.verdict,
         "citations": [citation_shape(citation) for citation in answer.citations],
@@ -382,6 +394,11 @@ def shown_shape(
     return shape | {"version": version()}
 
 
+def feedback_shape(totals: "Mapping[Kind, int]") -> Shape:
+    """How many judgements of each kind there are."""
+    return {**{str(kind): n for kind, n in totals.items()}, "version": version()}
+
+
 def receipt_shape(receipt: Receipt) -> Shape:
     """What `remove` took away."""
     return {
@@ -391,6 +408,7 @@ def receipt_shape(receipt: Receipt) -> Shape:
         "revision": receipt.revision,
         "answers": receipt.answers,
         "questions": receipt.questions,
+        "judgements": receipt.judgements,
         "version": version(),
     }
 
@@ -546,3 +564,13 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return str(value)
+
+
+def eval_compare_shape(report: "ComparisonReport") -> Shape:
+    """A against B: `{"a", "b", "measure", "alpha", "verdict", "n", "pooled", "datasets", "gate", "notes", …}`."""
+    return report.as_json() | {"version": version()}
+
+
+def eval_ablation_shape(report: "AblationReport") -> Shape:
+    """Variants of the settings: `{"measure", "alpha", "pooled", "datasets", "left_out", "as_set", "version"}`."""
+    return report.as_json() | {"version": version()}

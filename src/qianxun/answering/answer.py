@@ -101,7 +101,7 @@ async def answer(
         with _timed(seconds, "extract"):
             draft = await run(_quoted, question, packed, encoder, term_weights, settings, n_documents)
     return Answer(
-        question=question,
+        question=found.query or question,
         text=draft.text,
         verdict=draft.verdict,
         citations=tuple(draft.citations),
@@ -109,7 +109,8 @@ async def answer(
         seconds=seconds,
         models={**found.models, "answer": (generation.model or generator.name) if generator else "extractive"},
         degraded=tuple(degraded),
-        notes=tuple(draft.notes),
+        notes=(*(note.in_words() for note in found.notes), *draft.notes),
+        searched=found.searched,
     )
 
 

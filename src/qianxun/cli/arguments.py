@@ -181,6 +181,16 @@ def command_list(groups: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> str
     return "\n".join(lines[1:])
 
 
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """`--source` and `--where`: which documents."""
+    parser.add_argument("--source", metavar="PREFIX", help=say("only sources that begin with this, such as a folder"))
+    parser.add_argument(
+        "--where",
+        metavar="FILTER",
+        help=say('only documents of which this is true, as in "format = pdf and modified >= 2025-01-01"'),
+    )
+
+
 def positive(text: str) -> int:
     """A whole number of at least 1."""
     number = int(text)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from qianxun.cli.arguments import add_filters
 from qianxun.cli.counts import passages_read
 from qianxun.cli.passages import (
     heading_below,
@@ -15,7 +16,7 @@ from qianxun.cli.passages import (
 )
 from qianxun.cli.screen import Piece, Screen
 from qianxun.cli.search import text_of
-from qianxun.cli.session import Session, asker_of, below
+from qianxun.cli.session import Session, asker_of, filter_of
 from qianxun.cli.words import shown_seconds
 from qianxun.messages import say
 from qianxun.records import Answer, Citation, Passage, Support, Verdict
@@ -30,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "question", metavar="QUESTION", nargs="+", help=say("the question; - reads it from standard input")
     )
     parser.add_argument("--as", dest="labels", metavar="LABELS", help=say("see only what carries one of these labels"))
-    parser.add_argument("--source", metavar="PREFIX", help=say("only sources that begin with this, such as a folder"))
+    add_filters(parser)
     parser.add_argument(
         "--explain", action="store_true", help=say("show the passages that were read, and the time of each stage")
     )
@@ -40,7 +41,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
     """Asks and prints the answer. No evidence is an answer too: exit code 0, and the verdict says so."""
     question = text_of(args.question)
     with session.open() as base:
-        answer = base.ask(question, asker=asker_of(args.labels), where=below(args.source))
+        answer = base.ask(question, asker=asker_of(args.labels), where=filter_of(args))
         if not answer.passages:
             say_if_empty(session, base)
     if session.as_json:

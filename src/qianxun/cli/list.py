@@ -2,9 +2,10 @@
 
 import argparse
 
+from qianxun.cli.arguments import add_filters
 from qianxun.cli.reasons import reason_of_the_file
 from qianxun.cli.screen import Piece
-from qianxun.cli.session import Session, asker_of, below
+from qianxun.cli.session import Session, asker_of, filter_of
 from qianxun.cli.words import shown_source
 from qianxun.messages import say
 from qianxun.records import Status
@@ -22,13 +23,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=say("only those that are ready, empty, attention (a person should look) or failed"),
     )
     parser.add_argument("--as", dest="labels", metavar="LABELS", help=say("see only what carries one of these labels"))
-    parser.add_argument("--source", metavar="PREFIX", help=say("only sources that begin with this, such as a folder"))
+    add_filters(parser)
 
 
 def run(session: Session, args: argparse.Namespace) -> int:
     """Prints the documents."""
     with session.open() as base:
-        documents = base.documents(asker=asker_of(args.labels), where=below(args.source))
+        documents = base.documents(asker=asker_of(args.labels), where=filter_of(args))
     if args.status:
         documents = [d for d in documents if any(args.status in _names(status) for status in {d.status, d.state})]
     if session.as_json:

@@ -25,7 +25,7 @@ WITHOUT_SETTINGS = ("init", "doctor", "version")
 # After Ctrl-C the same command goes on where it stopped.
 RESUME = ("add", "watch", "sources", "rebuild", "reindex", "compact", "models pull")
 # First words of commands of two words.
-PAIRED = ("models",)
+PAIRED = ("eval", "feedback", "models", "tune")
 STOPPED = 130
 BROKEN_PIPE = 141
 UNEXPECTED = 70
@@ -65,9 +65,25 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
                 ("rebuild", say("make the indexes anew from the stored documents")),
                 ("reindex", say("change the encoder or the enrichment while searches go on")),
                 ("compact", say("give back the space of removed documents and erase their bytes")),
-                ("eval", say("measure search on a data set with known answers")),
+                ("feedback", say("count clicks, thumbs and accepted citations")),
+                ("feedback record", say("keep what somebody thinks of passages")),
+                ("feedback export", say("write what was found good as pairs of questions and passages")),
+                ("feedback erase", say("take back one judgement, or everything of one person")),
                 ("adapt", say("learn from accepted passages; kept only if search is better")),
                 ("version", say("show the version")),
+            ],
+        ),
+        (
+            say("quality"),
+            [
+                ("eval retrieval", say("measure search on a data set with known answers")),
+                ("eval answers", say("measure answers: right, borne by what they cite, refused where there is none")),
+                ("eval make", say("make a question set from your own documents")),
+                ("eval compare", say("tell whether one way of searching is better than another")),
+                ("eval ablation", say("measure what each stage of search is worth, and what it costs")),
+                ("tune", say("choose weights and thresholds of search by your own questions")),
+                ("tune reranker", say("fine-tune the reranker on judgements; kept only if search is better")),
+                ("tune encoder", say("fine-tune the encoder on judgements; kept only if search is better")),
             ],
         ),
         (
@@ -115,7 +131,7 @@ def _run(arguments: list[str]) -> int:
         set_language(settings.language)
     if command is None or command == "help":
         return _without_command(rest, asked=command == "help")
-    if command in PAIRED:
+    if command in PAIRED and not any(command == name for _, group in commands() for name, _ in group):
         return _without_action(command, rest)
     module = _module_of(command)
     parser = parser_of(command, module)
@@ -138,7 +154,10 @@ def _command_of(arguments: list[str]) -> tuple[str | None, list[str]]:
     if command not in PAIRED:
         return command, rest
     action, remaining = command_of(rest)
-    return (command, rest) if action is None else (f"{command} {action}", remaining)
+    known = {name for _, group in commands() for name, _ in group}
+    if action is None or (command in known and f"{command} {action}" not in known):
+        return command, rest
+    return f"{command} {action}", remaining
 
 
 def _without_action(command: str, rest: list[str]) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from qianxun.cli.screen import Piece, Screen
 from qianxun.cli.words import cut, shown_seconds, shown_source, snippet
 from qianxun.messages import say
-from qianxun.records import Passage
+from qianxun.records import Passage, Signal
 from qianxun.shapes import HEADING_SEPARATOR, total_seconds
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def place(source: str, page: int | None, location: str | None) -> str:
 def show_hit(screen: Screen, passage: Passage) -> None:
     """Rank, score, title, place, heading and the stretch with the matched terms."""
     title: list[Piece] = [f"{passage.rank:>2}  ", (f"{passage.score:.2f}", "green"), "  ", (passage.title, "bold")]
+    if passage.relevant is not None:
+        title += ["  ", (say("relevant"), "green") if passage.relevant else (say("not relevant"), "yellow")]
     screen.line(*title)
     below: list[Piece] = ["    ", (place(passage.source, passage.page, passage.location), "cyan")]
     heading = heading_below(passage.title, passage.heading)
@@ -54,13 +56,38 @@ def show_duplicates(screen: Screen, passage: Passage) -> None:
 
 
 def show_stages(screen: Screen, passage: Passage) -> None:
-    """What each stage said of a passage, and the terms that matched."""
+    """Which chunk a passage is, what each stage said of it, and the terms that matched."""
+    span = passage.span
+    which = say("chunk {id}, characters {start} to {end}", id=passage.chunk, start=span.start, end=span.end)
+    screen.line("    ", (which, "magenta"))
     for name, stage in passage.stages.items():
         rank = say("not found") if stage.rank is None else say("rank {rank}", rank=stage.rank)
         score = "" if stage.score is None else say("score {score}", score=f"{stage.score:.4f}")
         screen.line("    ", (f"{name}: {rank}" + (f"{say(', ')}{score}" if score else ""), "magenta"))
+    for one in passage.contributions:
+        told = say(
+            "{signal}: {value} × {weight}, adds {effect}",
+            signal=signal_in_words(one.signal),
+            value=f"{one.value:.3f}",
+            weight=f"{one.weight:g}",
+            effect=f"{one.effect:+.4f}",
+        )
+        screen.line("    ", (told, "magenta"))
     if passage.matched:
         screen.line("    ", (say("matched: {terms}", terms=" ".join(passage.matched)), "magenta"))
+
+
+def signal_in_words(signal: Signal) -> str:
+    """What a signal is called."""
+    words: dict[Signal, str] = {
+        "relevance": say("relevance"),
+        "freshness": say("freshness"),
+        "authority": say("authority"),
+        "clicks": say("clicks"),
+        "feedback": say("feedback"),
+        "exact": say("said literally"),
+    }
+    return words[signal]
 
 
 def show_timings(screen: Screen, timings: Mapping[str, float]) -> None:
@@ -73,9 +100,10 @@ def show_timings(screen: Screen, timings: Mapping[str, float]) -> None:
 
 
 def show_degraded(screen: Screen, degraded: Sequence[str]) -> None:
-    """What was left out, named."""
+    """What was left out, named. A model's error is a sentence already."""
     if degraded:
-        screen.line((say("Left out: {stages}.", stages=", ".join(degraded)), "yellow"))
+        stages = say("; ").join(what.rstrip(".。") for what in degraded)
+        screen.line((say("Left out: {stages}.", stages=stages), "yellow"))
 
 
 def models_in_words(models: Mapping[str, str]) -> str:

@@ -115,6 +115,8 @@ def name_of_stage(stage: str) -> str:
         "measuring": say("Measuring"),
         "fetching": say("Fetching, MB"),
         "comparing": say("Comparing, MB"),
+        "asking": say("Asking"),
+        "proposing": say("Proposing"),
     }
     return names.get(stage, stage)
 

@@ -78,6 +78,8 @@ def run(session: Session, args: argparse.Namespace) -> int:
                 questions=receipt.questions,
             )
         )
+    if receipt.judgements:
+        session.out.line(say("{n} judgements of them went too.", n=receipt.judgements))
     return 0
 
 

@@ -2,10 +2,10 @@
 
 import argparse
 
-from qianxun.cli.arguments import positive
+from qianxun.cli.arguments import add_filters, positive
 from qianxun.cli.counts import passages
 from qianxun.cli.passages import models_in_words, say_if_empty, show_degraded, show_hit, show_stages, show_timings
-from qianxun.cli.session import Session, asker_of, below, readable, text_of_stdin
+from qianxun.cli.session import Session, asker_of, filter_of, readable, text_of_stdin
 from qianxun.cli.words import shown_seconds
 from qianxun.errors import InputError
 from qianxun.messages import say
@@ -28,14 +28,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--explain", action="store_true", help=say("show what each stage said, the matched terms and the times")
     )
     parser.add_argument("--as", dest="labels", metavar="LABELS", help=say("see only what carries one of these labels"))
-    parser.add_argument("--source", metavar="PREFIX", help=say("only sources that begin with this, such as a folder"))
+    add_filters(parser)
 
 
 def run(session: Session, args: argparse.Namespace) -> int:
     """Searches and prints the passages. No passage is no error."""
     query = text_of(args.query)
     with session.open() as base:
-        asker, where = asker_of(args.labels), below(args.source)
+        asker, where = asker_of(args.labels), filter_of(args)
         result = base.search(query, k=args.k, mode=args.mode, asker=asker, where=where, explain=True)
         if not result.passages:
             say_if_empty(session, base)
@@ -57,6 +57,10 @@ def text_of(words: list[str]) -> str:
 def show(session: Session, result: SearchResult, *, explain: bool = False) -> None:
     """The result for people."""
     screen = session.out
+    for note in result.notes:
+        screen.line((note.in_words(), "dim"))
+    if result.good is False:
+        screen.line((say("No good result: none of these was judged relevant."), "yellow"))
     for passage in result.passages:
         show_hit(screen, passage)
         if explain:

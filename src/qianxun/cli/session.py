@@ -4,6 +4,7 @@ Commands get a `Session` and their parsed arguments, and return an exit code. Th
 session, so that JSON stays alone on standard output.
 """
 
+import argparse
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ from qianxun import settings as settings_of
 from qianxun.cli.progress import ProgressDisplay
 from qianxun.cli.screen import Screen
 from qianxun.errors import InputError, QianxunError
-from qianxun.filters import Filter, Or, Prefix
+from qianxun.filters import And, Filter, Or, Prefix
 from qianxun.messages import say
 from qianxun.records import Asker
 from qianxun.settings import Settings
@@ -132,6 +133,17 @@ def below(prefix: str | None) -> Filter | None:
     if prefix.endswith(os.sep):
         path += os.sep
     return Prefix("source", prefix) if path == prefix else Or((Prefix("source", path), Prefix("source", prefix)))
+
+
+def filter_of(args: argparse.Namespace) -> Filter | None:
+    """What `--source` and `--where` let through together. Raises InputError if the filter cannot be read."""
+    parts = [below(args.source)]
+    if args.where is not None:
+        from qianxun.retrieval.filter_language import parse_filter
+
+        parts.append(parse_filter(readable(args.where)))
+    given = tuple(part for part in parts if part is not None)
+    return And(given) if len(given) > 1 else next(iter(given), None)
 
 
 def text_of_stdin() -> str:

@@ -5,18 +5,17 @@ Measured is what an asker would see: the first ten passages of the whole search,
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from qianxun.errors import InputError
 from qianxun.evaluation.measures import bootstrap_interval, measure
 from qianxun.evaluation.pairs import JudgedQuestion, LeftOut, judged_questions
+from qianxun.evaluation.significance import Verdict
 from qianxun.records import AcceptedPair, Asker, Passage
 from qianxun.retrieval.search import Searcher
 
 MEASURE: Final = "nDCG@10"
 K: Final = 10
-
-Verdict: TypeAlias = Literal["better", "no difference", "worse"]
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ its ids are kept. Knows no index and no measure.
 """
 
 import gzip
+import hashlib
 import json
 import zlib
 from collections.abc import Iterator, Mapping
@@ -82,6 +83,17 @@ def read_dataset(path: Path) -> Dataset:
         questions=asked,
         judgements={id: judgements[id] for id in asked},
     )
+
+
+def digest(judgements: Mapping[str, Mapping[str, int]]) -> str:
+    """16 hexadecimal digits of what is relevant to which question: figures compare only where these agree."""
+    lines = sorted(
+        f"{question}\0{document}\0{grade}\n"
+        for question, grades in judgements.items()
+        for document, grade in grades.items()
+        if grade > 0
+    )
+    return hashlib.sha256("".join(lines).encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _existing(path: Path) -> Path:
@@ -208,19 +220,26 @@ def _judgements(path: Path, documents: set[str], questions: Mapping[str, str]) -
                     id=id,
                     file=file,
                 )
-        if document in judgements.setdefault(question, {}):
-            raise InputError(
-                "{path}, line {line}: {document!r} was judged for {question!r} before.",
-                remedy="Every pair may occur once.",
-                path=path,
-                line=number,
-                document=document,
-                question=question,
-            )
-        judgements[question][document] = grade
+        note_judgement(judgements, question, document, grade, path, number)
     if not judgements:
         raise InputError("{path} is empty.", remedy=_LAYOUT, path=path)
     return judgements
+
+
+def note_judgement(
+    judgements: dict[str, dict[str, int]], question: str, document: str, grade: int, path: Path, line: int
+) -> None:
+    """Takes up the judgement of a line. Raises InputError if the pair was judged before."""
+    if document in judgements.setdefault(question, {}):
+        raise InputError(
+            "{path}, line {line}: {document!r} was judged for {question!r} before.",
+            remedy="Every pair may occur once.",
+            path=path,
+            line=line,
+            document=document,
+            question=question,
+        )
+    judgements[question][document] = grade
 
 
 def _grade(text: str) -> int | None:

@@ -65,15 +65,25 @@ def bootstrap_interval(values: Sequence[float], *, n_resamples: int = N_RESAMPLE
     The same values give the same interval (fixed seed). Source: Efron and Tibshirani, An Introduction
     to the Bootstrap (1993), section 13.3. Cost: n_resamples times the number of values.
     """
+    return pooled_interval([values], n_resamples=n_resamples)
+
+
+def pooled_interval(groups: Sequence[Sequence[float]], *, n_resamples: int = N_RESAMPLES) -> tuple[float, float]:
+    """The 95 % percentile interval of the mean of the groups' means: each counts alike, however many values it has.
+
+    The questions of each group are drawn anew for themselves; groups without values are left out. One group: the
+    interval of its mean. Seed, source and cost as for `bootstrap_interval`.
+    """
     import numpy as np
 
-    if not values:
+    filled = [np.asarray(values, dtype=np.float64) for values in groups if values]
+    if not filled:
         return 0.0, 0.0
-    given = np.asarray(values, dtype=np.float64)
     random = np.random.default_rng(_SEED)
-    means = np.empty(n_resamples)
-    for start in range(0, n_resamples, _RESAMPLES_AT_A_TIME):
-        n = min(_RESAMPLES_AT_A_TIME, n_resamples - start)
-        means[start : start + n] = given[random.integers(0, given.size, (n, given.size))].mean(axis=1)
-    low, high = np.percentile(means, (2.5, 97.5))
+    means = np.zeros(n_resamples)
+    for given in filled:
+        for start in range(0, n_resamples, _RESAMPLES_AT_A_TIME):
+            n = min(_RESAMPLES_AT_A_TIME, n_resamples - start)
+            means[start : start + n] += given[random.integers(0, given.size, (n, given.size))].mean(axis=1)
+    low, high = np.percentile(means / len(filled), (2.5, 97.5))
     return float(low), float(high)

@@ -13,9 +13,10 @@ import functools
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -32,6 +33,8 @@ B = 0.75
 # Scores are sums of float32 in an order of the engine's choosing: beyond this many digits they are noise,
 # which would decide ties.
 SCORE_DIGITS = 4
+# What a chunk scores for a word that is only near what was asked, as a part of what the word itself scores.
+NEAR = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class _Row:
 
     words: str
     characters: str
+    language: str
     labels: tuple[str, ...]
     source: str
     title: str
@@ -66,12 +70,20 @@ class _Field:
     def idf(self, term: str) -> float:
         return idf(self.n_chunks, len(self.postings.get(term, ())))
 
-    def add_scores(self, terms: Sequence[str], scores: Counter[int]) -> None:
+    def scores_whole(self, terms: Sequence[str], part: float = 1.0) -> Counter[int]:
+        """Chunk with all of these terms → the sum of what they score in it, or a part of that."""
+        whole = set.intersection(*(set(self.postings.get(term, ())) for term in terms))
+        return Counter({chunk: score * part for chunk, score in self.scores(terms).items() if chunk in whole})
+
+    def scores(self, terms: Sequence[str]) -> Counter[int]:
+        """Chunk → the sum of what these terms score in it."""
+        scores: Counter[int] = Counter()
         for term in terms:
             weight = self.idf(term) * (K1 + 1)
             for chunk, n in self.postings.get(term, {}).items():
                 norm = K1 * (1 - B + B * self.lengths[chunk] / self.mean_length)
                 scores[chunk] += weight * n / (n + norm)  # type: ignore[assignment]
+        return scores
 
 
 class _Snapshot:
@@ -108,8 +120,8 @@ class ExactLexicalIndex:
         for name in state.files:
             with self._folder.check(name).open(encoding="utf-8", errors="surrogatepass") as lines:
                 for line in lines:
-                    chunk, words, characters, labels, *described = json.loads(line)
-                    rows[chunk] = _Row(words, characters, tuple(labels), *described)
+                    chunk, words, characters, language, labels, *described = json.loads(line)
+                    rows[chunk] = _Row(words, characters, language, tuple(labels), *described)
         return _Snapshot(rows)
 
     def _refresh(self) -> None:
@@ -137,10 +149,11 @@ class ExactLexicalIndex:
         now = self._working()
         for row in rows:
             if row.chunk not in now or set(now[row.chunk].labels) != set(row.labels):
-                folded = matching.fold(row.text)
+                folded, language = matching.fold(row.text), matching.stemming_language(row.text)
                 now[row.chunk] = _Row(
-                    " ".join(matching.words(folded)),
+                    " ".join(matching.words(folded, language)),
                     " ".join(matching.characters(folded)),
+                    language,
                     tuple(row.labels),
                     row.source,
                     row.title,
@@ -175,16 +188,25 @@ class ExactLexicalIndex:
         self._refresh()
         if k <= 0 or not (query.words or query.characters):
             return []
-        questions = dict.fromkeys(query.words), dict.fromkeys(query.characters)
-        scores: Counter[int] = Counter()
-        attainable = 0.0
-        for field, terms in zip(self._committed.fields, questions, strict=True):
-            field.add_scores(list(terms), scores)
-            attainable += sum(field.idf(term) for term in terms) * (K1 + 1)
+        words, characters = self._committed.fields
+        single, pieces = parts_of(query)
+        scores = words.scores(single)
+        for ways, near in pieces:
+            best = words.scores(ways[0])
+            for way in ways[1:]:
+                best |= words.scores_whole(way, worth(way, ways[0], words.idf))
+            for way in near:
+                best |= words.scores_whole(way, NEAR * worth(way, ways[0], words.idf))
+            scores += best
+        scores += characters.scores(list(dict.fromkeys(query.characters)))
+        attainable = attainable_score(query, words.idf, characters.idf, lambda term: term in words.postings)
+        needed = [words.postings.get(term, {}) for term in query.must]
+        needed += [characters.postings.get(term, {}) for term in query.must_characters]
         found = [
             (-round(float(score), SCORE_DIGITS), chunk)
             for chunk, score in scores.items()
-            if where is None or matches(where.filter, self._committed.rows[chunk])
+            if (where is None or matches(where.filter, self._committed.rows[chunk]))
+            and all(chunk in postings for postings in needed)
         ]
         return [Hit(chunk, -score, attainable) for score, chunk in sorted(found)[:k]]
 
@@ -199,6 +221,27 @@ class ExactLexicalIndex:
         self._refresh()
         field, _ = self._committed.fields
         return {word: field.idf(word) for word in words}
+
+    def languages(self) -> frozenset[str]:
+        self._refresh()
+        return frozenset(row.language for row in self._committed.rows.values())
+
+    def holds(self, words: Sequence[str], where: Where | None = None) -> bool:
+        return bool(self._chunks_with(words, where))
+
+    def similar(
+        self, term: str, *, mistakes: int, most: int, where: Where | None = None, beside: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        looked_at = self._chunks_with(beside, where)
+        field, _ = self._committed.fields
+        counts = ((word, len(looked_at & chunks.keys())) for word, chunks in field.postings.items())
+        return matching.nearest(term, [c for c in counts if c[1]], most_mistakes=mistakes, most=most)
+
+    def _chunks_with(self, words: Sequence[str], where: Where | None) -> set[int]:
+        self._refresh()
+        field, _ = self._committed.fields
+        allowed = {c for c, row in self._committed.rows.items() if where is None or matches(where.filter, row)}
+        return allowed.intersection(*(field.postings.get(word, ()) for word in words))
 
     def close(self) -> None:
         self._folder.abandon()
@@ -220,6 +263,48 @@ def open_index(
     """
     folder = IndexFolder(directory, name=NAME, fingerprint=fingerprint, read_only=read_only, fresh=fresh)
     return ExactLexicalIndex(folder, settings)
+
+
+Ways: TypeAlias = tuple[tuple[str, ...], ...]
+
+
+def parts_of(query: Query) -> tuple[list[str], list[tuple[Ways, Ways]]]:
+    """The words that count for themselves, and of each piece that can be written otherwise its ways and what is near.
+
+    A piece scores what the best of them does: as asked the sum of its words that a chunk has; otherwise written the
+    sum of all, in chunks that have them all, times what it is `worth`; what is near it NEAR of that.
+    """
+    near = {asked: others for asked, *others in query.similar}
+    in_pieces = {term for ways in query.alternatives for term in ways[0]}
+    single = [term for term in dict.fromkeys(query.words) if term not in in_pieces]
+    return single, [(ways, tuple(near.get(ways[0], ()))) for ways in query.alternatives]
+
+
+def worth(way: Sequence[str], asked: Sequence[str], idf_of_word: Callable[[str], float]) -> float:
+    """The part at which another way to write a piece counts, in (0, 1]: it is worth no more than what was asked.
+
+    2023 is one word, 二零二三年 are four pairs of characters, each rarer than it.
+    """
+    mass = sum(map(idf_of_word, way))
+    return min(1.0, sum(map(idf_of_word, asked)) / mass) if mass > 0.0 else 1.0
+
+
+def attainable_score(
+    query: Query,
+    idf_of_word: Callable[[str], float],
+    idf_of_character: Callable[[str], float],
+    is_known: Callable[[str], bool],
+) -> float:
+    """The most that this question could score: of a piece the way of most weight among those that occur whole.
+
+    Where none does, the way that was asked: what nobody writes cannot have been attained. What is near it is not it.
+    """
+    single, pieces = parts_of(query)
+    total = sum(map(idf_of_word, single)) + sum(map(idf_of_character, dict.fromkeys(query.characters)))
+    for ways, _ in pieces:
+        written = [way for way in ways if all(map(is_known, way))] or ways[:1]
+        total += max(worth(way, ways[0], idf_of_word) * sum(map(idf_of_word, way)) for way in written)
+    return total * (K1 + 1)
 
 
 def idf(n_chunks: int, n_with_term: int) -> float:
@@ -245,5 +330,5 @@ def _float4(byte: int) -> int:
 
 
 def _line(chunk: int, row: _Row) -> bytes:
-    values = [chunk, row.words, row.characters, row.labels, row.source, row.title, row.format, row.modified]
+    values = [chunk, *astuple(row)]
     return (json.dumps(values, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")

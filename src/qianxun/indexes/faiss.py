@@ -312,6 +312,18 @@ class FaissIndex:
         """Nothing: a dense index knows no words."""
         return {}
 
+    def languages(self) -> frozenset[str]:
+        """None: a dense index knows no words."""
+        return frozenset()
+
+    def holds(self, words: Sequence[str], where: Where | None = None) -> bool:
+        return False
+
+    def similar(
+        self, term: str, *, mistakes: int, most: int, where: Where | None = None, beside: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        return ()
+
     def close(self) -> None:
         self._folder.abandon()
         self._folder.forget()

@@ -2,8 +2,6 @@
 
 Terms come from `qianxun.text`, so the engine only splits at spaces. What a filter looks at is indexed as
 bytes, exactly as given: bytes hold any text, even an empty one or a file name that is no valid Unicode.
-Filters of labels and equal fields are the engine's; ranges and prefixes of texts it cannot do, and for
-those the store's list of documents is used instead.
 
 Tantivy commits in its own `meta.json`, which must not be ahead of `state.json` without a word to readers:
 a commit first writes a state that says `committing`, in which files are not compared with the state,
@@ -15,50 +13,24 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qianxun import text as matching
-from qianxun.filters import FIELDS, And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range
-from qianxun.indexes.exact_lexical import K1, SCORE_DIGITS, idf
+from qianxun.filters import FIELDS
+from qianxun.indexes.exact_lexical import idf
 from qianxun.indexes.state import FileRecord, IndexFolder, State, record_of
+from qianxun.indexes.tantivy_view import MAX_VALUE_BYTES, View, bytes_of, open_view, panics
 from qianxun.protocols import Ids, Vectors, Where
 from qianxun.records import Hit, IndexRow, Query, document_of
 from qianxun.settings import IndexSettings
 
-_MAX_FREQUENCIES = 50_000
 NAME = "tantivy"
 _HEAP_BYTES = 64 << 20
 # Rows of an uncommitted generation kept only in the writer; more are committed inside it, where nobody looks yet.
 _MAX_PENDING = 65_536
-# Tantivy drops longer terms without a word.
-_MAX_VALUE_BYTES = 65_000
-# Asked for beyond k, so that equal scores at the end can be put in the order of their ids.
-_SPARE = 16
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """The engine as of one commit. `n_chunks` counts removed ones that the engine still counts in BM25."""
-
-    generation: str
-    index: Any
-    searcher: Any
-    n_chunks: int
-    # (field, term) → chunks with it. Questions share their common terms, and asking the engine costs 9 µs each.
-    frequencies: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def frequency(self, name: str, term: str) -> int:
-        """In how many chunks a term is, removed ones that the engine still counts included."""
-        found = self.frequencies.get((name, term))
-        if found is None:
-            if len(self.frequencies) >= _MAX_FREQUENCIES:
-                self.frequencies.clear()
-            found = self.frequencies[name, term] = int(self.searcher.doc_freq(name, term))
-        return found
 
 
 class TantivyIndex:
@@ -71,7 +43,7 @@ class TantivyIndex:
         self._folder = folder
         self._settings = settings
         self._checked: dict[str, FileRecord] = {}
-        self._view: _View | None = None
+        self._view: View | None = None
         self._view = folder.load(self._opened)
         self._writer: Any = None
         self._pending: dict[int, int] = {}  # chunk → digest of its labels, not yet in the view
@@ -79,7 +51,7 @@ class TantivyIndex:
 
     # Reading.
 
-    def _opened(self, state: State) -> _View | None:
+    def _opened(self, state: State) -> View | None:
         if not state.generation or self._folder.detached:
             return None
         committing = state.detail.get("committing", False)
@@ -89,14 +61,14 @@ class TantivyIndex:
                 if checked.get(name) != record:
                     self._folder.check(name)
             self._checked = dict(state.files)
-        view = _open_view(self._folder.generation, self._view)
+        view = open_view(self._folder.generation, self._view)
         if not committing and view.searcher.num_docs != state.detail["n_chunks"]:
             raise self._folder.stale(
                 self._folder.generation, f"{view.searcher.num_docs} chunks, expected {state.detail['n_chunks']}"
             )
         return view
 
-    def _refresh(self) -> _View | None:
+    def _refresh(self) -> View | None:
         with self._folder.guard:
             if self._folder.refresh():
                 self._view = self._folder.load(self._opened)
@@ -126,7 +98,7 @@ class TantivyIndex:
         if where is not None and not len(where.documents):
             return []
         with self._engine():
-            return _search(view, query, k, where)
+            return view.search(query, k, where)
 
     def vectors(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
         return np.empty(0, np.int64), np.empty((0, 0), np.float32)
@@ -136,13 +108,36 @@ class TantivyIndex:
         if view is None:
             return {word: idf(0, 0) for word in words}
         with self._engine():
-            return {word: idf(view.n_chunks, view.frequency("words", word)) for word in words}
+            return {word: view.idf("words", word) for word in words}
+
+    def languages(self) -> frozenset[str]:
+        view = self._refresh()
+        if view is None:
+            return frozenset()
+        with self._engine():
+            return frozenset(code for code in matching.STEMMERS if view.holds("language", (bytes_of(code),)))
+
+    def holds(self, words: Sequence[str], where: Where | None = None) -> bool:
+        view = self._refresh()
+        if view is None or not view.searcher.num_docs or (where is not None and not len(where.documents)):
+            return False
+        with self._engine():
+            return view.holds("words", words, where)
+
+    def similar(
+        self, term: str, *, mistakes: int, most: int, where: Where | None = None, beside: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        view = self._refresh()
+        if view is None or most <= 0 or (where is not None and not len(where.documents)):
+            return ()
+        with self._engine():
+            return view.similar(term, mistakes, most, where, beside)
 
     @contextlib.contextmanager
     def _engine(self) -> Iterator[None]:
         """Turns what the engine raises into StaleIndex: its files were checked, so they changed since."""
         try:
-            with _panics():
+            with panics():
                 yield
         except (ValueError, OSError, RuntimeError) as error:
             raise self._folder.stale(self._folder.generation, error) from error
@@ -232,7 +227,7 @@ class TantivyIndex:
             self._writer.wait_merging_threads()
             self._writer = None
             self._pending, self._removed = {}, set()
-            self._view = _open_view(self._folder.generation, self._view)
+            self._view = open_view(self._folder.generation, self._view)
 
     def fresh(self) -> "TantivyIndex":
         folder = self._folder
@@ -282,19 +277,20 @@ def _schema() -> Any:
     builder.add_integer_field("chunk", indexed=True, fast=True)
     builder.add_integer_field("document", indexed=True)
     builder.add_integer_field("labels", fast=True)  # a digest, to see whether they changed
-    for value in ("label", *FIELDS):
+    for value in ("language", "label", *FIELDS):
         builder.add_bytes_field(value, indexed=True)
     return builder.build()
 
 
 def _document(tantivy: Any, row: IndexRow, digest: int) -> Any:
-    folded = matching.fold(row.text)
+    folded, language = matching.fold(row.text), matching.stemming_language(row.text)
     document = tantivy.Document()
-    document.add_text("words", " ".join(matching.words(folded)))
+    document.add_text("words", " ".join(matching.words(folded, language)))
     document.add_text("characters", " ".join(matching.characters(folded)))
     document.add_integer("chunk", row.chunk)
     document.add_integer("document", document_of(row.chunk))
     document.add_integer("labels", digest)
+    _add_bytes(document, "language", language)
     for label in row.labels:
         _add_bytes(document, "label", label)
     for name in FIELDS:
@@ -303,17 +299,13 @@ def _document(tantivy: Any, row: IndexRow, digest: int) -> Any:
 
 
 def _add_bytes(document: Any, name: str, value: str) -> None:
-    data = _bytes(value)
-    if len(data) <= _MAX_VALUE_BYTES:  # a filter for a longer one goes by the store's documents
+    data = bytes_of(value)
+    if len(data) <= MAX_VALUE_BYTES:  # a filter for a longer one goes by the store's documents
         document.add_bytes(name, data)
 
 
-def _bytes(value: str) -> bytes:
-    return value.encode("utf-8", "surrogatepass")
-
-
 def _digest(labels: Sequence[str]) -> int:
-    data = b"\xff".join(map(_bytes, sorted(set(labels))))
+    data = b"\xff".join(map(bytes_of, sorted(set(labels))))
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big", signed=True)
 
 
@@ -330,102 +322,3 @@ def _committed_files(generation: Path) -> list[Path]:
         if segment in deletions and (not kind.endswith("del") or kind == f"{deletions[segment]}.del"):
             found.append(path)
     return found
-
-
-def _open_view(generation: Path, before: _View | None) -> _View:
-    import tantivy
-
-    with _panics():
-        if before is not None and before.generation == generation.name:
-            index = before.index
-        else:
-            index = tantivy.Index.open(str(generation))
-            index.config_reader("manual")
-        index.reload()
-        segments = json.loads((generation / "meta.json").read_bytes())["segments"]
-        return _View(generation.name, index, index.searcher(), sum(segment["max_doc"] for segment in segments))
-
-
-@contextlib.contextmanager
-def _panics() -> Iterator[None]:
-    """A panic of the engine as RuntimeError: PyO3 raises it as a BaseException, which nobody catches."""
-    try:
-        yield
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":
-            raise
-        raise RuntimeError(str(error)) from error
-
-
-def _search(view: _View, query: Query, k: int, where: Where | None) -> list[Hit]:
-    import tantivy
-
-    schema, searcher = view.index.schema, view.searcher
-    terms = [("words", term) for term in dict.fromkeys(query.words)]
-    terms += [("characters", term) for term in dict.fromkeys(query.characters)]
-    frequencies = [view.frequency(name, term) for name, term in terms]
-    attainable = sum(idf(view.n_chunks, n) for n in frequencies) * (K1 + 1)
-    should = [
-        (tantivy.Occur.Should, tantivy.Query.term_query(schema, name, term, index_option="freq"))
-        for (name, term), n in zip(terms, frequencies, strict=True)
-        if n
-    ]
-    if not should:
-        return []
-    question = tantivy.Query.boolean_query(should)
-    if where is not None:
-        condition = tantivy.Query.const_score_query(_condition(tantivy, schema, where), 0.0)
-        must = tantivy.Occur.Must
-        question = tantivy.Query.boolean_query([(must, question), (must, condition)])
-    n = searcher.num_docs
-    limit = min(n, k + _SPARE)
-    while True:
-        hits = searcher.search(question, limit, count=False).hits
-        scores = [round(score, SCORE_DIGITS) for score, _ in hits]
-        # Go on until the last one is worse than the k-th, so that ties are cut by id and not by the engine.
-        if len(hits) < limit or limit == n or scores[-1] < scores[k - 1]:
-            break
-        limit = min(n, limit * 4)
-    chunks = searcher.fast_field_values("chunk", [address for _, address in hits])
-    found = sorted(zip((-score for score in scores), chunks, strict=True))[:k]
-    return [Hit(chunk, -score, attainable) for score, chunk in found]
-
-
-class _NotNative(Exception):
-    """A part of a filter that the engine cannot express."""
-
-
-def _condition(tantivy: Any, schema: Any, where: Where) -> Any:
-    try:
-        return _translated(tantivy.Query, tantivy.Occur, schema, where.filter)
-    except _NotNative:
-        return tantivy.Query.term_set_query(schema, "document", where.documents.tolist())
-
-
-def _translated(query: Any, occur: Any, schema: Any, where: Filter) -> Any:
-    """The filter as the engine's query. Raises _NotNative for ranges, prefixes and values too long to be indexed."""
-    match where:
-        case AnyLabel(labels):
-            return query.term_set_query(schema, "label", [_indexed(label) for label in sorted(labels)])
-        case Equals(name, value):
-            return query.term_query(schema, name, _indexed(value), index_option="basic")
-        case And(parts):
-            must = [(occur.Must, _translated(query, occur, schema, part)) for part in parts]
-            return query.boolean_query(must) if must else query.all_query()
-        case Or(parts):
-            should = [(occur.Should, _translated(query, occur, schema, part)) for part in parts]
-            return query.boolean_query(should) if should else query.empty_query()
-        case Not(part):
-            # A boolean query of nothing but must-not matches nothing.
-            return query.boolean_query(
-                [(occur.Must, query.all_query()), (occur.MustNot, _translated(query, occur, schema, part))]
-            )
-        case Prefix() | Range():
-            raise _NotNative
-
-
-def _indexed(value: str) -> bytes:
-    data = _bytes(value)
-    if len(data) > _MAX_VALUE_BYTES:
-        raise _NotNative
-    return data

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from qianxun.documents.registry import may_hold_files
 from qianxun.errors import Busy, InputError, NotFound
+from qianxun.ingestion.opinions import forget_opinions
 from qianxun.records import Asker, Document, Receipt
 from qianxun.sources.addresses import as_named, is_address
 from qianxun.sources.find import absolute, source_of
@@ -82,9 +83,10 @@ def remove_documents(keeping: Keeping, documents: Sequence[Document], *, progres
             # What a person removes leaves no name behind.
             SourceNotes(keeping.store).forget([d.source for d in documents])
         revision = keeping.store.revision
+    n_judgements = forget_opinions(keeping, [d.id for d in documents])
     n_vectors = forget_unused(keeping)
     bring_up_to_date(keeping, [d.id for d in documents], progress)
-    return Receipt(tuple((d.id, d.source) for d in documents), n_chunks, n_vectors, revision)
+    return Receipt(tuple((d.id, d.source) for d in documents), n_chunks, n_vectors, revision, judgements=n_judgements)
 
 
 def bring_up_to_date(keeping: Keeping, documents: Sequence[int], progress: Report = silent) -> None:

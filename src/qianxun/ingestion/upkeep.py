@@ -11,6 +11,7 @@ from qianxun.documents.dedupe import text_hash
 from qianxun.documents.split import indexed_text
 from qianxun.errors import StaleIndex
 from qianxun.ingestion.fetch import erase_fetched
+from qianxun.ingestion.opinions import compact_feedback, orphans
 from qianxun.protocols import Index
 from qianxun.records import CHUNK_BITS, document_of
 from qianxun.storage.enrich import enrich_missing
@@ -72,6 +73,7 @@ def check(keeping: Keeping, *, progress: Report = silent) -> CheckReport:
             report.problems += _vectors(keeping, report)
             for index in keeping.indexes:
                 report.problems += _index(keeping, index, report)
+            report.problems += _feedback(keeping, report)
     report.seconds = time.monotonic() - started
     return report
 
@@ -118,6 +120,14 @@ def _vectors(keeping: Keeping, report: CheckReport) -> Iterator[Problem]:
         yield Problem("gap", where, hash_.hex(), "chunk without a vector")
     for hash_ in keeping.vectors.wrong_size():
         yield Problem("damaged", where, hash_.hex(), "vector of the wrong size")
+
+
+def _feedback(keeping: Keeping, report: CheckReport) -> Iterator[Problem]:
+    feedback = keeping.feedback()
+    if feedback is not None:
+        report.checked["judged documents"] = len(feedback.documents())
+        for document in orphans(keeping, feedback):
+            yield Problem("orphan", "service.db", f"document {document}", "feedback on a document that is gone")
 
 
 def _index(keeping: Keeping, index: Index, report: CheckReport) -> Iterator[Problem]:
@@ -202,6 +212,7 @@ def compact(keeping: Keeping, *, foreign: Sequence[Path] = (), progress: Report 
         progress(Progress("compacting", steps - 1, steps, "text", time.monotonic() - started))
         with keeping.write.held():
             keeping.store.compact()
+        compact_feedback(keeping)
         progress(Progress("compacting", steps, steps, "", time.monotonic() - started))
 
 

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from qianxun.documents import reading
 from qianxun.documents.reading import ReadJob
 from qianxun.files import MEMBER
+from qianxun.ingestion.opinions import carry_over, forget_opinions, hashes_if_judged
 from qianxun.ingestion.run import Facts, Run, Writing, inside, keep, note_status, skip, write_notes
 from qianxun.records import Document, Status
 from qianxun.sources.addresses import is_address
@@ -86,7 +87,10 @@ def end(run: Run, job: str, source: str, status: Status, reason: str, facts: Fac
         id_ = store.begin(source, title=title, format=format, pages=None, **asdict(facts))
         writing = Writing(id_)
     given = _labels_for(run, job, known, facts, outer)
+    before = hashes_if_judged(run.keeping, known.id) if known is not None else {}
     store.publish(writing.id, status=status, reason=reason, labels=given, chars=writing.chars, chunks=writing.chunks)
+    if known is not None:
+        carry_over(run.keeping, known.id, before, writing.id)
     if job in run.exact and not given and known is not None:
         store.label([writing.id], remove=store.live([writing.id])[writing.id].labels)
     if status is Status.READY:
@@ -179,6 +183,7 @@ def drop(run: Run, gone: "list[Document]") -> None:
         store.drop([document.id for document in gone])
         write_notes(run)
         SourceNotes(store).removed(names)
+    forget_opinions(run.keeping, [document.id for document in gone])
     for root in run.all_roots:
         root.noted.update({name: FileNote(name, "removed") for name in names if name in root.noted})
     run.report.removed += len(gone)

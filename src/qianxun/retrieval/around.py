@@ -7,7 +7,7 @@ import dataclasses
 
 from qianxun.errors import InputError, NotFound
 from qianxun.records import MAX_CHUNKS_PER_DOCUMENT, Asker, Document, Passage, document_of
-from qianxun.retrieval.search import as_passage
+from qianxun.retrieval.gather import as_passage
 from qianxun.storage.store import Store, StoredChunk
 
 
@@ -60,4 +60,4 @@ def _found(store: Store, chunk: int, asker: Asker) -> tuple[Document, StoredChun
 
 
 def _not_there(chunk: int) -> NotFound:
-    return NotFound("There is no chunk {id}.", remedy="`qianxun search` shows the ids.", id=chunk)
+    return NotFound("There is no chunk {id}.", remedy="`qianxun search --explain` shows the ids.", id=chunk)

@@ -1,5 +1,8 @@
 """Two indexes' hits become one ranking. Pure; the same for every engine.
 
+How is the setting `search.fusion`. Its methods `rrf` and `weighted…` are those of `qianxun.retrieval.fusion_methods`;
+`adaptive`, the default, goes by how far each question's words can be believed.
+
 With `c` the cosine of a chunk, `a` its lexical score over what the question could have attained there, `b` the
 largest `a` that this question reached, and `w` the setting `search.dense_weight`:
 
@@ -24,15 +27,26 @@ answer a question, they are near each other; where the words find nothing or som
 
 Every chunk has its exact cosine, also one that only the lexical index found, if the dense index can tell; else the
 lowest of the dense list, the most it can have. Chosen among many variants by `bench/fusion_study.py`; the
-figures and the losers are in `bench/LOG.md`.
+figures and the losers are in `bench/LOG.md`; `bench/fusion_methods.py` compares the methods through the product.
 """
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
+from qianxun.errors import InputError
 from qianxun.records import Hit, Stage
+from qianxun.retrieval.fusion_methods import RRF_K, Normalisation, reciprocal_rank, weighted_sum
+
+Method: TypeAlias = Literal["adaptive", "rrf", "weighted", "weighted-minmax", "weighted-zscore", "weighted-best"]
+METHODS: Final[tuple[Method, ...]] = get_args(Method)
+_NORMALISED: Final[Mapping[Method, Normalisation]] = {
+    "weighted": "none",
+    "weighted-minmax": "minmax",
+    "weighted-zscore": "zscore",
+    "weighted-best": "best",
+}
 
 SHARPNESS = 2.0
 TRUST = 0.5
@@ -56,21 +70,37 @@ def fuse(
     legs: Mapping[str, Sequence[Hit]],
     *,
     dense_weight: float,
+    method: Method = "adaptive",
+    rrf_k: int = RRF_K,
     other_language: Collection[int] = (),
     cosines: Mapping[int, float] | None = None,
     near: Near | None = None,
 ) -> list[Fused]:
     """The union of the legs' hits, best first, ties by chunk id.
 
-    `legs` maps "dense" and "lexical" to hits in rank order. With one leg, its own order stays. `other_language` are
-    the chunks that are in another language than the question; `cosines` those of chunks that only the lexical
-    index found; without `near` what leads has no say in what follows.
+    `legs` maps "dense" and "lexical" to hits in rank order. With one leg, its own order stays, whatever the method.
+    `dense_weight` in [0, 1] is the weight of the dense leg, the rest that of the lexical one: 0.5 makes them equal.
+    `cosines` are those of chunks that only the lexical index found. For `adaptive` alone, `other_language` are the
+    chunks that are in another language than the question, and without `near` what leads has no say in what follows.
+    Raises InputError for a method that there is not.
     """
-    shares = {name: _attained(hits) for name, hits in legs.items()}
-    if len(shares) == 1:
-        (scores,) = shares.values()
+    if method not in METHODS:
+        raise InputError(
+            "There is no fusion method {method!r}.",
+            remedy="Choose one of {known}.",
+            method=method,
+            known=", ".join(METHODS),
+        )
+    weights = {"dense": dense_weight, "lexical": 1.0 - dense_weight}
+    if len(legs) == 1:
+        (hits,) = legs.values()
+        scores = _attained(hits)
+    elif method == "adaptive":
+        scores = _joined(legs["dense"], _attained(legs["lexical"]), dense_weight, other_language, cosines or {}, near)
+    elif method == "rrf":
+        scores = reciprocal_rank(legs, weights, k=rrf_k)
     else:
-        scores = _joined(legs["dense"], shares["lexical"], dense_weight, other_language, cosines or {}, near)
+        scores = weighted_sum(legs, weights, normalisation=_NORMALISED[method], known={"dense": cosines or {}})
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     return [Fused(chunk, score) for chunk, score in ranked]
 

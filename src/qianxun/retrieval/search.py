@@ -1,4 +1,4 @@
-"""A question to passages: understand → encode → each index → fuse → the store's gate → rerank → passages.
+"""A question to passages: understand → encode → each index → fuse → the store's gate → rerank → signals → passages.
 
 Every flow that shows text goes through here, with an asker. Indexes give ids; text comes only from
 the store, which applies the asker's filter again, so a stale index can lose recall for a moment but
@@ -7,25 +7,43 @@ never show what is deleted or forbidden.
 
 import dataclasses
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import cast
 
-from qianxun.documents.dedupe import say_nearly_the_same, say_the_same
 from qianxun.documents.split import indexed_text
-from qianxun.errors import InputError, ModelError, StaleIndex
-from qianxun.filters import Filter, visible_to
-from qianxun.protocols import Encoder, Index, Reranker, Vectors, Where
-from qianxun.records import Asker, Document, Hit, Passage, Query, SearchResult, Stage
+from qianxun.errors import Busy, InputError, ModelError, OutOfTime, StaleIndex, StorageError
+from qianxun.filters import And, Filter, visible_to
+from qianxun.messages import Remark
+from qianxun.protocols import Encoder, Generator, Ids, Index, Reranker, Vectors, Where
+from qianxun.records import Asker, Hit, Passage, Query, SearchResult
+from qianxun.retrieval import wordings
 from qianxun.retrieval.adapt import InForce
-from qianxun.retrieval.fuse import Fused, fuse, stages_of
-from qianxun.retrieval.understand import cut_question, matched_terms, understand
-from qianxun.settings import RerankerSettings, SearchSettings
+from qianxun.retrieval.diversify import at_most_per_document
+from qianxun.retrieval.expand import Synonyms
+from qianxun.retrieval.follow_up import Turn
+from qianxun.retrieval.fuse import Fused, fuse
+from qianxun.retrieval.gather import gather
+from qianxun.retrieval.question import (
+    AskedQuestion,
+    necessary_characters,
+    necessary_terms,
+    parse_question,
+    satisfies,
+)
+from qianxun.retrieval.rank import by_signals, diversified, reranked
+from qianxun.retrieval.rewrite import Rewriter
+from qianxun.retrieval.signals import Facts, SignalRules, Wanted, wanted_of
+from qianxun.retrieval.spelling import corrected, corrections, remarks
+from qianxun.retrieval.trace import Trace
+from qianxun.retrieval.understand import cut_question, encoded, matched_terms, understand
+from qianxun.retrieval.widen import widened
+from qianxun.settings import BudgetSettings, RerankerSettings, SearchSettings
+from qianxun.storage.feedback import Feedback
 from qianxun.storage.store import Store, StoredChunk
-from qianxun.text import script
+from qianxun.text import ENGLISH, fold, script
 
 logger = logging.getLogger(__name__)
 
@@ -33,21 +51,14 @@ logger = logging.getLogger(__name__)
 MARKED = 20
 MAX_K = 10_000
 LEGS: Mapping[str, tuple[str, ...]] = {"hybrid": ("dense", "lexical"), "dense": ("dense",), "lexical": ("lexical",)}
+# How far down the indexes are asked for passages that hold a phrase.
+_DEEPEST, _DEEPER = 10_000, 8
+# So many times k passages are looked at where signals or diversity may bring one up.
+_LOOKED_AT = 3
 
 
-@dataclass(slots=True)
-class Clock:
-    """Seconds by stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+def _no_feedback() -> Feedback | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +66,10 @@ class Searcher:
     """Everything a search needs. `encoder` and `adapter` are only asked when a dense index is.
 
     `adapter` tells at each search which query adapter is in force: another process may have learned one meanwhile.
-    `maker` names the enrichment that the indexes are made with, "" if none. A model that fails is done without, and
-    named in the result's `degraded`: words alone find passages when the encoder is away, their order stays the fused
-    one when the reranker is.
+    `feedback` and `generator` give None where there is none. `maker` names the enrichment that the indexes are made
+    with, "" if none. A model that fails, or takes longer than its budget, is done without, and named in the result's
+    `degraded`: words alone find passages when the encoder is away, their order stays the fused one when the reranker
+    is.
     """
 
     store: Store
@@ -70,6 +82,11 @@ class Searcher:
     reranker: Reranker | None = None
     reranking: RerankerSettings = field(default_factory=RerankerSettings)
     maker: str = ""
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
+    rules: SignalRules = field(default_factory=SignalRules)
+    feedback: Callable[[], Feedback | None] = _no_feedback
+    generator: Callable[[], Generator | None] = lambda: None
+    synonyms: Synonyms | None = None
 
     def search(
         self,
@@ -80,82 +97,227 @@ class Searcher:
         mode: str | None = None,
         where: Filter | None = None,
         explain: bool = False,
+        turns: Sequence[Turn] = (),
     ) -> SearchResult:
         """At most k passages that the asker may read, best first; with `explain` also the terms that matched.
 
-        Raises InputError for an empty question, a k below 1 or an unknown mode.
+        `turns` are those of the conversation before, oldest first. Raises InputError for an empty question, a k below
+        1 or an unknown mode.
         """
         k = self.settings.k if k is None else k
         if not 1 <= k <= MAX_K:
             raise InputError("k is {k}, but it must be 1 to {most}.", remedy="Ask for fewer passages.", k=k, most=MAX_K)
         legs = _legs(mode or self.settings.mode)
-        clock, degraded = Clock(), list[str]()
+        trace = Trace(self.threads)
         text, cut = cut_question(question, self.settings.max_question_chars)
         if cut:
-            degraded.append(f"question: cut to its first {self.settings.max_question_chars} characters")
-        degraded += self._behind(legs)
-        allowed = visible_to(asker, where)
-        in_force = self.adapter() if "dense" in legs else InForce()
-        if in_force.note:
-            degraded.append(in_force.note)
-        models = self.models if in_force.adapter is None else {**self.models, "adapter": in_force.adapter.made}
-        with clock.stage("encode"):
-            query, legs = self._understood(text, legs, in_force, degraded)
-        with clock.stage("filter"):
+            trace.degraded.append(f"question: cut to its first {self.settings.max_question_chars} characters")
+        trace.degraded += self._behind(legs)
+        whole = self._rewriter.completed(text, turns, trace)
+        with trace.stage("understand"):
+            asked = parse_question(whole, datetime.now(UTC)) if self.settings.operators else AskedQuestion(whole)
+            trace.notes += [Remark("{written} holds no date; taken for text.", written=one) for one in asked.no_dates]
+            query = self._understood(asked)
+            trace.notes += [_as_understood(note.written) for note in asked.notes if note.kind != "emphasis"]
+        allowed = visible_to(asker, _both(where, asked.where))
+        with trace.stage("filter"):
             pushed = Where(allowed, self.store.matching(allowed)) if allowed is not None else None
-        if not query.words:  # punctuation, emoji: nothing that an index knows
-            return SearchResult(text, (), clock.seconds, models, tuple(degraded))
-        wanted = max(k, self.reranking.candidates) if self.reranker is not None else k
-        hits = self._ask_indexes(query, legs, max(self.settings.candidates, wanted), pushed, clock)
-        with clock.stage("fuse"):
-            fused = self._fused(text, query, hits)
-        with clock.stage("read"):
-            passages = self._passages(query, hits, fused, wanted, allowed)
-        if self.reranker is not None and passages:
-            with clock.stage("rerank"):
-                passages = self._reranked(self.reranker, text, passages, degraded)[:k]
-        with clock.stage("read"):
+        models = self.models
+        if query.words:
+            query = self._spelt(query, legs, pushed, trace)
+            query, legs, models = self._encoded(query, legs, trace)
+            passages = self._passages(query, legs, asked, k, pushed, trace)
+            passages, n_judged = self._reranked(asked.text, passages, trace)
+            passages = self._by_signals(asked, passages, n_judged, trace)
+            with trace.stage("diversify"):
+                passages = diversified(passages, k, self.settings, self._vectors_of)
+        else:  # punctuation, emoji: nothing that an index knows
+            passages = []
+            if asked.where is not None:
+                trace.notes.append(Remark("A filter alone finds no passages: `qianxun list --where` lists documents."))
+        with trace.stage("read"):
+            passages = widened(self.store, passages, self.settings)
             if explain:
                 passages = [_marked(query, passage) for passage in passages]
-        logger.info("search: %d passages, %s", len(passages), _in_milliseconds(clock.seconds))
-        return SearchResult(text, tuple(passages), clock.seconds, models, tuple(degraded))
+        logger.info("search: %d passages, %s", len(passages), _in_milliseconds(trace.seconds))
+        labels = [passage.relevant for passage in passages if passage.relevant is not None]
+        return SearchResult(
+            query=text,
+            passages=tuple(passages),
+            seconds=trace.seconds,
+            models=models,
+            degraded=tuple(trace.degraded),
+            searched=asked.text,
+            notes=tuple(trace.notes),
+            good=any(labels) if labels else None,
+            where=_both(where, asked.where),
+        )
 
-    def _understood(
-        self, text: str, legs: tuple[str, ...], in_force: InForce, degraded: list[str]
-    ) -> tuple[Query, tuple[str, ...]]:
-        """The question made ready, and the legs that can be asked: words alone if the encoder fails."""
+    # -- the question ----------------------------------------------------------------------------------
+
+    def _understood(self, asked: AskedQuestion) -> Query:
+        languages = frozenset[str]().union(*(index.languages() for index in self.indexes))
+        return understand(
+            asked.text,
+            languages=languages,
+            synonyms=self.synonyms,
+            other_writings=self.settings.alternatives,
+            must=necessary_terms(asked, languages or {ENGLISH}),
+            must_characters=necessary_characters(asked),
+        )
+
+    def _spelt(self, query: Query, legs: Sequence[str], where: Where | None, trace: Trace) -> Query:
+        """The question that also looks for what is near the words that no document of the asker holds."""
+        index = next((index for index in self.indexes if index.kind == "lexical"), None)
+        if not self.settings.spelling or index is None or "lexical" not in legs:
+            return query
+
+        def read(chunks: Sequence[int]) -> list[str]:
+            found = self.store.passages(chunks, where.filter if where is not None else None)
+            return [indexed_text(found[c][1].context, found[c][1].text) for c in chunks if c in found]
+
+        with trace.stage("spelling"):
+            found = corrections(query, index, where, read)
+        trace.notes += remarks(found)
+        return corrected(query, found) if found else query
+
+    def _encoded(
+        self, query: Query, legs: tuple[str, ...], trace: Trace
+    ) -> tuple[Query, tuple[str, ...], Mapping[str, str]]:
+        """The query with its vector, the legs that can be asked (words alone if the encoder fails), and the models."""
         if "dense" not in legs:
-            return understand(text, None), legs
+            return query, legs, self.models
+        in_force = self.adapter()
+        if in_force.note:
+            trace.degraded.append(in_force.note)
+        models = self.models if in_force.adapter is None else {**self.models, "adapter": in_force.adapter.made}
         try:
-            return understand(text, self.encoder, in_force.adapter), legs
-        except ModelError as error:
+            made = trace.within("encode", self.budget.encode, lambda: encoded(query, self.encoder, in_force.adapter))
+            return self._with_hypothetical_answer(made, trace), legs, models
+        except (ModelError, OutOfTime) as error:
             if "lexical" not in legs:
                 raise
             logger.warning("searching by words only: %s", error)
-            degraded.append(f"dense: {error}")
-            return understand(text, None), ("lexical",)
+            trace.degraded.append(f"dense: {error}")
+            return query, ("lexical",), models
 
-    def _reranked(
-        self, reranker: Reranker, question: str, passages: list[Passage], degraded: list[str]
-    ) -> list[Passage]:
-        """The passages by P(relevant), ties as they were; those beyond the candidates follow as they were."""
-        judged, rest = passages[: self.reranking.candidates], passages[self.reranking.candidates :]
-        try:
-            scores = reranker.score(question, [indexed_text(p.context, p.text) for p in judged]).tolist()
-        except ModelError as error:
-            logger.warning("not reranked: %s", error)
-            degraded.append(f"reranker: {error}")
-            return passages
-        order = sorted(range(len(judged)), key=lambda place: -scores[place])
+    def _with_hypothetical_answer(self, query: Query, trace: Trace) -> Query:
+        answer = self._rewriter.hypothetical_answer(query.text, trace)
+        if not answer:
+            return query
+        with trace.stage("encode"):
+            vectors = self.encoder.encode_passages([answer])
+        return dataclasses.replace(query, vector=wordings.joined_vector(cast("Vectors", query.vector), vectors))
+
+    def _other_wordings(self, query: Query, legs: Sequence[str], trace: Trace) -> list[Query]:
         found = [
             dataclasses.replace(
-                judged[place],
-                score=round(scores[place], 6),
-                stages={**judged[place].stages, "reranker": Stage(rank, scores[place])},
+                self._understood(AskedQuestion(text)), must=query.must, must_characters=query.must_characters
             )
-            for rank, place in enumerate(order, start=1)
+            for text in self._rewriter.other_wordings(query.text, trace)
         ]
-        return [dataclasses.replace(p, rank=rank) for rank, p in enumerate([*found, *rest], start=1)]
+        if "dense" in legs and found:
+            with trace.stage("encode"):
+                adapter = self.adapter().adapter
+                found = [encoded(other, self.encoder, adapter) for other in found]
+        return found
+
+    @property
+    def _rewriter(self) -> Rewriter:
+        return Rewriter(self.settings, self.generator, self.budget.expand)
+
+    # -- the indexes -----------------------------------------------------------------------------------
+
+    def _passages(
+        self, query: Query, legs: tuple[str, ...], asked: AskedQuestion, k: int, pushed: Where | None, trace: Trace
+    ) -> list[Passage]:
+        """The best candidates that are there, allowed, and satisfy the question."""
+        queries = [query, *self._other_wordings(query, legs, trace)]
+        found = self._candidates(queries, legs, asked, k, pushed, trace)
+        if found or not asked.phrases:
+            return found
+
+        def without(phrases: Sequence[str]) -> list[Passage]:
+            loose = dataclasses.replace(asked, phrases=tuple(p for p in asked.phrases if p not in phrases))
+            fewer = self._understood(loose)
+            loosened = [dataclasses.replace(q, must=fewer.must, must_characters=fewer.must_characters) for q in queries]
+            return self._candidates(loosened, legs, loose, k, pushed, trace)
+
+        # Only what nothing holds is given up, if that is it; else they are all nowhere together.
+        nowhere = [one for one in asked.phrases if not without([other for other in asked.phrases if other != one])]
+        found = without(nowhere) if nowhere else []
+        given_up = nowhere if found else asked.phrases
+        trace.notes.append(
+            Remark("No passage holds {phrases} as asked; searched for the words instead.", phrases=_quoted(given_up))
+        )
+        return found or without(asked.phrases)
+
+    def _wanted(self, k: int) -> int:
+        """How many candidates are read: those that may come up to the first k."""
+        may_rise = self.settings.mmr_lambda < 1.0 or self.settings.max_per_document > 0 or self._reorders()
+        wanted = min(MAX_K, _LOOKED_AT * k) if may_rise else k
+        return max(wanted, self.reranking.candidates) if self.reranker is not None else wanted
+
+    def _reorders(self) -> bool:
+        """Whether any signal may say something."""
+        rules = self.rules
+        factors = rules.authority and (rules.sources or rules.labels)
+        judged = (rules.clicks or rules.feedback) and self.feedback() is not None
+        return bool(rules.freshness or rules.exact or factors or judged)
+
+    def _candidates(
+        self,
+        queries: Sequence[Query],
+        legs: tuple[str, ...],
+        asked: AskedQuestion,
+        k: int,
+        pushed: Where | None,
+        trace: Trace,
+    ) -> list[Passage]:
+        wanted = self._wanted(k)
+
+        def keep(chunk: StoredChunk) -> bool:
+            return satisfies(asked, fold(indexed_text(chunk.context, chunk.text)))
+
+        demanding = bool(asked.phrases or asked.excluded)
+        # What satisfies the question is then among what the words find.
+        by_words = bool(queries[0].must or queries[0].must_characters) and "lexical" in legs
+        most = self.settings.max_per_document
+        depth = max(self.settings.candidates, wanted)
+        while True:
+            every: list[list[Fused]] = []
+            hits: list[Mapping[str, Sequence[Hit]]] = []
+            for query in queries:
+                hits.append(self._ask_indexes(query, legs, depth, pushed, trace))
+                with trace.stage("fuse"):
+                    every.append(self._fused(query, hits[-1]))
+            with trace.stage("fuse"):
+                fused = wordings.combined(every[0], every[1:])
+                by_words = by_words and all("lexical" in found for found in hits)
+                if by_words:
+                    holding = {hit.chunk for found in hits for hit in found["lexical"]}
+                    fused = [one for one in fused if one.chunk in holding]
+            with trace.stage("read"):
+                passages = gather(
+                    self.store,
+                    fused,
+                    hits[0],
+                    wanted,
+                    pushed.filter if pushed is not None else None,
+                    keep=keep if demanding else None,
+                    # Which of a document's are the best is decided later.
+                    most_per_document=most * _LOOKED_AT,
+                    group=self.settings.group_duplicates,
+                    group_near=self.settings.group_near_duplicates,
+                )
+            ends = ("lexical",) if by_words else legs
+            whole = all(len(of_query.get(leg, ())) < depth for of_query in hits for leg in ends)
+            lacking = demanding and len(passages) < wanted
+            if most:
+                lacking = lacking or len(at_most_per_document([p.document for p in passages], most)) < k
+            if not lacking or whole or depth >= _DEEPEST:
+                return passages
+            depth = min(_DEEPEST, depth * _DEEPER)
 
     def _behind(self, legs: Sequence[str]) -> list[str]:
         """What the indexes do not know yet. Raises StaleIndex if one knows what the truth does not."""
@@ -177,30 +339,44 @@ class Searcher:
 
     def term_weights(self, question: str) -> dict[str, float]:
         """The question's words → their inverse document frequency in the lexical index."""
-        query = understand(question, None)
+        query = understand(question)
         weights: dict[str, float] = {}
         for index in self.indexes:
             weights.update(index.idf(query.words))
         return weights
 
     def _ask_indexes(
-        self, query: Query, legs: Sequence[str], k: int, where: Where | None, clock: Clock
+        self, query: Query, legs: Sequence[str], k: int, where: Where | None, trace: Trace
     ) -> dict[str, list[Hit]]:
+        """Each leg's hits. A leg that takes longer than its budget is left out, if another one answers."""
+
         def ask(index: Index) -> list[Hit]:
-            with clock.stage(index.kind):
+            with trace.stage(index.kind):
                 return index.search(query, k, where)
 
+        budgets = {"dense": self.budget.dense, "lexical": self.budget.lexical}
         asked = [index for index in self.indexes if index.kind in legs]
         # The engines let go of the interpreter while they search, so two legs take as long as the slower one.
-        later = [self.threads.submit(ask, index) for index in asked[:-1]] if self.threads is not None else []
-        found = {index.kind: ask(index) for index in asked[len(later) :]}
-        return {**{index.kind: f.result() for index, f in zip(asked, later, strict=False)}, **found}
+        at_once = [index for index in asked[:-1] if self.threads is not None]
+        at_once += [index for index in asked[len(at_once) :] if self.threads is not None and budgets[index.kind] > 0.0]
+        later = {index.kind: self.threads.submit(ask, index) for index in at_once} if self.threads is not None else {}
+        found = {index.kind: ask(index) for index in asked if index.kind not in later}
+        late: list[OutOfTime] = []
+        for kind, answer in later.items():
+            try:
+                found[kind] = trace.in_time(kind, budgets[kind], answer)
+            except OutOfTime as error:
+                late.append(error)
+        if late and not found:
+            raise late[0]
+        trace.degraded += [str(error) for error in late if str(error) not in trace.degraded]
+        return {kind: found[kind] for kind in legs if kind in found}
 
-    def _fused(self, question: str, query: Query, hits: Mapping[str, Sequence[Hit]]) -> list[Fused]:
+    def _fused(self, query: Query, hits: Mapping[str, Sequence[Hit]]) -> list[Fused]:
         """The legs' hits as one ranking, with what the vectors of all of them tell."""
-        weight = self.settings.dense_weight
+        settings = self.settings
         if len(hits) < 2:
-            return fuse(hits, dense_weight=weight)
+            return fuse(hits, dense_weight=settings.dense_weight)
         chunks, vectors = self._vectors(hits)
         row_of = {chunk: row for row, chunk in enumerate(chunks)}
 
@@ -210,17 +386,22 @@ class Searcher:
 
         return fuse(
             hits,
-            dense_weight=weight,
-            other_language=self._other_language(question, hits),
+            dense_weight=settings.dense_weight,
+            method=settings.fusion,
+            rrf_k=settings.rrf_k,
+            other_language=self._other_language(query.text, hits),
             cosines=cosines(cast("Vectors", query.vector)),
             near=lambda chunk: cosines(vectors[row_of[chunk]]) if chunk in row_of else {},
         )
 
     def _vectors(self, hits: Mapping[str, Sequence[Hit]]) -> tuple[list[int], Vectors]:
         """The vectors, in double precision, of what either index found, as far as the dense index has them."""
-        dense = next(index for index in self.indexes if index.kind == "dense")
-        chunks, vectors = dense.vectors(list({hit.chunk for leg in hits.values() for hit in leg}))
+        chunks, vectors = self._vectors_of(list({hit.chunk for leg in hits.values() for hit in leg}))
         return chunks.tolist(), vectors.astype("float64")
+
+    def _vectors_of(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
+        dense = next(index for index in self.indexes if index.kind == "dense")
+        return dense.vectors(chunks)
 
     def _other_language(self, question: str, hits: Mapping[str, Sequence[Hit]]) -> set[int]:
         """The chunks found that are in another language than the question, as far as their script tells."""
@@ -230,57 +411,48 @@ class Searcher:
         found = list({hit.chunk for leg in hits.values() for hit in leg})
         return self.store.written_in(found, "alphabetic" if asked == "cjk" else "cjk")
 
-    def _passages(
-        self,
-        query: Query,
-        hits: Mapping[str, Sequence[Hit]],
-        fused: Sequence[Fused],
-        k: int,
-        allowed: Filter | None,
-    ) -> list[Passage]:
-        """The best k that exist and are allowed; passages that say the same count once."""
-        group, group_near = self.settings.group_duplicates, self.settings.group_near_duplicates
-        kept: list[tuple[Fused, Document, StoredChunk]] = []
-        sources: list[list[str]] = []
-        near: list[list[str]] = []
-        at = 0
-        while at < len(fused) and (len(kept) < k or at == 0):
-            batch = fused[at : at + k + 2]
-            at += len(batch)
-            found = self.store.passages([f.chunk for f in batch], allowed)
-            for item in batch:
-                if item.chunk not in found:
-                    continue
-                document, chunk = found[item.chunk]
-                twin = _twin(chunk, kept) if group else None
-                if twin is not None:
-                    if document.source not in (kept[twin][1].source, *sources[twin]):
-                        sources[twin].append(document.source)
-                    continue
-                like = _near_twin(document, chunk, kept) if group_near else None
-                if like is not None:
-                    if document.source not in (kept[like][1].source, *sources[like], *near[like]):
-                        near[like].append(document.source)
-                elif len(kept) < k:
-                    kept.append((item, document, chunk))
-                    sources.append([])
-                    near.append([])
-        # Equal scores are ordered by what does not depend on the order of ingestion.
-        order = sorted(range(len(kept)), key=lambda i: (-kept[i][0].score, kept[i][1].source, kept[i][2].span))
-        stages = stages_of([item.chunk for item, _, _ in kept], hits)
-        return [
-            as_passage(
-                document,
-                chunk,
-                rank=rank,
-                score=item.score,
-                stages=stages[item.chunk],
-                duplicates=sources[place],
-                near_duplicates=near[place],
+    # -- the order -------------------------------------------------------------------------------------
+
+    def _reranked(self, question: str, passages: list[Passage], trace: Trace) -> tuple[list[Passage], int]:
+        """The passages as the reranker has them, and how many of them, from the first on, have scores on one scale."""
+        reranker = self.reranker
+        if reranker is None or not passages:
+            return passages, len(passages)
+        judged = [indexed_text(p.context, p.text) for p in passages[: self.reranking.candidates]]
+        try:
+            scores = trace.within("rerank", self.budget.rerank, lambda: reranker.score(question, judged).tolist())
+        except (ModelError, OutOfTime) as error:
+            logger.warning("not reranked: %s", error)
+            trace.degraded.append(f"reranker: {error}")
+            return passages, len(passages)
+        return reranked(passages, scores, self.reranking), len(scores)
+
+    def _by_signals(self, asked: AskedQuestion, passages: list[Passage], n_judged: int, trace: Trace) -> list[Passage]:
+        if not self._reorders():
+            return passages
+        with trace.stage("signals"):
+            documents = list({passage.document for passage in passages})
+            counted = self._counts(documents, trace)
+            dated = self.store.live(documents) if self.rules.freshness else {}
+            wanted = wanted_of(asked.text, (*asked.phrases, *asked.emphasised)) if self.rules.exact else Wanted()
+            facts = Facts(
+                now=datetime.now(UTC),
+                modified={id: document.modified for id, document in dated.items()},
+                passages=counted[0],
+                documents=counted[1],
+                wanted=wanted,
             )
-            for rank, place in enumerate(order, start=1)
-            for item, document, chunk in [kept[place]]
-        ]
+            return by_signals(passages, n_judged, self.rules, facts)
+
+    def _counts(self, documents: Sequence[int], trace: Trace) -> tuple[Mapping, Mapping]:  # type: ignore[type-arg]
+        if not (self.rules.clicks or self.rules.feedback):
+            return {}, {}
+        try:
+            feedback = self.feedback()
+            return feedback.counts(documents) if feedback is not None else ({}, {})
+        except (StorageError, Busy) as error:
+            trace.degraded.append(f"feedback: {error}")
+            return {}, {}
 
 
 def _legs(mode: str) -> tuple[str, ...]:
@@ -289,59 +461,23 @@ def _legs(mode: str) -> tuple[str, ...]:
     return LEGS[mode]
 
 
+def _both(one: Filter | None, other: Filter | None) -> Filter | None:
+    parts = tuple(part for part in (one, other) if part is not None)
+    return And(parts) if len(parts) > 1 else next(iter(parts), None)
+
+
+def _quoted(phrases: Sequence[str]) -> str:
+    return " / ".join(f"“{phrase}”" for phrase in phrases)
+
+
+def _as_understood(written: str) -> Remark:
+    return Remark("Understood as an operator: {written}", written=written)
+
+
 def _marked(query: Query, passage: Passage) -> Passage:
     if passage.rank > MARKED:
         return passage
     return dataclasses.replace(passage, matched=matched_terms(query, f"{passage.context}\n{passage.text}"))
-
-
-def _twin(chunk: StoredChunk, kept: Sequence[tuple[Fused, Document, StoredChunk]]) -> int | None:
-    """The place of a kept passage that says the same, or None."""
-    for place, (_, _, other) in enumerate(kept):
-        if say_the_same(chunk.near, chunk.text, other.near, other.text):
-            return place
-    return None
-
-
-def _near_twin(
-    document: Document, chunk: StoredChunk, kept: Sequence[tuple[Fused, Document, StoredChunk]]
-) -> int | None:
-    """The place of a kept passage of another document that says nearly the same, or None."""
-    for place, (_, owner, other) in enumerate(kept):
-        if owner.id != document.id and say_nearly_the_same(chunk.near, chunk.text, other.near, other.text):
-            return place
-    return None
-
-
-def as_passage(
-    document: Document,
-    chunk: StoredChunk,
-    *,
-    rank: int,
-    score: float = 0.0,
-    stages: Mapping[str, Stage] | None = None,
-    duplicates: Sequence[str] = (),
-    near_duplicates: Sequence[str] = (),
-) -> Passage:
-    """A stored chunk as what an asker reads. Whether they may is decided before."""
-    return Passage(
-        rank=rank,
-        score=round(score, 6),
-        chunk=chunk.id,
-        document=document.id,
-        source=document.source,
-        title=document.title,
-        page=chunk.page,
-        location=chunk.location,
-        heading=chunk.heading,
-        span=chunk.span,
-        text=chunk.text,
-        context=chunk.context,
-        labels=document.labels,
-        stages=stages or {},
-        duplicates=tuple(duplicates),
-        near_duplicates=tuple(near_duplicates),
-    )
 
 
 def _in_milliseconds(seconds: Mapping[str, float]) -> str:

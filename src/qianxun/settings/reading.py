@@ -88,10 +88,10 @@ def _from_beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
         value = found.get(key)
         if isinstance(value, str) and value and (key != "kb" or os.sep in value or value.startswith(".")):
             found[key] = str(path.absolute().parent / Path(value).expanduser())
-    reading = found.get("reading")
-    if isinstance(reading, dict) and isinstance(reading.get("passwords_file"), str) and reading["passwords_file"]:
-        beside = path.absolute().parent / Path(reading["passwords_file"]).expanduser()
-        found["reading"] = {**reading, "passwords_file": str(beside)}
+    for section, key in (("reading", "passwords_file"), ("search", "synonyms_file")):
+        given = found.get(section)
+        if isinstance(given, dict) and isinstance(given.get(key), str) and given[key]:
+            found[section] = {**given, key: str(path.absolute().parent / Path(given[key]).expanduser())}
     for section in ("encoder", "reranker", "generator"):
         given = found.get(section)
         if isinstance(given, dict):

@@ -147,7 +147,20 @@ class RerankerSettings:
     device: str = _is("auto", "device that the model runs on: auto, cpu, cuda, cuda:1, mps")
     batch: int = _is(0, "passages judged at a time; 0: what suits the engine", at_least=0, at_most=4096)
     candidates: int = _is(20, "passages that are judged, best first", at_least=1, at_most=1000)
-    threshold: float = _is(0.5, "probability from which a passage is labelled relevant", at_least=0.0, at_most=1.0)
+    slope: float = _is(
+        1.0,
+        "calibration: what the log odds of the model's probability are multiplied by (`qianxun tune --only reranker`)",
+        at_least=0.01,
+        at_most=10.0,
+    )
+    offset: float = _is(0.0, "calibration: what is then added to them", at_least=-20.0, at_most=20.0)
+    threshold: float = _is(
+        0.5,
+        "probability from which a passage is labelled relevant; where none is, the search says that there is no good "
+        "result",
+        at_least=0.0,
+        at_most=1.0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,11 +282,123 @@ class SearchSettings:
     dense_weight: float = _is(
         0.3, "share of the dense score in the fused one; the rest is lexical", at_least=0.0, at_most=1.0
     )
+    fusion: Literal["adaptive", "rrf", "weighted", "weighted-minmax", "weighted-zscore", "weighted-best"] = _is(
+        "adaptive",
+        "how the indexes' hits become one ranking: adaptive (words count as far as the question's can be believed), "
+        "rrf (reciprocal ranks), or sums of scores: weighted (as they are), weighted-minmax, weighted-zscore, "
+        "weighted-best",
+    )
+    rrf_k: int = _is(
+        60, "constant of reciprocal ranks: the larger, the less the first ranks stand out", at_least=1, at_most=1000
+    )
+    operators: bool = _is(
+        True, 'understand "phrases", -words and fields such as source: title: after: within a question'
+    )
+    synonyms_file: str = _is(
+        "",
+        "text file of what means the same, a line each: `年假, 带薪休假, annual leave`, or one way only: "
+        "`k8s => kubernetes`; empty: none",
+    )
+    alternatives: bool = _is(
+        True, "also look for other ways to write identifiers, numbers and dates: LF2301, 1,200, 五天, 3 January 2025"
+    )
+    spelling: bool = _is(True, "also look for words that are nearly those of the question which no document holds")
+    follow_up: Literal["auto", "rules", "off"] = _is(
+        "auto",
+        "a question that leans on the conversation is completed by rules; auto: by the generator where there is one",
+    )
+    wordings: int = _is(
+        0, "other wordings of the question that the generator writes and that are searched too", at_least=0, at_most=8
+    )
+    hypothetical_answer: bool = _is(
+        False, "have the generator write what an answer might look like, and search by its meaning too"
+    )
+    mmr_lambda: float = _is(
+        1.0,
+        "share of relevance, against likeness to what is shown above, in choosing the next passage; 1: relevance alone",
+        at_least=0.0,
+        at_most=1.0,
+    )
+    max_per_document: int = _is(
+        0, "passages of one document that are returned at most; 0: any number", at_least=0, at_most=1000
+    )
+    widen: Literal["none", "neighbours", "section"] = _is(
+        "none", "what a passage is shown with: itself, the chunks beside it, or the section that it stands in"
+    )
+    neighbours: int = _is(1, "chunks on either side of a passage where `widen` is neighbours", at_least=1, at_most=20)
+    max_widened_chars: int = _is(
+        4000, "longest widened passage; where it would be longer, less is added", at_least=200, at_most=100_000
+    )
     group_duplicates: bool = _is(True, "show passages that say the same once, naming every source")
     group_near_duplicates: bool = _is(
         True, "show passages of several documents that say nearly the same, numbers included, once, naming the rest"
     )
     max_question_chars: int = _is(4096, "longer questions are cut to this, and the result says so", at_least=16)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """Time that stages of a search may take, in seconds; 0: any. What takes longer is done without, and named."""
+
+    encode: float = _is(0.0, "vector of the question; without it, words alone find passages", at_least=0.0)
+    dense: float = _is(0.0, "search by meaning", at_least=0.0)
+    lexical: float = _is(0.0, "search by words", at_least=0.0)
+    rerank: float = _is(0.0, "reranker; without it, the order is that of the indexes", at_least=0.0)
+    expand: float = _is(
+        10.0, "what the generator writes about the question; without it, the question is searched", at_least=0.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SignalsSettings:
+    """What counts beside relevance, in log odds. `qianxun search --explain` shows what each did."""
+
+    freshness: float = _is(
+        0.0,
+        "weight of a document's age: doubles or halves the odds of relevance about every 0.7; 0: none",
+        at_least=0.0,
+        at_most=5.0,
+    )
+    half_life_days: float = _is(
+        365.0, "age in days at which a document is neither preferred nor held back", at_least=1.0, at_most=36500.0
+    )
+    authority: float = _is(1.0, "weight of the factors in `sources` and `labels`", at_least=0.0, at_most=5.0)
+    sources: tuple[str, ...] = _is(
+        [],
+        "factors from 0.1 to 10 by what a source begins with, as in /docs/rules/=1.5; the longest counts",
+    )
+    labels: tuple[str, ...] = _is([], "factors from 0.1 to 10 of documents with a label, as in official=1.5")
+    clicks: float = _is(
+        0.5, "weight of clicks on a passage against those that passed it over", at_least=0.0, at_most=5.0
+    )
+    feedback: float = _is(1.0, "weight of thumbs and accepted citations", at_least=0.0, at_most=5.0)
+    prior: float = _is(
+        10.0, "clicks or judgements that it takes until they count by half", at_least=1.0, at_most=1000.0
+    )
+    document_share: float = _is(
+        0.2,
+        "share at which what was made known of the rest of a document counts for each passage of it",
+        at_least=0.0,
+        at_most=1.0,
+    )
+    exact: float = _is(
+        0.0,
+        "weight of passages that hold the whole question, its quoted phrases or its identifiers literally",
+        at_least=0.0,
+        at_most=5.0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackSettings:
+    """What people make known of passages: clicks, thumbs, accepted citations."""
+
+    enabled: bool = _is(True, "keep clicks, thumbs and accepted citations")
+    keep_questions: bool = _is(
+        False, "keep the text of questions with them, which `qianxun adapt` needs; else only a hash"
+    )
+    keep_people: bool = _is(False, "keep a hash of who gave them, so that each person counts once; else once a day")
+    retention_days: int = _is(365, "days after which they are erased; 0: never", at_least=0, at_most=36500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,5 +485,8 @@ class Settings:
     serve: ServeSettings = field(default_factory=ServeSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
+    signals: SignalsSettings = field(default_factory=SignalsSettings)
+    feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     answer: AnswerSettings = field(default_factory=AnswerSettings)
     access: AccessSettings = field(default_factory=AccessSettings)

@@ -1,13 +1,14 @@
 """A filter as an SQL condition on `documents d`, held against `filters.matches` by a test."""
 
 from qianxun.errors import InputError
-from qianxun.filters import FIELDS, And, AnyLabel, Equals, Filter, Not, Or, Prefix, Range
+from qianxun.filters import FIELDS, And, AnyLabel, Contains, Equals, Filter, Not, Or, Prefix, Range
 from qianxun.storage.database import marks
+from qianxun.text import fold
 
 
 def condition_of(where: Filter) -> tuple[str, list[object]]:
     """The condition and the values of its placeholders."""
-    if isinstance(where, Equals | Prefix | Range) and where.field not in FIELDS:
+    if isinstance(where, Equals | Prefix | Contains | Range) and where.field not in FIELDS:
         raise InputError(
             "There is no field {field!r} to filter by.",
             remedy="Fields: {fields}.",
@@ -24,6 +25,9 @@ def condition_of(where: Filter) -> tuple[str, list[object]]:
         case Prefix(name, value):
             # Not LIKE: it folds ASCII case and gives % and _ a meaning.
             return f"substr(d.{name}, 1, ?) = ?", [len(value), value]
+        case Contains(name, value):
+            # `folded` is ours: every connection of `database` has it.
+            return f"instr(folded(d.{name}), ?) > 0", [fold(value)]
         case Range(name, low, high):
             bounds = [(">=", low), ("<", high)]
             given = [(sign, bound) for sign, bound in bounds if bound is not None]
@@ -38,4 +42,12 @@ def condition_of(where: Filter) -> tuple[str, list[object]]:
 
 
 def _joined(parts: list[tuple[str, list[object]]], joint: str, empty: str) -> tuple[str, list[object]]:
-    return f"({joint.join(c for c, _ in parts) or empty})", [value for _, values in parts for value in values]
+    return _in_halves([c for c, _ in parts] or [empty], joint), [value for _, values in parts for value in values]
+
+
+def _in_halves(conditions: list[str], joint: str) -> str:
+    # SQLite reads `a OR b OR c …` as a tree as deep as it is long, and takes no more than 1,000 levels.
+    if len(conditions) <= 2:
+        return f"({joint.join(conditions)})"
+    middle = len(conditions) // 2
+    return f"({_in_halves(conditions[:middle], joint)}{joint}{_in_halves(conditions[middle:], joint)})"

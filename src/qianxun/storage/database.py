@@ -1,8 +1,10 @@
 """A SQLite file as both the truth and the vectors use it: connections, transactions, our errors.
 
-Readers never wait for the writer (write-ahead log). What is deleted is overwritten. Knows no table.
+Readers never wait for the writer (write-ahead log). What is deleted is overwritten. Statements may use one
+function of ours: `folded(text)`, as text is compared. Knows no table.
 """
 
+import functools
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from qianxun.errors import Busy, Damaged, DiskFull, QianxunError, StorageError
+from qianxun.text import fold
 
 # SQLite's default allows 32,766 variables; a modest batch keeps statements cacheable.
 VARIABLES = 500
@@ -45,6 +48,7 @@ class Database:
             # What is deleted is overwritten with zeros, not left in free pages.
             db.execute("PRAGMA secure_delete = ON")
             db.execute("PRAGMA cache_size = -16384")
+            db.create_function("folded", 1, _folded, deterministic=True)
             self._local.db = db
         return db
 
@@ -140,6 +144,12 @@ class Database:
             path=self.path,
             error=words,
         )
+
+
+@functools.lru_cache(maxsize=1024)
+def _folded(text: str) -> str:
+    # A filter may look at the same field many times, once for each of its parts.
+    return fold(text)
 
 
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -33,7 +33,7 @@ POLL_SECONDS = 0.05
 QUIET_SECONDS = 1.0
 SIGNATURE_BYTES = 256
 WRITING_COMMANDS = frozenset(
-    {"add", "adapt", "remove", "label", "check", "rebuild", "reindex", "compact", "demo", "eval", "serve"}
+    {"add", "adapt", "remove", "label", "check", "rebuild", "reindex", "compact", "demo", "eval", "serve", "tune"}
 )
 
 

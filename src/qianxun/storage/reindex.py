@@ -16,6 +16,7 @@ from qianxun.documents.split import indexed_text
 from qianxun.protocols import Encoder, Index
 from qianxun.records import Change, Document, IndexRow
 from qianxun.storage.enrichments import Enricher, searched_text
+from qianxun.storage.feedback import Feedback
 from qianxun.storage.locks import Lock
 from qianxun.storage.store import Store, StoredChunk
 from qianxun.storage.vectors import VectorStore
@@ -51,7 +52,8 @@ class Keeping:
 
     `maker` names the enrichment that the indexes are made with, "" if they are made without; `enricher` writes it.
     `beside`: another enrichment is in force, and nobody searches these indexes yet. `tokenizer` is the file of the
-    encoder's, by which new chunks are measured; None: they are estimated.
+    encoder's, by which new chunks are measured; None: they are estimated. `feedback` gives what people made known of
+    passages, None where nobody did.
     """
 
     store: Store
@@ -66,6 +68,7 @@ class Keeping:
     enricher: Enricher | None = None
     beside: bool = False
     tokenizer: Path | None = None
+    feedback: Callable[[], Feedback | None] = field(default=lambda: None)
 
 
 def catch_up(keeping: Keeping, report: Report = silent) -> None:

@@ -6,13 +6,17 @@ One module for each room of the code. `tests/test_messages.py` finds what is mis
 from typing import Final
 
 from qianxun.languages.zh import (
+    answers,
+    comparing,
     documents,
     encodings,
     enrichment,
+    filtering,
     in_process,
     main,
     models,
     pdf,
+    ranking,
     recognition,
     records,
     remote,
@@ -22,17 +26,23 @@ from qianxun.languages.zh import (
     splitting,
     spreadsheets,
     stores,
+    training,
+    tuning,
     wrappers,
 )
 
 MESSAGES: Final[dict[str, str]] = {
+    **answers.MESSAGES,
+    **comparing.MESSAGES,
     **documents.MESSAGES,
     **encodings.MESSAGES,
     **enrichment.MESSAGES,
+    **filtering.MESSAGES,
     **in_process.MESSAGES,
     **main.MESSAGES,
     **models.MESSAGES,
     **pdf.MESSAGES,
+    **ranking.MESSAGES,
     **recognition.MESSAGES,
     **records.MESSAGES,
     **remote.MESSAGES,
@@ -42,5 +52,7 @@ MESSAGES: Final[dict[str, str]] = {
     **splitting.MESSAGES,
     **spreadsheets.MESSAGES,
     **stores.MESSAGES,
+    **training.MESSAGES,
+    **tuning.MESSAGES,
     **wrappers.MESSAGES,
 }

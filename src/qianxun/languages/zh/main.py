@@ -222,7 +222,6 @@ MESSAGES: Final[dict[str, str]] = {
     ): (
         "在 BEIR 格式的数据集（corpus.jsonl、queries.jsonl、qrels/test.tsv，均可为 gzip）上测量搜索质量，每个数据集使用一个临时知识库，并给出 95 % 置信区间。"
     ),
-    "what to measure: retrieval": "测量什么：retrieval（检索）",
     "folders of data sets": "数据集所在的文件夹",
     "a mode to measure; may be repeated (default: all three)": "要测量的模式；可重复（默认：三种都测）",
     "{dataset}: {documents}, {questions}": "{dataset}：{documents}，{questions}",
@@ -628,7 +627,7 @@ MESSAGES: Final[dict[str, str]] = {
     "The knowledge base at {directory} is closed.": "{directory} 处的知识库已关闭。",
     "Open it again with qianxun.open.": "请用 qianxun.open 重新打开。",
     "There is no chunk {id}.": "没有编号为 {id} 的片段。",
-    "`qianxun search` shows the ids.": "`qianxun search` 显示编号。",
+    "`qianxun search --explain` shows the ids.": "`qianxun search --explain` 显示编号。",
     "Documents were removed or replaced while the query adapter was learned; it is not kept.": (
         "学习查询适配器期间有文档被移除或替换；未予保留。"
     ),

@@ -143,7 +143,6 @@ MESSAGES: Final[dict[str, str]] = {
     "longest question and passage together in tokens; 0: 8192, or the model's limit": "问题与段落合计最长的词元数；0：8192 或模型的上限",
     "passages judged at a time; 0: what suits the engine": "一次评判的段落数；0：由引擎决定",
     "passages that are judged, best first": "送去评判的段落数，从最好的开始",
-    "probability from which a passage is labelled relevant": "判定为相关的最低概率",
     "engine: `none` (answers quote the documents), `transformers`, `http`, or an installed plugin; empty: `http` if `url` is set, `transformers` if `model` is, else `none`": "引擎：`none`（回答摘录原文）、`transformers`、`http`，或已安装的插件；留空：设了 `url` 则为 `http`，设了 `model` 则为 `transformers`，否则为 `none`",
     "address of the server, for example http://127.0.0.1:8103/v1": "服务地址，例如 http://127.0.0.1:8103/v1",
     "longest prompt and answer together in tokens; 0: the model's limit": "提示与回答合计最长的词元数；0：模型的上限",

@@ -1,13 +1,11 @@
 """`qianxun eval retrieval`: how good search is on a data set with known answers."""
 
 import argparse
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qianxun.cli.counts import documents, questions
-from qianxun.cli.progress import ProgressDisplay
+from qianxun.cli.evaluating import Staged, asked_report, report_argument, write_asked
 from qianxun.cli.session import Session
 from qianxun.messages import say
 from qianxun.shapes import evaluation_shape
@@ -27,8 +25,7 @@ def description() -> str:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `eval`."""
-    parser.add_argument("kind", metavar="retrieval", choices=("retrieval",), help=say("what to measure: retrieval"))
+    """The arguments of `eval retrieval`."""
     parser.add_argument("datasets", metavar="DATASET", nargs="+", help=say("folders of data sets"))
     parser.add_argument(
         "--mode",
@@ -37,12 +34,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         choices=("lexical", "dense", "hybrid"),
         help=say("a mode to measure; may be repeated (default: all three)"),
     )
+    parser.add_argument(
+        "--runs",
+        metavar="FOLDER",
+        help=say("also write each mode's ranking, and the judgements, in TREC's formats into this folder"),
+    )
+    report_argument(parser)
 
 
 def run(session: Session, args: argparse.Namespace) -> int:
     """Measures and prints a table for each data set."""
-    from qianxun.evaluation.retrieval import MODES, evaluate_retrieval
+    from qianxun.evaluation.reports import page_of_retrieval
+    from qianxun.evaluation.retrieval import evaluate_retrieval
+    from qianxun.evaluation.trial import MODES
 
+    file = asked_report(args)
     reports = []
     for dataset in args.datasets:
         with session.progress() as progress:
@@ -50,38 +56,22 @@ def run(session: Session, args: argparse.Namespace) -> int:
                 Path(dataset).expanduser(),
                 settings=session.settings,
                 modes=tuple(mode for mode in MODES if not args.modes or mode in args.modes),
-                progress=_Staged(progress),
+                runs=Path(args.runs).expanduser() if args.runs else None,
+                progress=Staged(progress),
             )
         reports.append(report)
         if not session.as_json:
             _show(session, report)
+    shape = evaluation_shape([report.as_json() for report in reports])
     if session.as_json:
-        session.print_json(evaluation_shape([report.as_json() for report in reports]))
+        session.print_json(shape)
+    write_asked(session, file, lambda: page_of_retrieval(shape), shape)
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Report:
-    stage: str
-    done: int
-    total: int | None
-    item: str
-    seconds: float
-
-
-class _Staged:
-    """Makes (stage, done, total) into what the progress display takes, with the time since the stage began."""
-
-    def __init__(self, display: ProgressDisplay) -> None:
-        self.display = display
-        self.began: dict[str, float] = {}
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        began = self.began.setdefault(stage, time.monotonic())
-        self.display(_Report(stage, done, total, "", time.monotonic() - began))
-
-
 def _show(session: Session, report: "RetrievalReport") -> None:
+    from qianxun.evaluation.reports import words
+
     shape = report.as_json()
     session.out.line(
         (
@@ -105,3 +95,6 @@ def _show(session: Session, report: "RetrievalReport") -> None:
         for row in results
     ]
     session.out.table([say("mode"), *FIGURES, say("95 % interval of nDCG@10")], rows, right=[1, 2, 3, 4])
+    for result in report.results:
+        for what, n in result.degraded.items():
+            session.note(words.note({"kind": "degraded", "side": result.name, "n": n, "first": what}))

@@ -1,0 +1,1 @@
+"""Question sets from a user's own documents: proposed, reviewed, frozen."""

@@ -1,0 +1,1 @@
+"""Weights and thresholds of search, chosen by judged questions in cross-validation."""

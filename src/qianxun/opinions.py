@@ -1,0 +1,93 @@
+"""Feedback through the Python door: who may see a passage may say what it is worth.
+
+with qianxun.open("kb") as kb:
+    found = kb.search("年假有几天？")
+    token = kb.feedback.record("up", found.query, [found.passages[0].chunk])
+    kb.feedback.undo(token)
+"""
+
+from collections.abc import Iterator, Sequence
+
+from qianxun.assemble import FeedbackFile
+from qianxun.errors import InputError, NotFound
+from qianxun.filters import visible_to
+from qianxun.records import AcceptedPair, Asker
+from qianxun.storage.feedback import DELIBERATE, KINDS, Kind
+from qianxun.storage.store import Store
+
+
+class Opinions:
+    """What people make known of the passages of one knowledge base. Writing raises Busy while the file is in use."""
+
+    def __init__(self, file: FeedbackFile, store: Store, *, enabled: bool) -> None:
+        self._file = file
+        self._store = store
+        self._enabled = enabled
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._file.close()
+
+    def record(
+        self,
+        kind: Kind,
+        question: str,
+        chunks: Sequence[int],
+        *,
+        above: Sequence[int] | None = None,
+        person: str | None = None,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+    ) -> str:
+        """Keeps a `click`, `up`, `down` or `accepted` citation of passages; returns the token that undoes it.
+
+        `chunks` are the passages judged together, `above` those that stood above one that was clicked ([] if it stood
+        first; None: not known). `person` tells voices apart, and is kept as a hash if `feedback.keep_people` says so.
+        Raises NotFound for a passage that the asker may not see, InputError where feedback is off.
+        """
+        if not self._enabled:
+            raise InputError("Feedback is not kept.", remedy="Set feedback.enabled to true.")
+        named = list(dict.fromkeys([*chunks, *(above or ())]))
+        whole = [chunk for chunk in named if isinstance(chunk, int) and 0 <= chunk < 1 << 63]
+        seen = self._store.passages(whole, visible_to(asker))
+        for chunk in whole:
+            if chunk not in seen:
+                raise NotFound("There is no chunk {id}.", remedy="`qianxun search --explain` shows the ids.", id=chunk)
+        return self._file.opened().record(kind, question, chunks, above=above, person=person)
+
+    def undo(self, token: str) -> None:
+        """Takes a judgement back. Raises NotFound if it is not there (any more)."""
+        feedback = self._file()
+        if feedback is None:
+            raise NotFound("There is no such feedback.", remedy="It may have been taken back before, or be too old.")
+        feedback.undo(token)
+
+    def totals(self) -> dict[Kind, int]:
+        """How many judgements of each kind there are."""
+        feedback = self._file()
+        return feedback.totals() if feedback is not None else dict.fromkeys(KINDS, 0)
+
+    def pairs(
+        self,
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        clicks: bool = False,
+    ) -> Iterator[AcceptedPair]:
+        """What was found good, as pairs that `adapt`, `tune` and `reindex --eval` read; with `clicks` these too.
+
+        Of questions whose texts were kept (`feedback.keep_questions`), and of documents that the asker may read.
+        """
+        from qianxun.storage.feedback_pairs import accepted_pairs
+
+        feedback = self._file()
+        if feedback is not None:
+            yield from accepted_pairs(feedback, self._store, asker, KINDS if clicks else DELIBERATE)
+
+    def erase(self, person: str) -> int:
+        """Takes out everything of one person, of all knowledge bases; returns how many judgements that were."""
+        feedback = self._file()
+        return feedback.erase(person) if feedback is not None else 0
+
+    def forget_questions(self) -> int:
+        """Forgets the texts of all questions; returns how many there were."""
+        feedback = self._file()
+        return feedback.forget_questions() if feedback is not None else 0
