@@ -395,7 +395,7 @@ class FeedbackSettings:
 
     enabled: bool = _is(True, "keep clicks, thumbs and accepted citations")
     keep_questions: bool = _is(
-        False, "keep the text of questions with them, which `qianxun adapt` needs; else only a hash"
+        False, "keep the text of questions with them, which `adapt` and `tune` learn from; else only a hash"
     )
     keep_people: bool = _is(False, "keep a hash of who gave them, so that each person counts once; else once a day")
     retention_days: int = _is(365, "days after which they are erased; 0: never", at_least=0, at_most=36500)

@@ -40,7 +40,7 @@ MESSAGES: Final[dict[str, str]] = {
     "share at which what was made known of the rest of a document counts for each passage of it": "对同一文档其他段落的反馈按多大比例计入本段落",
     "weight of passages that hold the whole question, its quoted phrases or its identifiers literally": "段落原样包含整个问题、引号内短语或编号时的权重",
     "keep clicks, thumbs and accepted citations": "保存点击、点赞点踩和采纳的引用",
-    "keep the text of questions with them, which `qianxun adapt` needs; else only a hash": "同时保存问题原文（`qianxun adapt` 需要）；否则只存哈希值",
+    "keep the text of questions with them, which `adapt` and `tune` learn from; else only a hash": "同时保存问题原文（供 `adapt` 和 `tune` 学习）；否则只存哈希值",
     "keep a hash of who gave them, so that each person counts once; else once a day": "保存反馈者的哈希值，使每人只计一次；否则每天只计一次",
     "days after which they are erased; 0: never": "多少天后清除；0 表示从不",
     "calibration: what the log odds of the model's probability are multiplied by (`qianxun tune --only reranker`)": "校准：模型概率的对数几率乘以此数（`qianxun tune --only reranker` 学得）",
