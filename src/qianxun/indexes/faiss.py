@@ -1,7 +1,8 @@
 """`faiss`: dense search that is exact while the index is small and nearly so when it is large.
 
 The rows lie in *segments* that never change once written: chunk ids (sorted), vectors as float16, and,
-in large indexes, 1-bit RaBitQ codes. A commit adds a segment; small ones are merged into larger ones,
+in large indexes, 1-bit RaBitQ codes: plain, which a filter can skip, and packed for SIMD, which are compared all at
+once. A commit adds a segment; small ones are merged into larger ones,
 so adding n chunks in batches writes each about log n times. Removed rows are bits in a file beside
 their segment until they are a fifth of it.
 
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qianxun.indexes.faiss_codes import MOST_ALLOWED, QUERY_BITS, codes_of, kth_best, n_candidates, packed_candidates
 from qianxun.indexes.rows import (
     SLACK,
     best,
@@ -47,28 +49,20 @@ _MERGE_RATIO = 3
 _MAX_DEAD_SHARE = 0.2
 # Rows kept in memory before a commit; more are written out as a segment that no commit names yet.
 _MAX_PENDING = 65_536
-_BLOCK = 16_384
-_TRAINING_ROWS = 65_536
-_ROTATION_SEED = 20_240_611
-# Bits a component of the question is rounded to before it meets the codes; 8 find 0.3 % more and cost 15 %.
-_QUERY_BITS = 4
 # With a filter that lets this few rows of a segment through, their vectors are compared directly.
 _FEW_ALLOWED = 4096
-# Measured on 100,000 vectors of 256 dimensions (bench/indexes.py): recall@10 0.999 of 200 candidates, recall@100
-# 0.98 of 800; a candidate costs 0.4 µs.
-_MIN_CANDIDATES = 200
-_CANDIDATES_PER_HIT = 8
 
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """Committed rows. `names` are its files by kind: ids, rows, and perhaps codes and dead."""
+    """Committed rows. `names` are its files by kind: ids, rows, and perhaps codes, packed and dead."""
 
     names: dict[str, str]
     ids: Ids  # sorted
     rows: Any  # faiss.IndexScalarQuantizer over the mapped file
     vectors: NDArray[np.float16]  # the same bytes
     codes: Any  # faiss.IndexPreTransform or None
+    packed: Any  # the same, or None
     dead: NDArray[np.bool_] | None
     documents: Ids = field(repr=False)  # distinct, sorted
     n_by_document: Ids = field(repr=False)
@@ -159,7 +153,7 @@ class FaissIndex:
         exact = sum(len(segment.ids) for segment in segments) <= self._settings.exact_up_to
         found = [_candidates(segment, vector, k, where, exact) for segment in segments]
         # Estimates of different segments are of the same thing: the best of all are enough.
-        threshold = _kth_best([estimates for _, estimates in found if estimates is not None], _n_candidates(k))
+        threshold = kth_best([estimates for _, estimates in found if estimates is not None], n_candidates(k))
         ids, vectors = [], []
         for segment, (places, estimates) in zip(segments, found, strict=True):
             kept = places if estimates is None else places[estimates >= threshold]
@@ -208,7 +202,7 @@ class FaissIndex:
         if not self._pending:
             return []
         ids = np.fromiter(self._pending, np.int64)
-        return [_segment({}, ids, None, np.stack(list(self._pending.values())), None, None)]
+        return [_segment({}, ids, None, np.stack(list(self._pending.values())), None, None, None)]
 
     def _spill(self) -> None:
         for segment in self._in_memory():
@@ -274,8 +268,9 @@ class FaissIndex:
             self._files[names["ids"]] = save_array(folder / names["ids"], ids)
             self._save(rows, names["rows"])
             if coded:
-                names["codes"] = self._new_name("codes.faiss")
-                self._save(_codes_of(vectors), names["codes"])
+                for kind, codes in codes_of(vectors).items():
+                    names[kind] = self._new_name(f"{kind}.faiss")
+                    self._save(codes, names[kind])
         return _open_segment(names, {kind: folder / name for kind, name in names.items()}, self._dim)
 
     def _save(self, index: Any, name: str) -> None:
@@ -368,14 +363,14 @@ def _open_segment(names: dict[str, str], paths: dict[str, Path], dim: int) -> _S
         raise ValueError(f"{rows.ntotal} rows of {rows.d} dimensions for {n} chunks")
     # A view of the mapped file: a vector is read when it is a candidate, and only then takes memory.
     vectors = faiss.rev_swig_ptr(rows.codes.data(), n * 2 * dim).view(np.float16).reshape(n, dim)
-    codes = dead = None
-    if "codes" in paths:
-        codes = faiss.read_index(str(paths["codes"]))
-        if (codes.ntotal, codes.d) != (n, dim):
-            raise ValueError(f"{codes.ntotal} codes for {n} chunks")
+    codes = {kind: faiss.read_index(str(paths[kind])) for kind in ("codes", "packed") if kind in paths}
+    for found in codes.values():
+        if (found.ntotal, found.d) != (n, dim):
+            raise ValueError(f"{found.ntotal} codes for {n} chunks")
+    dead = None
     if "dead" in paths:
         dead = np.unpackbits(load_array(paths["dead"]), count=n, bitorder="little").astype(np.bool_)
-    return _segment(names, ids, rows, vectors, codes, dead)
+    return _segment(names, ids, rows, vectors, codes.get("codes"), codes.get("packed"), dead)
 
 
 def _segment(
@@ -384,36 +379,11 @@ def _segment(
     rows: Any,
     vectors: NDArray[np.float16],
     codes: Any,
+    packed: Any,
     dead: NDArray[np.bool_] | None,
 ) -> _Segment:
     documents, n_by_document = np.unique(ids >> CHUNK_BITS, return_counts=True)
-    return _Segment(names, ids, rows, vectors, codes, dead, documents, n_by_document)
-
-
-def _codes_of(vectors: NDArray[np.float16]) -> Any:
-    """1-bit codes of the rows, in their order, behind a random rotation."""
-    faiss = _engine()
-    n, dim = vectors.shape
-    rotation = faiss.RandomRotationMatrix(dim, dim)
-    rotation.init(_ROTATION_SEED)
-    inner = faiss.IndexRaBitQ(dim, faiss.METRIC_INNER_PRODUCT)
-    inner.qb = _QUERY_BITS
-    step = max(1, n // _TRAINING_ROWS)
-    inner.train(rotation.apply(vectors[::step][:_TRAINING_ROWS].astype(np.float32)))
-    codes = faiss.IndexPreTransform(rotation, inner)
-    codes.is_trained = True
-    for start in range(0, n, _BLOCK):
-        codes.add(vectors[start : start + _BLOCK].astype(np.float32))
-    return codes
-
-
-def _n_candidates(k: int) -> int:
-    return max(_MIN_CANDIDATES, _CANDIDATES_PER_HIT * k)
-
-
-def _kth_best(estimates: list[Vectors], k: int) -> float:
-    together = np.concatenate(estimates) if estimates else np.empty(0, np.float32)
-    return -np.inf if len(together) <= k else float(np.partition(together, len(together) - k)[len(together) - k])
+    return _Segment(names, ids, rows, vectors, codes, packed, dead, documents, n_by_document)
 
 
 def _candidates(
@@ -430,15 +400,22 @@ def _candidates(
         mask = np.repeat(chosen, segment.n_by_document)
         allowed = mask if allowed is None else mask & allowed
     n = len(segment.ids) if allowed is None else int(np.count_nonzero(allowed))
+    if n == len(segment.ids):
+        allowed = None
     if allowed is not None and n <= max(k, 64):
         return np.flatnonzero(allowed), None
+    coded = segment.codes is not None and not exact and n > max(_FEW_ALLOWED, n_candidates(k))
+    if coded and segment.packed is not None and n >= MOST_ALLOWED * len(segment.ids):
+        found = packed_candidates(segment.packed, query, n_candidates(k), n, allowed)
+        if found is not None:
+            return found
     selector = None
     if allowed is not None:
         selector = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-    if segment.codes is not None and not exact and n > max(_FEW_ALLOWED, _n_candidates(k)):
-        inner = faiss.RaBitQSearchParameters(sel=selector, qb=_QUERY_BITS)
+    if coded:
+        inner = faiss.RaBitQSearchParameters(sel=selector, qb=QUERY_BITS)
         parameters = faiss.SearchParametersPreTransform(index_params=inner)
-        estimates, places = segment.codes.search(query[None], _n_candidates(k), params=parameters)
+        estimates, places = segment.codes.search(query[None], n_candidates(k), params=parameters)
         kept = places[0] >= 0
         return places[0][kept], estimates[0][kept]
     parameters = faiss.SearchParameters(sel=selector) if selector else None
