@@ -135,12 +135,12 @@ def test_most_allowed_are_found_by_packed_codes(
     expected = [reference.search(question, 10, where) for question in questions_of(vectors)]
     found = [index.search(question, 10, where) for question in questions_of(vectors)]
     assert {document_of(hit.chunk) for hits in found for hit in hits} <= set(where.documents.tolist())
-    assert recall(found, expected) >= 0.99
+    assert recall(found, expected) >= 0.98
     # Without them the plain ones find nearly the same, with the same scores.
     for segment in index._segments:
         monkeypatch.setattr(type(segment), "packed", None)
     plain = [index.search(question, 10, where) for question in questions_of(vectors)]
-    assert recall(plain, found) >= 0.98
+    assert recall(plain, expected) >= 0.97
 
 
 @pytest.mark.parametrize("share", [2, 3, 40], ids=["half", "third", "few"])
