@@ -628,3 +628,17 @@ def test_whatever_satisfies_has_the_necessary_terms(text: str, data: st.DataObje
         assert set(necessary_terms(asked, ("en", language))) <= set(words(folded, language))
         assert set(necessary_terms(asked, (language,))) <= set(words(folded, language))
         assert set(necessary_characters(asked)) <= set(characters(folded))
+
+
+@pytest.mark.parametrize("text", ["after:2025-13 leave", "年假 之前：2025年2月30日", "date:2025-02-30"])
+def test_a_date_that_is_none_is_text_and_is_named(text: str) -> None:
+    asked = parse_question(text, NOW)
+    assert asked.where is None
+    assert asked.text == text
+    assert len(asked.no_dates) == 1
+    assert parse_question("after:2025-03 leave date:10", NOW).no_dates == ()
+
+
+def test_a_word_after_a_quoted_phrase_can_be_excluded_in_a_question() -> None:
+    asked = parse_question('what is "annual leave" -draft', NOW)
+    assert (asked.emphasised, asked.excluded) == (("annual leave",), ("draft",))

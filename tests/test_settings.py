@@ -92,8 +92,12 @@ def test_texts_from_the_command_line_become_values(tmp_path: Path) -> None:
             "access.default_labels=人事, hr",
             "answer.min_support=0.25",
             "kb=中文库",
+            'signals.labels=["official=2", "草稿=0.5"]',
         ),
     )
+    assert settings.signals.labels == ("official=2", "草稿=0.5")
+    with pytest.raises(SettingsError, match="not a list of texts"):
+        load(tmp_path, overrides=('signals.labels=["official=2"',))
     assert settings.search.group_duplicates is False
     assert settings.access.default_labels == ("人事", "hr")
     assert settings.answer.min_support == 0.25

@@ -253,7 +253,7 @@ def _cast(value: Any, hint: Any) -> Any:
             raise ValueError(value)
         return value
     if typing.get_origin(hint) is tuple:
-        parts = [p.strip() for p in value.split(",") if p.strip()] if isinstance(value, str) else value
+        parts = _parts(value) if isinstance(value, str) else value
         if not isinstance(parts, list | tuple) or not all(isinstance(p, str) for p in parts):
             raise TypeError(value)
         return tuple(parts)
@@ -275,6 +275,17 @@ def _cast(value: Any, hint: Any) -> Any:
             return _refuse(value)
         return hint(number)
     return value if isinstance(value, str) else _refuse(value)
+
+
+def _parts(text: str) -> list[Any]:
+    """`a,b`, or the list as a settings file has it: `["a", "b"]`."""
+    if text.lstrip().startswith("["):
+        try:
+            found: list[Any] = tomllib.loads(f"list = {text}")["list"]
+            return found
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(text) from error
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _refuse(value: Any) -> typing.NoReturn:
