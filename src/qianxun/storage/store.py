@@ -44,6 +44,8 @@ FILE_NAME = "knowledge.db"
 DERIVED = ("indexes", "vectors")
 HEADING_JOINT = " › "
 CHUNKS_AT_ONCE = 1024
+# Of which the script is remembered: some 10 MB.
+_MAX_SCRIPTS = 100_000
 # SQLite's integers have 63 bits; a chunk's id is its document's with CHUNK_BITS more.
 MAX_DOCUMENT_ID = 1 << (63 - CHUNK_BITS)
 
@@ -92,6 +94,7 @@ class Store:
         self._database = Database(self.path, _damaged)
         self.enrichments = Enrichments(self._database)
         self._matching: dict[tuple[int, Filter], Any] = {}
+        self._scripts: dict[int, str] = {}
         self._guard = threading.Lock()
         with _reachable(directory):
             new = not self.path.exists()
@@ -427,13 +430,13 @@ class Store:
 
     def written_in(self, ids: Sequence[int], wanted: Script) -> set[int]:
         """Those of the chunks that are mostly written in this script (`qianxun.text.script`)."""
-        return {
-            id
-            for batch in batches(ids)
-            for (id,) in self._rows(
-                f"SELECT id FROM chunks WHERE id IN ({marks(len(batch))}) AND script = ?", [*batch, wanted]
-            )
-        }
+        # Ids are never used twice, so what is known of one stays true.
+        scripts = self._scripts
+        if len(scripts) > _MAX_SCRIPTS:
+            self._scripts = scripts = {}
+        for batch in batches([id for id in ids if id not in scripts]):
+            scripts.update(self._rows(f"SELECT id, script FROM chunks WHERE id IN ({marks(len(batch))})", batch))
+        return {id for id in ids if scripts.get(id) == wanted}
 
     def make_durable(self) -> None:
         """Returns when everything committed so far would survive a power cut.
