@@ -301,6 +301,8 @@ class FaissIndex:
         if not self._segments:
             return np.empty(0, np.int64), np.empty((0, self._dim), np.float32)
         found = [held_vectors(segment.ids, segment.vectors, chunks, segment.dead) for segment in self._segments]
+        if len(found) == 1:
+            return found[0]
         return np.concatenate([ids for ids, _ in found]), np.concatenate([vectors for _, vectors in found])
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:

@@ -32,8 +32,7 @@ figures and the losers are in `bench/LOG.md`; `bench/fusion_methods.py` compares
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from qianxun.errors import InputError
 from qianxun.records import Hit, Stage
@@ -58,9 +57,8 @@ FEEDBACK = 1.0
 Near: TypeAlias = Callable[[int], Mapping[int, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Fused:
-    """A chunk with its fused score in [0, 1]."""
+class Fused(NamedTuple):
+    """A chunk with its fused score in [0, 1]. A tuple, since a hundred are made for each question."""
 
     chunk: int
     score: float
@@ -119,15 +117,18 @@ def _joined(
     trust = _trust(list(lexical.values()))
     meant = {chunk: found.get(chunk, cosines.get(chunk, lowest)) for chunk in found.keys() | lexical.keys()}
     words = {chunk: (lexical.get(chunk, 0.0) / best) ** SHARPNESS if best else 0.0 for chunk in meant}
+    of_words = (1.0 - dense_weight) * trust
+    by_words = {chunk: of_words * said / (1.0 + OTHER_LANGUAGE) for chunk, said in words.items()}
+    others = [chunk for chunk in meant if chunk in other_language]
 
     def scored(meant: Mapping[int, float]) -> dict[int, float]:
         nearest = max(meant.values(), default=0.0)
-        scores: dict[int, float] = {}
-        for chunk, cosine in meant.items():
-            cosine, by_words = min(1.0, max(0.0, cosine)), words[chunk]
-            if chunk in other_language and nearest > 0.0:
-                by_words += OTHER_LANGUAGE * min(1.0, cosine / nearest) ** CLOSENESS
-            scores[chunk] = dense_weight * cosine + (1.0 - dense_weight) * trust * by_words / (1.0 + OTHER_LANGUAGE)
+        within = {chunk: 0.0 if cosine < 0.0 else 1.0 if cosine > 1.0 else cosine for chunk, cosine in meant.items()}
+        scores = {chunk: dense_weight * cosine + by_words[chunk] for chunk, cosine in within.items()}
+        if nearest > 0.0:
+            for chunk in others:
+                said = words[chunk] + OTHER_LANGUAGE * min(1.0, within[chunk] / nearest) ** CLOSENESS
+                scores[chunk] = dense_weight * within[chunk] + of_words * said / (1.0 + OTHER_LANGUAGE)
         return scores
 
     scores = scored(meant)
