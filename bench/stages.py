@@ -11,7 +11,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def measure(base: Path, n: int, n_questions: int, runs: int) -> dict[str, object
             told = [ask(question) for question in asked]
             for name in ("understand", "encode", "dense", "lexical", "fuse and store"):
                 stages.setdefault(name, []).append(1000 * statistics.median(one.get(name, 0.0) for one in told))
-            times = sorted(_under_load(asked, lambda question: ask(question), random.Random(run)))
+            times = sorted(_under_load(asked, ask, random.Random(run)))
             load["p50"].append(1000 * times[len(times) // 2])
             load["p95"].append(1000 * times[int(len(times) * 0.95)])
         alone = {
@@ -88,13 +88,13 @@ def measure(base: Path, n: int, n_questions: int, runs: int) -> dict[str, object
     return {"stages": stages, "alone": alone, "load": load}
 
 
-def _under_load(asked: list[str], ask: object, rng: random.Random) -> list[float]:
+def _under_load(asked: list[str], ask: Callable[[str], object], rng: random.Random) -> list[float]:
     """Seconds of searches that begin at random moments, ten a second on average."""
     taken: list[float] = []
     guard = threading.Lock()
 
     def one(question: str, due: float) -> None:
-        ask(question)  # type: ignore[operator]
+        ask(question)
         with guard:
             taken.append(time.perf_counter() - due)
 

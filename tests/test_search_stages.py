@@ -298,6 +298,21 @@ class TestFeedback:
             kb.compact()
             assert kb.check().ok
 
+    def test_a_file_that_cannot_be_read_stops_neither_search_nor_ingestion(
+        self, make: Callable[..., KnowledgeBase], folder: Path
+    ) -> None:
+        with make() as kb:
+            home = Path(kb._searcher.feedback._home)
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "service.db").write_bytes(b"no database at all " * 500)
+        with make() as kb:
+            result = kb.search(self.QUESTION)
+            assert result.passages
+            assert [line for line in result.degraded if line.startswith("feedback: ")]
+            (folder / "old.md").write_text(OLD + "\n另有规定的除外。\n", encoding="utf-8")
+            assert kb.add([folder]).replaced == 1
+            assert kb.remove([folder / "old.md"]).judgements == 0
+
     def test_nobody_judges_what_they_may_not_see(self, make: Callable[..., KnowledgeBase], folder: Path) -> None:
         with make() as kb:
             kb.label([folder / "old.md"], add=["board"], remove=["public"])
@@ -355,6 +370,24 @@ class TestGenerator:
         assert (moved.passages[0].stages["dense"].score or 0.0) > of["router.md"] + 0.2
         assert moved.searched == "网络盒子坏了"
         assert not moved.passages[0].matched
+
+    @pytest.mark.parametrize("setting", ["search.wordings=2", "search.hypothetical_answer=true"])
+    def test_an_encoder_that_fails_at_what_was_written_costs_only_that(
+        self, make: Callable[..., KnowledgeBase], setting: str
+    ) -> None:
+        with make(setting) as kb:
+            plain = kb.search("年假有几天")
+
+            class Tired(type(kb._searcher.encoder)):  # type: ignore[misc]
+                def encode_passages(self, texts: Sequence[str]) -> Vectors:  # questions go through it, too
+                    if list(texts) != ["年假有几天"]:
+                        raise ModelUnavailable("http://gpu:8101 cannot be reached.")
+                    return super().encode_passages(texts)  # type: ignore[no-any-return]
+
+            writer = Writer(lambda messages: "带薪假有多少天\n休假天数")
+            found = searcher(kb, encoder=Tired(), generator=lambda: writer).search("年假有几天", asker=Asker.admin())
+        assert [(p.chunk, p.score) for p in found.passages] == [(p.chunk, p.score) for p in plain.passages]
+        assert [line for line in found.degraded if "8101" in line]
 
     @pytest.mark.parametrize(
         "setting", ["search.wordings=2", "search.hypothetical_answer=true", "search.follow_up=auto"]

@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qianxun.cli.counts import documents, pairs, questions
@@ -14,6 +15,7 @@ from qianxun.shapes import adapt_shape, version
 
 if TYPE_CHECKING:
     from qianxun.evaluation.adaptation import AdaptReport
+    from qianxun.evaluation.pairs import LeftOut
 
 SHOWN_CELLS = 60
 
@@ -84,7 +86,7 @@ def _show(session: Session, report: "AdaptReport", *, dry_run: bool) -> None:
     gain = say("{gain} (95 % interval {low} … {high})", gain=_signed(report.gain), low=_signed(low), high=_signed(high))
     session.out.pairs([*rows, (say("gain"), gain)])
     if report.left_out:
-        session.note(_left_out(report))
+        session.note(left_out_in_words(report.left_out))
     session.out.line(_verdict(report, dry_run=dry_run))
 
 
@@ -98,18 +100,19 @@ def _verdict(report: "AdaptReport", *, dry_run: bool) -> Piece:
     return say("Kept: searches apply it from now on. `qianxun adapt --remove` takes it away."), "green"
 
 
-def _left_out(report: "AdaptReport") -> str:
+def left_out_in_words(left_out: Sequence["LeftOut"]) -> str:
+    """How many pairs were left out, and why, with the first of them."""
     words = {
         "no document": say("no such document"),
         "no text": say("document without text"),
         "no quote": say("quote not in it"),
         "no vector": say("not indexed yet (`qianxun add` again)"),
     }
-    counted = Counter(left.reason for left in report.left_out)
-    first = report.left_out[0].pair
+    counted = Counter(left.reason for left in left_out)
+    first = left_out[0].pair
     return say(
         "Left out {pairs}: {reasons}. The first: {question} → {source}",
-        pairs=pairs(len(report.left_out)),
+        pairs=pairs(len(left_out)),
         reasons=say(", ").join(f"{words[reason]} {n:,}" for reason, n in counted.items()),
         question=cut(" ".join(first.question.split()), SHOWN_CELLS),
         source=shown_source(first.source) if first.source else first.document,

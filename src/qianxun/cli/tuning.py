@@ -4,15 +4,15 @@ import argparse
 import contextlib
 import math
 import shlex
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qianxun.cli.counts import documents, pairs, questions
+from qianxun.cli.adapt import left_out_in_words
+from qianxun.cli.counts import documents, questions
 from qianxun.cli.screen import Piece
 from qianxun.cli.session import Session, asker_of
-from qianxun.cli.words import cut, shown_source
+from qianxun.cli.words import shown_source
 from qianxun.errors import InputError
 from qianxun.messages import say
 from qianxun.shapes import version
@@ -166,7 +166,7 @@ def _show(session: Session, report: "TuneReport") -> None:
     session.out.pairs([*_planned(report.plan), *_measured(report)])
     plan = report.plan
     if plan.left_out:
-        session.note(_left_out(plan))
+        session.note(left_out_in_words(plan.left_out))
     if plan.n_unpaired:
         session.note(
             say(
@@ -262,21 +262,3 @@ def _verdict(report: "TuneReport") -> Piece:
     if report.command:
         return say("Kept in {folder}. To go over to it:", folder=report.plan.folder), "green"
     return say("Kept in {folder}. To use it, set in qianxun.toml:", folder=report.plan.folder), "green"
-
-
-def _left_out(plan: "Plan") -> str:
-    words = {
-        "no document": say("no such document"),
-        "no text": say("document without text"),
-        "no quote": say("quote not in it"),
-        "no vector": say("not indexed yet (`qianxun add` again)"),
-    }
-    counted = Counter(left.reason for left in plan.left_out)
-    first = plan.left_out[0].pair
-    return say(
-        "Left out {pairs}: {reasons}. The first: {question} → {source}",
-        pairs=pairs(len(plan.left_out)),
-        reasons=say(", ").join(f"{words[reason]} {n:,}" for reason, n in counted.items()),
-        question=cut(" ".join(first.question.split()), SHOWN_CELLS),
-        source=shown_source(first.source) if first.source else first.document,
-    )

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from qianxun.documents.split import indexed_text
-from qianxun.errors import Busy, InputError, ModelError, OutOfTime, StaleIndex, StorageError
+from qianxun.errors import Busy, InputError, ModelError, OutOfTime, QianxunError, StaleIndex, StorageError
 from qianxun.filters import And, Filter, visible_to
 from qianxun.messages import Remark
 from qianxun.protocols import Encoder, Generator, Ids, Index, Reranker, Vectors, Where
@@ -35,7 +35,7 @@ from qianxun.retrieval.question import (
 )
 from qianxun.retrieval.rank import by_signals, diversified, reranked
 from qianxun.retrieval.rewrite import Rewriter
-from qianxun.retrieval.signals import Facts, SignalRules, Wanted, wanted_of
+from qianxun.retrieval.signals import Counts, Facts, SignalRules, Wanted, wanted_of
 from qianxun.retrieval.spelling import corrected, corrections, remarks
 from qianxun.retrieval.trace import Trace
 from qianxun.retrieval.understand import cut_question, encoded, matched_terms, understand
@@ -126,9 +126,11 @@ class Searcher:
         if query.words:
             query = self._spelt(query, legs, pushed, trace)
             query, legs, models = self._encoded(query, legs, trace)
-            passages = self._passages(query, legs, asked, k, pushed, trace)
+            feedback = self._in_force(trace)
+            wanted = self._wanted(k, feedback)
+            passages = self._passages(query, legs, asked, k, wanted, pushed, trace)
             passages, n_judged = self._reranked(asked.text, passages, trace)
-            passages = self._by_signals(asked, passages, n_judged, trace)
+            passages = self._by_signals(asked, passages, n_judged, feedback, trace)
             with trace.stage("diversify"):
                 passages = diversified(passages, k, self.settings, self._vectors_of)
         else:  # punctuation, emoji: nothing that an index knows
@@ -205,8 +207,11 @@ class Searcher:
         answer = self._rewriter.hypothetical_answer(query.text, trace)
         if not answer:
             return query
-        with trace.stage("encode"):
-            vectors = self.encoder.encode_passages([answer])
+        try:
+            vectors = trace.within("encode", self.budget.encode, lambda: self.encoder.encode_passages([answer]))
+        except (ModelError, OutOfTime) as error:
+            trace.degraded.append(f"hypothetical answer: {error}")
+            return query
         return dataclasses.replace(query, vector=wordings.joined_vector(cast("Vectors", query.vector), vectors))
 
     def _other_wordings(self, query: Query, legs: Sequence[str], trace: Trace) -> list[Query]:
@@ -216,11 +221,16 @@ class Searcher:
             )
             for text in self._rewriter.other_wordings(query.text, trace)
         ]
-        if "dense" in legs and found:
-            with trace.stage("encode"):
-                adapter = self.adapter().adapter
-                found = [encoded(other, self.encoder, adapter) for other in found]
-        return found
+        if "dense" not in legs or not found:
+            return found
+        adapter = self.adapter().adapter
+        try:
+            return trace.within(
+                "encode", self.budget.encode, lambda: [encoded(other, self.encoder, adapter) for other in found]
+            )
+        except (ModelError, OutOfTime) as error:
+            trace.degraded.append(f"wordings: {error}")
+            return []
 
     @property
     def _rewriter(self) -> Rewriter:
@@ -229,11 +239,18 @@ class Searcher:
     # -- the indexes -----------------------------------------------------------------------------------
 
     def _passages(
-        self, query: Query, legs: tuple[str, ...], asked: AskedQuestion, k: int, pushed: Where | None, trace: Trace
+        self,
+        query: Query,
+        legs: tuple[str, ...],
+        asked: AskedQuestion,
+        k: int,
+        wanted: int,
+        pushed: Where | None,
+        trace: Trace,
     ) -> list[Passage]:
         """The best candidates that are there, allowed, and satisfy the question."""
         queries = [query, *self._other_wordings(query, legs, trace)]
-        found = self._candidates(queries, legs, asked, k, pushed, trace)
+        found = self._candidates(queries, legs, asked, k, wanted, pushed, trace)
         if found or not asked.phrases:
             return found
 
@@ -241,7 +258,7 @@ class Searcher:
             loose = dataclasses.replace(asked, phrases=tuple(p for p in asked.phrases if p not in phrases))
             fewer = self._understood(loose)
             loosened = [dataclasses.replace(q, must=fewer.must, must_characters=fewer.must_characters) for q in queries]
-            return self._candidates(loosened, legs, loose, k, pushed, trace)
+            return self._candidates(loosened, legs, loose, k, wanted, pushed, trace)
 
         # Only what nothing holds is given up, if that is it; else they are all nowhere together.
         nowhere = [one for one in asked.phrases if not without([other for other in asked.phrases if other != one])]
@@ -252,18 +269,11 @@ class Searcher:
         )
         return found or without(asked.phrases)
 
-    def _wanted(self, k: int) -> int:
+    def _wanted(self, k: int, feedback: Feedback | None) -> int:
         """How many candidates are read: those that may come up to the first k."""
-        may_rise = self.settings.mmr_lambda < 1.0 or self.settings.max_per_document > 0 or self._reorders()
+        may_rise = self.settings.mmr_lambda < 1.0 or self.settings.max_per_document > 0 or self._reorders(feedback)
         wanted = min(MAX_K, _LOOKED_AT * k) if may_rise else k
         return max(wanted, self.reranking.candidates) if self.reranker is not None else wanted
-
-    def _reorders(self) -> bool:
-        """Whether any signal may say something."""
-        rules = self.rules
-        factors = rules.authority and (rules.sources or rules.labels)
-        judged = (rules.clicks or rules.feedback) and self.feedback() is not None
-        return bool(rules.freshness or rules.exact or factors or judged)
 
     def _candidates(
         self,
@@ -271,11 +281,10 @@ class Searcher:
         legs: tuple[str, ...],
         asked: AskedQuestion,
         k: int,
+        wanted: int,
         pushed: Where | None,
         trace: Trace,
     ) -> list[Passage]:
-        wanted = self._wanted(k)
-
         def keep(chunk: StoredChunk) -> bool:
             return satisfies(asked, fold(indexed_text(chunk.context, chunk.text)))
 
@@ -427,32 +436,50 @@ class Searcher:
             return passages, len(passages)
         return reranked(passages, scores, self.reranking), len(scores)
 
-    def _by_signals(self, asked: AskedQuestion, passages: list[Passage], n_judged: int, trace: Trace) -> list[Passage]:
-        if not self._reorders():
+    def _in_force(self, trace: Trace) -> Feedback | None:
+        """What people made known of passages, if that counts; None also where its file cannot be read."""
+        if not (self.rules.clicks or self.rules.feedback):
+            return None
+        try:
+            return self.feedback()
+        except (QianxunError, OSError) as error:
+            trace.degraded.append(f"feedback: {error}")
+            return None
+
+    def _reorders(self, feedback: Feedback | None) -> bool:
+        """Whether any signal may say something."""
+        rules = self.rules
+        factors = rules.authority and (rules.sources or rules.labels)
+        return bool(rules.freshness or rules.exact or factors or feedback is not None)
+
+    def _by_signals(
+        self, asked: AskedQuestion, passages: list[Passage], n_judged: int, feedback: Feedback | None, trace: Trace
+    ) -> list[Passage]:
+        if not self._reorders(feedback):
             return passages
         with trace.stage("signals"):
             documents = list({passage.document for passage in passages})
-            counted = self._counts(documents, trace)
+            by_chunk, by_document = _counts(feedback, documents, trace)
             dated = self.store.live(documents) if self.rules.freshness else {}
             wanted = wanted_of(asked.text, (*asked.phrases, *asked.emphasised)) if self.rules.exact else Wanted()
             facts = Facts(
                 now=datetime.now(UTC),
                 modified={id: document.modified for id, document in dated.items()},
-                passages=counted[0],
-                documents=counted[1],
+                passages=by_chunk,
+                documents=by_document,
                 wanted=wanted,
             )
             return by_signals(passages, n_judged, self.rules, facts)
 
-    def _counts(self, documents: Sequence[int], trace: Trace) -> tuple[Mapping, Mapping]:  # type: ignore[type-arg]
-        if not (self.rules.clicks or self.rules.feedback):
-            return {}, {}
-        try:
-            feedback = self.feedback()
-            return feedback.counts(documents) if feedback is not None else ({}, {})
-        except (StorageError, Busy) as error:
-            trace.degraded.append(f"feedback: {error}")
-            return {}, {}
+
+def _counts(
+    feedback: Feedback | None, documents: Sequence[int], trace: Trace
+) -> tuple[Mapping[int, Counts], Mapping[int, Counts]]:
+    try:
+        return feedback.counts(documents) if feedback is not None else ({}, {})
+    except (StorageError, Busy) as error:
+        trace.degraded.append(f"feedback: {error}")
+        return {}, {}
 
 
 def _legs(mode: str) -> tuple[str, ...]:
