@@ -326,6 +326,7 @@ def test_no_question_and_no_text_is_in_the_file(base: KnowledgeBase) -> None:
         "before",
         "after",
         "interval",
+        "p",
         "ridge",
         "nearest",
     }
@@ -410,7 +411,9 @@ class TestCommand:
         assert re.search(r"^learned from\t\d+ questions, 30 documents$", out, re.MULTILINE)
         assert re.search(r"^held back\t\d+ questions$", out, re.MULTILINE)
         assert re.search(r"^nDCG@10 without adapter\t0\.[0-2]", out, re.MULTILINE)
-        assert re.search(r"^gain\t\+0\.\d{4} \(95 % interval \+0\.\d{4} … \+[01]\.\d{4}\)$", out, re.MULTILINE)
+        assert re.search(
+            r"^gain\t\+0\.\d{4} \(95 % interval \+0\.\d{4} … \+[01]\.\d{4}, p 0\.\d{4}\)$", out, re.MULTILINE
+        )
         assert out.endswith("It would be kept. Nothing was changed.\n")
         assert base.info()["adapter"] is None
         self.run(base, str(file))
@@ -491,9 +494,9 @@ class TestCommand:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        report = AdaptReport(verdict, 40, 20, 12, 0.5, 0.49, (-0.02, 0.01), 0.6, 0.1, 0.0)
+        report = AdaptReport(verdict, 40, 20, 12, 0.5, 0.49, (-0.02, 0.01), 0.4, 0.6, 0.1, 0.0)
         monkeypatch.setattr(KnowledgeBase, "adapt", lambda self, file, **options: report)
         self.run(base, str(file))
         out = capsys.readouterr().out
-        assert "gain\t-0.0100 (95 % interval -0.0200 … +0.0100)\n" in out
+        assert "gain\t-0.0100 (95 % interval -0.0200 … +0.0100, p 0.4000)\n" in out
         assert out.endswith(f"{words} Nothing was changed.\n")

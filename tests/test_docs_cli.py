@@ -176,16 +176,16 @@ def test_tune(run: Json, tmp_path: Path) -> None:
 
 
 def test_tuning_of_models_is_documented() -> None:
+    from qianxun.evaluation.comparison import compared
     from qianxun.evaluation.pairs import LeftOut
     from qianxun.records import AcceptedPair
-    from qianxun.training.proof import proven
     from qianxun.training.recipe import Recipe
     from qianxun.training.report import Plan, TuneReport
 
     left = LeftOut(AcceptedPair("q", "s"), "no document")
     for role in ("reranker", "encoder"):
         plan = Plan(role, "m", "p", Path("f"), Recipe(), 1, 1, 1, 0, 1, 1, 0, 0, 1, [left])  # type: ignore[arg-type]
-        report = TuneReport(plan, proof=proven([0.0] * 9, [1.0] * 9), losses=(1.0, 0.5))
+        report = TuneReport(plan, proof=compared([0.0] * 9, [1.0] * 9), losses=(1.0, 0.5))
         agree({**report.as_json(), "version": ""}, f"tune_{role}")
 
 

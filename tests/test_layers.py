@@ -19,6 +19,7 @@ LAYERS = {
         "settings",
         "text",
         "messages",
+        "prompting",
         "languages",
         "samples",
     ),

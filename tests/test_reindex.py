@@ -153,6 +153,11 @@ PAIRS = [
     AcceptedPair("What does error E-1042 mean?", source="oncall.md"),
     AcceptedPair("申請加班費要先做什麼？", source="加班.txt"),
     AcceptedPair("Release 2.3 修复了什么？", source="mixed.txt"),
+    AcceptedPair("病假需要医院证明吗？", source="人事/年假.md"),
+    AcceptedPair("薪酬由哪个部门每年调整？", source="人事/薪酬.txt"),
+    AcceptedPair("How many minutes does the primary engineer have to answer a page?", source="oncall.md"),
+    AcceptedPair("加班費經誰核准後報支？", source="加班.txt"),
+    AcceptedPair("timeout 问题是哪天修复的？", source="mixed.txt"),
 ]
 
 

@@ -21,6 +21,7 @@ from qianxun.cli import tune_encoder, tune_reranker
 from qianxun.cli.arguments import Parser, add_common
 from qianxun.cli.session import Session
 from qianxun.errors import Busy, InputError, MissingExtra, ModelUnavailable, NotFound, QianxunError, SettingsError
+from qianxun.evaluation.comparison import compared
 from qianxun.evaluation.significance import verdict
 from qianxun.knowledge_base import KnowledgeBase
 from qianxun.records import AcceptedPair, Asker
@@ -30,7 +31,7 @@ from qianxun.storage.reindex import Progress
 from qianxun.storage.service import open_service
 from qianxun.training import tuning
 from qianxun.training.judgements import Named, judgements
-from qianxun.training.proof import Role, proven, values_of
+from qianxun.training.proof import Role, values_of
 from qianxun.training.recipe import Recipe
 from qianxun.training.report import TuneReport
 from qianxun.training.tuning import tune
@@ -245,7 +246,7 @@ def test_what_fails_in_the_middle_leaves_nothing(
         raise KeyboardInterrupt
 
     if where == "put":
-        monkeypatch.setattr(tuning, "proven", lambda *_: proven([0.0] * 9, [1.0] * 9))
+        monkeypatch.setattr(tuning, "compared", lambda *_: compared([0.0] * 9, [1.0] * 9))
     target = {"write": (tuning.checkpoints, "write_merged"), "prove": (tuning, "values_of"), "put": (tuning, "_put")}
     monkeypatch.setattr(*target[where], fail)
     with pytest.raises(KeyboardInterrupt):
@@ -268,7 +269,7 @@ def test_what_a_killed_run_left_is_taken_away_and_the_folder_is_one_run_s(clean:
 def test_a_model_is_not_kept_if_what_it_learned_from_went_meanwhile(
     clean: World, untrained: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuning, "proven", lambda *_: proven([0.0] * 9, [1.0] * 9))
+    monkeypatch.setattr(tuning, "compared", lambda *_: compared([0.0] * 9, [1.0] * 9))
     monkeypatch.setattr(tuning.Store, "live", lambda *_: {})
     with pytest.raises(Busy, match="removed or replaced while the model was trained"):
         clean.tune(clean.pairs)
@@ -292,12 +293,12 @@ def test_a_search_without_the_model_proves_nothing(clean: World) -> None:
 
 def test_the_verdict_is_that_of_eval_compare() -> None:
     before, after = [0.5] * 12, [0.5, *[0.75] * 11]
-    found = proven(before, after)
+    found = compared(before, after)
     assert (found.verdict, found.n, found.n_changed) == ("better", 12, 11)
     assert found.verdict == verdict([b - a for a, b in zip(before, after, strict=True)])
-    assert proven(after, before).verdict == "worse"
-    assert proven([0.1, 0.2, 0.3], [1.0, 1.0, 1.0]).verdict == "no difference"  # three cannot tell
-    assert proven([0.3], [0.3 + 1e-12]).n_changed == 0
+    assert compared(after, before).verdict == "worse"
+    assert compared([0.1, 0.2, 0.3], [1.0, 1.0, 1.0]).verdict == "no difference"  # three cannot tell
+    assert compared([0.3], [0.3 + 1e-12]).n_changed == 0
 
 
 # -- what cannot be tuned ------------------------------------------------------------------------------------------

@@ -164,11 +164,7 @@ def reindex_shape(report: "ChangeReport") -> Shape:
         "enrichment": enrichment_shape(report.enrichment),
         "comparison": found
         and {
-            "measure": found.measure,
-            "n": found.n,
-            "before": _rounded(found.before),
-            "after": _rounded(found.after),
-            "interval": [_rounded(bound) for bound in found.interval],
+            **found.as_json(),
             "verdict": found.verdict,
             "left_out": len(found.left_out),
         },
@@ -485,6 +481,7 @@ def adapt_shape(report: "AdaptReport") -> Shape:
         "before": _rounded(report.before),
         "after": _rounded(report.after),
         "interval": [_rounded(bound) for bound in report.interval],
+        "p": _rounded(report.p),
         "in_force": _rounded(report.in_force),
         "ridge": report.ridge,
         "nearest": report.nearest,

@@ -83,7 +83,13 @@ def _show(session: Session, report: "AdaptReport", *, dry_run: bool) -> None:
     if report.in_force is not None:
         rows.append((say("{measure} with the one in force", measure=measure), f"{report.in_force:.4f}"))
     low, high = report.interval
-    gain = say("{gain} (95 % interval {low} … {high})", gain=_signed(report.gain), low=_signed(low), high=_signed(high))
+    gain = say(
+        "{gain} (95 % interval {low} … {high}, p {p})",
+        gain=_signed(report.gain),
+        low=_signed(low),
+        high=_signed(high),
+        p=f"{report.p:.4f}",
+    )
     session.out.pairs([*rows, (say("gain"), gain)])
     if report.left_out:
         session.note(left_out_in_words(report.left_out))

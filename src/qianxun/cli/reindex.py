@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from qianxun.cli.add import show_enrichment
 from qianxun.cli.screen import Piece
 from qianxun.cli.session import Session
+from qianxun.evaluation.reports.words import too_few
 from qianxun.messages import say
 from qianxun.shapes import reindex_shape
 
@@ -81,15 +82,18 @@ def _show(session: Session, report: "ChangeReport") -> None:
     if found is not None:
         low, high = found.interval
         change = say(
-            "{before} → {after} ({n} questions; change {low} … {high}, 95 % interval)",
+            "{before} → {after} ({n} questions; change {low} … {high}, 95 % interval, p {p})",
             before=f"{found.before:.4f}",
             after=f"{found.after:.4f}",
             n=f"{found.n:,}",
             low=f"{low:+.4f}",
             high=f"{high:+.4f}",
+            p=f"{found.p:.4f}",
         )
         rows.append((found.measure, change))
     session.out.pairs(rows)
+    if found is not None and found.too_few:
+        session.note(too_few(found.n_changed))
     show_enrichment(session, report.enrichment)
     if report.switched:
         session.out.line((say("The new index is in force."), "green"))

@@ -18,10 +18,11 @@ from qianxun.messages import say
 from qianxun.shapes import version
 
 if TYPE_CHECKING:
+    from qianxun.evaluation.comparison import Comparison
     from qianxun.records import Asker
     from qianxun.storage.store import Store
     from qianxun.training.judgements import Judgements
-    from qianxun.training.proof import Proof, Role
+    from qianxun.training.proof import Role
     from qianxun.training.recipe import Recipe
     from qianxun.training.report import Plan, TuneReport
 
@@ -229,7 +230,7 @@ def _measured(report: "TuneReport") -> list[tuple[str, Piece]]:
     return rows
 
 
-def _proven(proof: "Proof") -> list[tuple[str, Piece]]:
+def _proven(proof: "Comparison") -> list[tuple[str, Piece]]:
     low, high = (f"{bound:+.4f}" for bound in proof.interval)
     gain = f"{proof.after - proof.before:+.4f}"
     return [

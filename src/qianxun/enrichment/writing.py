@@ -9,7 +9,6 @@ import itertools
 import logging
 import queue
 import threading
-import unicodedata
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, Final, cast
 from qianxun.enrichment import prompts
 from qianxun.errors import BadModelReply, InputError, ModelError, ModelRefused, QianxunError, UnfitModel
 from qianxun.models.structured import parse_json
+from qianxun.prompting import as_line
 from qianxun.protocols import Generator, Sampling
 from qianxun.records import Enrichment
 from qianxun.storage.enrichments import Excerpt, Written
@@ -118,10 +118,10 @@ class GeneratorEnricher:
         async for delta in generator.stream(turns, schema=self._schema, sampling=sampling):
             answer.append(delta.text)
         found: Any = parse_json("".join(answer), self._schema)
-        context = _one_line(found.get("context", ""), MAX_CONTEXT_CHARS)
+        context = as_line(found.get("context", ""))[:MAX_CONTEXT_CHARS].rstrip()
         questions: dict[str, str] = {}
         for question in found.get("questions", ()):
-            line = _one_line(question, MAX_QUESTION_CHARS)
+            line = as_line(question)[:MAX_QUESTION_CHARS].rstrip()
             if line and fold(line) != fold(context):
                 questions.setdefault(fold(line), line)
         return Enrichment(context, tuple(questions.values())[: self._questions])
@@ -212,12 +212,6 @@ def _as_they_come(work: Callable[[Callable[[_Outcome], None]], Coroutine[Any, An
             for stop in cancel:
                 stop()
         thread.join()
-
-
-def _one_line(text: str, most: int) -> str:
-    """The text on one line of at most so many characters, without controls, direction marks and half characters."""
-    kept = (c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-    return " ".join("".join(kept).split())[:most].rstrip()
 
 
 def _as_model_error(error: QianxunError) -> ModelError:

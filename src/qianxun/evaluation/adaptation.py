@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from qianxun.errors import InputError
-from qianxun.evaluation.comparison import MEASURE, values_of
-from qianxun.evaluation.measures import bootstrap_interval
+from qianxun.evaluation.comparison import MEASURE, Comparison, compared, values_of
 from qianxun.evaluation.pairs import JudgedQuestion, LeftOut, judged_questions
 from qianxun.protocols import Encoder, Vectors
 from qianxun.records import AcceptedPair, Asker
@@ -40,10 +39,10 @@ Verdict: TypeAlias = Literal["better", "not better", "worse than the one in forc
 class AdaptReport:
     """What came of learning an adapter. `before`, `after` and `in_force` are mean nDCG@10 over the held-back questions.
 
-    `before` is without any adapter, `in_force` with the one that was there (None: there was none). `interval` is the
-    95 % bootstrap interval of the mean of after − before by question. `ridge` and `nearest` are what cross-validation
-    chose (see `retrieval.adapt`). `documents` counts those that it learned from. `kept` is True if searches apply it
-    from now on.
+    `before` is without any adapter, `in_force` with the one that was there (None: there was none). `interval` is
+    the 95 % bootstrap interval of the mean of after − before by question, `p` that of the randomization test.
+    `ridge` and `nearest` are what cross-validation chose (see `retrieval.adapt`). `documents` counts those that it
+    learned from. `kept` is True if searches apply it from now on.
     """
 
     verdict: Verdict
@@ -53,6 +52,7 @@ class AdaptReport:
     before: float
     after: float
     interval: tuple[float, float]
+    p: float
     in_force: float | None
     ridge: float
     nearest: float
@@ -77,8 +77,8 @@ def learn_adapter(
 ) -> tuple[Adapter, AdaptReport]:
     """The adapter learned from pairs that this asker may read, and how it did. Keeps nothing.
 
-    The verdict is "better" if the interval of the gain lies above 0 and the adapter in force, if any, is not better
-    still. The same pairs, documents and settings give the same adapter, whatever the order of the pairs. Raises
+    The verdict is "better" if the randomization test says so of the gain and the adapter in force, if any, is not
+    better still. The same pairs, documents and settings give the same adapter, whatever the order of the pairs. Raises
     InputError for pairs that are too few or not in order. Cost: at most 12 · 500 searches to choose, and 3 for each
     question held back.
     """
@@ -112,15 +112,16 @@ def learn_adapter(
     before = trial.values(held_back, None, done)
     after = trial.values(held_back, adapter, done)
     in_force = None if there is None else _mean(trial.values(held_back, there, done))
-    interval = bootstrap_interval([a - b for a, b in zip(after, before, strict=True)])
+    gained = compared(before, after)
     report = AdaptReport(
-        verdict=_verdict(_mean(after), interval, in_force),
+        verdict=_verdict(gained, in_force),
         learned_from=len(learning),
         held_back=len(held_back),
         documents=len(adapter.documents),
-        before=_mean(before),
-        after=_mean(after),
-        interval=interval,
+        before=gained.before,
+        after=gained.after,
+        interval=gained.interval,
+        p=gained.p,
         in_force=in_force,
         ridge=ridge,
         nearest=nearest,
@@ -130,10 +131,10 @@ def learn_adapter(
     return dataclasses.replace(adapter, facts=_facts(report)), report
 
 
-def _verdict(after: float, interval: tuple[float, float], in_force: float | None) -> Verdict:
-    if interval[0] <= 0.0:
+def _verdict(gained: Comparison, in_force: float | None) -> Verdict:
+    if gained.verdict != "better":
         return "not better"
-    return "better" if in_force is None or after >= in_force else "worse than the one in force"
+    return "better" if in_force is None or gained.after >= in_force else "worse than the one in force"
 
 
 def _facts(report: AdaptReport) -> dict[str, Any]:
@@ -145,6 +146,7 @@ def _facts(report: AdaptReport) -> dict[str, Any]:
         "before": round(report.before, 4),
         "after": round(report.after, 4),
         "interval": [round(bound, 4) for bound in report.interval],
+        "p": round(report.p, 4),
         "ridge": report.ridge,
         "nearest": report.nearest,
     }

@@ -1,35 +1,79 @@
 """Two ways of searching the same documents, on questions whose accepted passages are known: which is better?
 
-Measured is what an asker would see: the first ten passages of the whole search, as the settings have it.
+Measured is what an asker would see: the first ten passages of the whole search, as the settings have it. Whoever takes
+something new only if search is better with it (`reindex --eval`, `adapt`, `tune reranker|encoder`) decides here, as
+`eval compare` does.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from qianxun.errors import InputError
 from qianxun.evaluation.measures import bootstrap_interval, measure
 from qianxun.evaluation.pairs import JudgedQuestion, LeftOut, judged_questions
-from qianxun.evaluation.significance import Verdict
+from qianxun.evaluation.significance import ALPHA, Verdict, decided, least_p, randomization_p
 from qianxun.records import AcceptedPair, Asker, Passage
 from qianxun.retrieval.search import Searcher
 
 MEASURE: Final = "nDCG@10"
 K: Final = 10
 
+# Values that differ by less were rounded differently.
+_SAME: Final = 1e-9
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """`before` and `after` are mean nDCG@10 over n questions; `interval` is the 95 % bootstrap interval of the mean of
-    after − before by question, and decides the `verdict`."""
+    """`before` and `after` are mean nDCG@10 over n questions, of which `n_changed` have another value.
+
+    `interval` is the 95 % bootstrap interval of the mean of after − before by question, `p` that of the paired
+    randomization test, which decides the `verdict`.
+    """
 
     n: int
+    n_changed: int
     before: float
     after: float
     interval: tuple[float, float]
+    p: float
     verdict: Verdict
-    left_out: list[LeftOut] = field(default_factory=list)
+    left_out: Sequence[LeftOut] = ()
     measure: str = MEASURE
+
+    @property
+    def too_few(self) -> bool:
+        """Whether so few questions changed that no difference of theirs could be told from chance."""
+        return self.n_changed > 0 and least_p(self.n_changed) > ALPHA
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures as `--json` prints them, without the verdict."""
+        return {
+            "measure": self.measure,
+            "n": self.n,
+            "changed": self.n_changed,
+            "before": round(self.before, 4),
+            "after": round(self.after, 4),
+            "interval": [round(bound, 4) for bound in self.interval],
+            "p": round(self.p, 4),
+        }
+
+
+def compared(before: Sequence[float], after: Sequence[float], left_out: Sequence[LeftOut] = ()) -> Comparison:
+    """What the values of the same questions tell, in the same order; at least one."""
+    differences = [0.0 if abs(b - a) < _SAME else b - a for a, b in zip(before, after, strict=True)]
+    p = randomization_p(differences)
+    n = len(differences)
+    return Comparison(
+        n=n,
+        n_changed=sum(difference != 0.0 for difference in differences),
+        before=sum(before) / n,
+        after=sum(after) / n,
+        interval=bootstrap_interval(differences),
+        p=p,
+        verdict=decided(sum(differences), p),
+        left_out=left_out,
+    )
 
 
 def compare(
@@ -44,10 +88,7 @@ def compare(
             n=len(left_out),
         )
     old, new = (values_of(searcher, questions, asker, done) for searcher in (before, after))
-    low, high = bootstrap_interval([b - a for a, b in zip(old, new, strict=True)])
-    verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "no difference"
-    n = len(questions)
-    return Comparison(n, sum(old) / n, sum(new) / n, (low, high), verdict, left_out)
+    return compared(old, new, left_out)
 
 
 def values_of(

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qianxun.evaluation.comparison import Comparison
 from qianxun.evaluation.pairs import LeftOut
-from qianxun.training.proof import Proof, Role, Verdict
+from qianxun.training.proof import Role, Verdict
 from qianxun.training.recipe import Recipe
 
 
@@ -69,7 +70,7 @@ class TuneReport:
     plan: Plan
     verdict: Verdict | None = None
     losses: tuple[float, float] | None = None
-    proof: Proof | None = None
+    proof: Comparison | None = None
     unfit: str = ""
     kept: bool = False
     settings: tuple[str, ...] = ()

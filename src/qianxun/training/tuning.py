@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import filelock
 
 from qianxun.errors import Busy, InputError, UnfitModel
+from qianxun.evaluation.comparison import Comparison, compared
 from qianxun.models.formats import encoder_format
 from qianxun.models.in_process.memory import memory_of
 from qianxun.records import Asker, SearchResult
@@ -32,7 +33,7 @@ from qianxun.training.encoder import train_encoder
 from qianxun.training.judgements import Judgements
 from qianxun.training.lora import import_peft, order_of_steps
 from qianxun.training.pairs import DEPTH, Examples, mined
-from qianxun.training.proof import Proof, Role, proven, values_of
+from qianxun.training.proof import Role, values_of
 from qianxun.training.recipe import Recipe
 from qianxun.training.report import Plan, TuneReport
 from qianxun.training.reranker import train_reranker
@@ -218,9 +219,9 @@ def _proof(
     asker: Asker,
     directory: Path,
     report: Report,
-) -> tuple[Proof | None, str]:
+) -> tuple[Comparison | None, str]:
     """What the held-back questions tell, or why the model cannot be used at all."""
-    proof: Proof | None = None
+    proof: Comparison | None = None
     try:
         with (
             contextlib.closing(opener(subject.kept_settings)) as before,
@@ -235,9 +236,8 @@ def _proof(
             if subject.role == "encoder":
                 before.reindex(str(folder), switch=False, progress=report)
             done = _Counted("measuring", 2 * len(division.held_back), report)
-            proof = proven(
-                *(values_of(base, division.held_back, asker, subject.role, done) for base in (before, after))
-            )
+            old, new = (values_of(base, division.held_back, asker, subject.role, done) for base in (before, after))
+            proof = compared(old, new)
         return proof, ""
     finally:
         if subject.role == "encoder" and (proof is None or proof.verdict != "better"):
@@ -304,7 +304,9 @@ def _put(beside: Path, folder: Path) -> None:
         raise checkpoints.unwritable(folder, error) from error
 
 
-def _facts(subject: Subject, recipe: Recipe, division: Division, examples: Examples, proof: Proof) -> dict[str, object]:
+def _facts(
+    subject: Subject, recipe: Recipe, division: Division, examples: Examples, proof: Comparison
+) -> dict[str, object]:
     """What a tuned checkpoint says of itself: keys of questions and ids of documents, no text."""
     import qianxun
 

@@ -4,15 +4,12 @@ Who changes what the generator sees raises `settings.enriching.NEWEST_PROMPT`: e
 different ways would be searched together.
 """
 
-import re
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any, Final
 
+from qianxun.prompting import as_material, prompt_language, turns
 from qianxun.protocols import Message
-from qianxun.text import has_cjk, script
 
-_DIVIDER: Final = "\n----\n"
 _FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "context": {
         "zh": '- "context"：一句话，不超过 60 个字，说明原文讲什么、适用于什么对象和场合。',
@@ -24,23 +21,20 @@ _FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 _NO_HEADING: Final = {"zh": "（无）", "en": "(none)"}
-# What chat templates of the common model families are written with.
-_CONTROL_TOKENS: Final = re.compile(r"\[(/?(?:INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS))\]")
 
 
 def messages(heading: str, text: str, *, context: bool, questions: int) -> list[Message]:
     """The system and user turns about a text that stands under a heading (its path, and its table's header)."""
-    language = language_of(text)
-    template = (resources.files(__package__) / f"enrich.{language}.txt").read_text(encoding="utf-8")
-    system, _, user = template.partition(_DIVIDER)
+    language = prompt_language(text)
+    system, user = turns(__package__, "enrich", language)
     asked = [_FIELDS["context"][language]] if context else []
     asked += [_FIELDS["questions"][language].format(n=questions)] if questions else []
     # replace, not format: documents are full of braces. The text last, since it may hold what is replaced before.
-    above = as_data(heading).replace("{text}", "{ text}") or _NO_HEADING[language]
-    filled = user.strip().replace("{heading}", above, 1)
+    above = as_material(heading).replace("{text}", "{ text}") or _NO_HEADING[language]
+    filled = user.replace("{heading}", above, 1)
     return [
-        Message("system", system.strip().replace("{fields}", "\n".join(asked), 1)),
-        Message("user", filled.replace("{text}", as_data(text), 1)),
+        Message("system", system.replace("{fields}", "\n".join(asked), 1)),
+        Message("user", filled.replace("{text}", as_material(text), 1)),
     ]
 
 
@@ -57,17 +51,3 @@ def schema(*, context: bool, questions: int) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def language_of(text: str) -> str:
-    """ "zh" or "en": what the prompt for a text is written in."""
-    written_in = script(text)
-    return "zh" if written_in == "cjk" or (not written_in and has_cjk(text)) else "en"
-
-
-def as_data(text: str) -> str:
-    """The text as material between tags: it can neither close them nor open a turn of the conversation.
-
-    Many servers read `<|im_start|>` in a message as the token itself. Nothing of this is kept or shown.
-    """
-    return _CONTROL_TOKENS.sub(r"[ \1 ]", text.replace("<", "＜").replace(">", "＞"))

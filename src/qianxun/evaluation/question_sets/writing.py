@@ -5,7 +5,6 @@ An answer of no use costs one passage its questions. Whether a question is any g
 """
 
 import asyncio
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 from qianxun.errors import BadModelReply, InputError, ModelError, ModelRefused
 from qianxun.evaluation.question_sets import prompts
 from qianxun.models.structured import parse_json
+from qianxun.prompting import as_line
 from qianxun.protocols import Generator, Sampling
 from qianxun.records import Passage
 
@@ -74,11 +74,9 @@ async def _pairs(generator: Generator, passage: Passage) -> tuple[tuple[str, str
     async for delta in generator.stream(turns, schema=schema, sampling=Sampling(max_tokens=max_tokens)):
         answer.append(delta.text)
     found: Any = parse_json("".join(answer), schema)
-    pairs = ((_one_line(one["question"]), _one_line(one["answer"])) for one in found["questions"])
+    pairs = ((_line(one["question"]), _line(one["answer"])) for one in found["questions"])
     return tuple(pairs)[:QUESTIONS_PER_PASSAGE]
 
 
-def _one_line(text: str) -> str:
-    """The text on one line, without controls, direction marks and half characters."""
-    kept = (c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-    return " ".join("".join(kept).split())[:_MAX_CHARS].rstrip()
+def _line(text: str) -> str:
+    return as_line(text)[:_MAX_CHARS].rstrip()

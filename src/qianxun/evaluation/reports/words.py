@@ -97,6 +97,11 @@ def note(shape: Mapping[str, Any]) -> str:
         return say("A and B differ only in settings that evaluation sets aside; they were measured once.")
     if kind == "as set":
         return say("search.candidates differs: each is measured with its own, and Recall@100 ends where they do.")
-    if shape["n"] == 1:
+    return too_few(shape["n"])
+
+
+def too_few(n: int) -> str:
+    """That n questions which differ cannot tell a difference from chance."""
+    if n == 1:
         return say("Only one question differs: too few for any difference to be told from chance.")
-    return say("Only {n} questions differ: too few for any difference to be told from chance.", n=n)
+    return say("Only {n} questions differ: too few for any difference to be told from chance.", n=f"{n:,}")

@@ -35,7 +35,7 @@ MESSAGES: Final[dict[str, str]] = {
     "{measure} with it": "用它之后的 {measure}",
     "{measure} with the one in force": "用现有适配器的 {measure}",
     "gain": "增益",
-    "{gain} (95 % interval {low} … {high})": "{gain}（95 % 区间 {low} … {high}）",
+    "{gain} (95 % interval {low} … {high}, p {p})": "{gain}（95 % 区间 {low} … {high}，p {p}）",
     "Not kept: it cannot be told from chance that search is better with it. Nothing was changed.": (
         "未保留：无法断定搜索因它而更好，差别可能出于偶然。没有任何改动。"
     ),

@@ -41,7 +41,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Models to choose from: {models}.": "可选的模型：{models}。",
     "builtin comes with qianxun: Chinese and English, no download, no key; answers quote the documents. qwen-local runs Qwen models in this program (pip install 'qianxun[qwen]'), qwen-vllm asks vLLM servers on this machine, dashscope the hosted service. Any other mixture: edit the file afterwards.": "builtin 随千寻安装：中英文皆可，无需下载，无需密钥，回答摘录原文。qwen-local 在本程序内运行通义千问模型（pip install 'qianxun[qwen]'），qwen-vllm 请求本机的 vLLM 服务，dashscope 用托管服务。其他组合请事后编辑文件。",
     "Environment variable that holds the key": "存放密钥的环境变量",
-    "{before} → {after} ({n} questions; change {low} … {high}, 95 % interval)": "{before} → {after}（{n} 个问题；变化 {low} … {high}，95 % 区间）",
+    "{before} → {after} ({n} questions; change {low} … {high}, 95 % interval, p {p})": "{before} → {after}（{n} 个问题；变化 {low} … {high}，95 % 区间，p {p}）",
     "builtin, a model's name or folder, or a server's URL (default: what the settings file says)": "builtin、模型的名称或文件夹，或服务的网址（默认：设置文件所写的）",
     "compare both on accepted pairs (docs/adapting.md); a worse one is not taken": "用采纳对比较两者（docs/adapting.md）；变差则不采用",
     "take it although it is worse": "变差也采用",

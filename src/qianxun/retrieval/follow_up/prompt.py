@@ -6,11 +6,11 @@ beside this one. Pure: asking the generator is the caller's.
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
-from importlib import resources
 from typing import Final
 
+from qianxun.prompting import as_line, as_material
+from qianxun.prompting import turns as prompt_turns
 from qianxun.protocols import Message
 from qianxun.retrieval.follow_up import MAX_TOPIC_CHARS, FollowUp, Turn, follow_up
 from qianxun.text import STOP_WORDS, characters, fold, has_cjk, script, words
@@ -23,10 +23,7 @@ _NEW_TERMS, _NEW_SHARE = 2, 0.3
 # Of the question's terms, how many the answer must keep.
 _KEPT: Final = 0.5
 
-_DIVIDER: Final = "\n----\n"
 _ROLES: Final = {"zh": ("问", "依据"), "en": ("Question", "Sources")}
-# What chat templates of the common model families are written with.
-_CONTROL_TOKENS: Final = re.compile(r"\[(/?[A-Z_]{3,})\]")
 _NUMBERS: Final = re.compile(
     r"\d+(?:[.,]\d+)*|[零〇一二两三四五六七八九十百千万亿]+(?=[天个月年日号元块次条点周岁人分倍成%])"
 )
@@ -48,15 +45,14 @@ def messages(question: str, turns: Sequence[Turn]) -> list[Message]:
     asked, cited = _ROLES[language]
     lines: list[str] = []
     for turn in turns[-MAX_SHOWN_TURNS:]:
-        lines.append(f"{asked}: {as_material(turn.question)}")
+        lines.append(f"{asked}: {_shown(turn.question)}")
         if turn.cited:
-            lines.append(f"{cited}: {as_material('; '.join(turn.cited))}")
-    template = (resources.files(__package__) / f"rewrite.{language}.txt").read_text(encoding="utf-8")
-    system, _, user = template.partition(_DIVIDER)
+            lines.append(f"{cited}: {_shown('; '.join(turn.cited))}")
+    system, user = prompt_turns(__package__, "rewrite", language)
     # replace, not format: questions may hold braces. The question last, since it may hold what is replaced before.
     above = "\n".join(lines).replace("{question}", "{ question }")
-    filled = user.strip().replace("{turns}", above, 1)
-    return [Message("system", system.strip()), Message("user", filled.replace("{question}", as_material(question), 1))]
+    filled = user.replace("{turns}", above, 1)
+    return [Message("system", system), Message("user", filled.replace("{question}", _shown(question), 1))]
 
 
 def accepted(answer: str, question: str, turns: Sequence[Turn]) -> FollowUp:
@@ -109,11 +105,9 @@ def _one_line(answer: str) -> str | None:
     lines = [line.strip() for line in answer.splitlines() if line.strip()]
     if len(lines) != 1:
         return None
-    kept = "".join(c for c in lines[0] if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-    return _LABEL.sub("", " ".join(kept.split()).strip(_AROUND)).strip(_AROUND) or None
+    return _LABEL.sub("", as_line(lines[0]).strip(_AROUND)).strip(_AROUND) or None
 
 
-def as_material(text: str) -> str:
-    """The text on one line as material: it can neither close tags nor open a turn of the conversation."""
-    one_line = " ".join(text.split())[:_MAX_SHOWN_CHARS]
-    return _CONTROL_TOKENS.sub(r"[ \1 ]", one_line.replace("<", "＜").replace(">", "＞"))
+def _shown(text: str) -> str:
+    """The beginning of a text on one line, as material."""
+    return as_material(" ".join(text.split())[:_MAX_SHOWN_CHARS])

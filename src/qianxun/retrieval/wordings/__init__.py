@@ -8,13 +8,11 @@ beside this one.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import TYPE_CHECKING, Final
 
+from qianxun.prompting import as_line, as_material, turns
 from qianxun.protocols import Message
-from qianxun.retrieval.follow_up.prompt import as_material
 from qianxun.retrieval.fuse import Fused
 from qianxun.text import fold, has_cjk, script
 
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 WORDING_TOKENS: Final = 64
 ANSWER_TOKENS: Final = 256
 
-_DIVIDER: Final = "\n----\n"
 _NUMBERING: Final = re.compile(r"^\s*(?:[-*•·]|\(?\d{1,2}[.、):：）])\s*")
 _AROUND: Final = "\"'“”‘’「」『』`* "
 _MAX_CHARS: Final = 2000
@@ -42,7 +39,7 @@ def wordings_of(reply: str, question: str, n: int) -> tuple[str, ...]:
     found: dict[str, str] = {}
     asked = _same(question)
     for line in reply.splitlines():
-        text = _NUMBERING.sub("", _one_line(line)).strip(_AROUND)
+        text = _NUMBERING.sub("", as_line(line)).strip(_AROUND)
         if not text or len(text) > 3 * len(question) + 40 or _same(text) == asked:
             continue
         if script(question) and script(text) and script(question) != script(text):
@@ -58,7 +55,7 @@ def answer_messages(question: str) -> list[Message]:
 
 def answer_of(reply: str) -> str:
     """The hypothetical answer on one line; "" if there is none."""
-    return _one_line(reply)[:_MAX_CHARS]
+    return as_line(reply)[:_MAX_CHARS]
 
 
 def joined_vector(question: "Vectors", answers: "Vectors") -> "Vectors":
@@ -88,19 +85,13 @@ def combined(asked: Sequence[Fused], others: Sequence[Sequence[Fused]]) -> list[
 
 def _messages(name: str, question: str, values: Mapping[str, str]) -> list[Message]:
     language = "zh" if has_cjk(question) else "en"
-    template = (resources.files(__package__) / f"{name}.{language}.txt").read_text(encoding="utf-8")
-    system, _, user = template.partition(_DIVIDER)
+    system, user = turns(__package__, name, language)
     for key, value in values.items():
         system = system.replace(key, value)
     return [
-        Message("system", system.strip()),
-        Message("user", user.strip().replace("{question}", as_material(question), 1)),
+        Message("system", system),
+        Message("user", user.replace("{question}", as_material(question), 1)),
     ]
-
-
-def _one_line(text: str) -> str:
-    kept = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-    return " ".join(kept.split())
 
 
 def _same(text: str) -> str:
