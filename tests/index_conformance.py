@@ -63,6 +63,7 @@ def row(document: int, ordinal: int = 0, text: str = "年假", **described: Any)
         format=described.pop("format", "md"),
         modified=described.pop("modified", "2024-05-01T00:00:00Z"),
         vector=vector_of(matching.fold(text)),
+        script=described.pop("script", ""),
     )
 
 
@@ -345,10 +346,25 @@ class IndexConformance:
         gone, unknown = chunk_id(2, 0), chunk_id(99, 0)
         for asked in map(question, QUESTIONS):
             found = {hit.chunk: hit.score for hit in index.search(asked, 1000)}
-            ids, vectors = index.vectors([*index.ids().tolist(), gone, unknown])
+            ids, vectors, _ = index.held([*index.ids().tolist(), gone, unknown])
             scores = {chunk: float(vector @ asked.vector) for chunk, vector in zip(ids.tolist(), vectors, strict=True)}
             assert scores == ({} if self.kind == "lexical" else pytest.approx(found, abs=1e-6))
-        assert len(index.vectors([])[0]) == 0
+        assert len(index.held([]).ids) == 0
+
+    def test_a_dense_index_knows_what_chunks_are_written_in(self, tmp_path: Path) -> None:
+        scripts = {chunk_id(n, 0): matching.SCRIPTS[n % 3] for n in range(1, 8)}
+        index = self.filled(tmp_path, [row(n, 0, f"年假 {n}", script=matching.SCRIPTS[n % 3]) for n in range(1, 8)])
+        index.remove([2])
+        index.upsert([row(9, 0, "leave", script="alphabetic")])
+        index.commit(2)
+        expected = {**scripts, chunk_id(9, 0): "alphabetic"}
+        del expected[chunk_id(2, 0)]
+        for one in (index, self.opened(tmp_path)):
+            held = one.held(sorted(expected, reverse=True))
+            told = {
+                id: matching.SCRIPTS[code] for id, code in zip(held.ids.tolist(), held.scripts.tolist(), strict=True)
+            }
+            assert told == ({} if self.kind == "lexical" else expected)
 
     # Processes.
 

@@ -181,6 +181,7 @@ def test_the_formula_that_the_study_calls_chosen_is_the_product_s(seed: int) -> 
 
     from bench.fusion_study import CHOSEN, Legs
     from qianxun.records import Hit
+    from qianxun.retrieval.candidates import candidates_with
     from qianxun.retrieval.fuse import fuse
     from qianxun.settings import SearchSettings
 
@@ -210,16 +211,17 @@ def test_the_formula_that_the_study_calls_chosen_is_the_product_s(seed: int) -> 
         vectors=vectors.astype(np.float16),
     )
     by_study = CHOSEN(legs, depth)[0]
-    fused = fuse(
-        {
-            "dense": [Hit(int(i), float(cosines[i])) for i in nearest],
-            "lexical": [Hit(int(i), float(lexical[i]), 9.0) for i in found],
-        },
-        dense_weight=SearchSettings().dense_weight,
+    hits = {
+        "dense": [Hit(int(i), float(cosines[i])) for i in nearest],
+        "lexical": [Hit(int(i), float(lexical[i]), 9.0) for i in found],
+    }
+    known = candidates_with(
+        hits,
         other_language=set(np.flatnonzero(across).tolist()),
         cosines=dict(enumerate(cosines.tolist())),
         near=lambda chunk: dict(enumerate((vectors @ vectors[chunk]).tolist())),
     )
+    fused = fuse(hits, dense_weight=SearchSettings().dense_weight, candidates=known)
     assert {f.chunk: f.score for f in fused} == pytest.approx(
         {i: float(score) for i, score in enumerate(by_study) if np.isfinite(score)}, abs=2e-3
     )

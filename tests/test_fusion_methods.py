@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from qianxun.errors import InputError
 from qianxun.records import Hit
+from qianxun.retrieval.candidates import candidates_with
 from qianxun.retrieval.fuse import METHODS, Method, fuse
 from qianxun.retrieval.fusion_methods import Normalisation, reciprocal_rank, weighted_sum
 from qianxun.settings import load_settings
@@ -75,7 +76,8 @@ def test_a_known_cosine_counts_like_one_found_but_changes_no_scale() -> None:
     assert math.isclose(scores[3], 0.5 * 0.5 + 0.5)
     below = weighted_sum(legs, EQUAL, normalisation="minmax", known={"dense": {3: 0.1}})
     assert math.isclose(below[3], 0.5), "less than the least found is no less than not found"
-    assert math.isclose(fuse(legs, dense_weight=0.5, method="weighted-minmax", cosines={3: 0.6})[0].score, 0.75)
+    told = candidates_with(legs, cosines={3: 0.6})
+    assert math.isclose(fuse(legs, dense_weight=0.5, method="weighted-minmax", candidates=told)[0].score, 0.75)
 
 
 def test_a_negative_cosine_is_as_not_found() -> None:
@@ -183,7 +185,8 @@ def test_a_weighted_sum_is_what_it_says(
 def test_every_hit_appears_once_in_order_and_in_range(
     legs: dict[str, list[Hit]], weight: float, method: Method
 ) -> None:
-    fused = fuse(legs, dense_weight=weight, method=method, cosines={n: n / 31 for n in range(31)})
+    told = candidates_with(legs, cosines={n: n / 31 for n in range(31)})
+    fused = fuse(legs, dense_weight=weight, method=method, candidates=told)
     assert sorted(f.chunk for f in fused) == sorted({h.chunk for found in legs.values() for h in found})
     assert fused == sorted(fused, key=lambda f: (-f.score, f.chunk))
     assert all(0.0 <= f.score <= 1.0 for f in fused)
@@ -197,8 +200,9 @@ def test_the_order_of_dictionaries_changes_nothing(
     shuffled = sorted(cosines, key=lambda _: random.random())
     turned = {"lexical": legs["lexical"], "dense": legs["dense"]}
     told = {n: cosines[n] for n in shuffled}
-    assert fuse(turned, dense_weight=weight, method=method, cosines=told) == fuse(
-        legs, dense_weight=weight, method=method, cosines=cosines
+    first, second = candidates_with(turned, cosines=told), candidates_with(legs, cosines=cosines)
+    assert fuse(turned, dense_weight=weight, method=method, candidates=first) == fuse(
+        legs, dense_weight=weight, method=method, candidates=second
     )
 
 

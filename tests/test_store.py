@@ -236,10 +236,10 @@ def test_chunks_are_known_by_what_they_are_written_in(store: Store) -> None:
     ]
     document = put(store, "a.txt", texts)
     ids = [chunk_id(document, n) for n in range(len(texts))]
-    assert store.written_in(ids, "cjk") == {ids[0], ids[2], ids[4]}
-    assert store.written_in(ids, "alphabetic") == {ids[1]}
-    assert store.written_in(ids, "") == {ids[3]}
-    assert store.written_in(ids[:1], "alphabetic") == set()
+    scripts = ["cjk", "alphabetic", "cjk", "", "cjk"]
+    assert [chunk.script for chunk in store.chunks(document)] == scripts
+    found = store.passages(ids, None)
+    assert [found[id][1].script for id in ids] == scripts
 
 
 def test_a_base_of_the_first_format_learns_what_its_chunks_are_written_in(tmp_path: Path) -> None:
@@ -255,8 +255,6 @@ def test_a_base_of_the_first_format_learns_what_its_chunks_are_written_in(tmp_pa
         db.execute("PRAGMA user_version = 1")
     db.close()
     new = Store(tmp_path)
-    ids = [chunk_id(document, 0), chunk_id(document, 1)]
-    assert new.written_in(ids, "cjk") == {ids[0]}
-    assert new.written_in(ids, "alphabetic") == {ids[1]}
+    assert [c.script for c in new.chunks(document)] == ["cjk", "alphabetic"]
     assert [c.text for c in new.chunks(document)] == texts
     new.close()

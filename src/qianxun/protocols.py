@@ -7,7 +7,7 @@ Built-ins and plugins are looked up by name in the entry-point groups `qianxun.l
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from qianxun.files import RawFile
 from qianxun.filters import Filter
@@ -22,8 +22,9 @@ if TYPE_CHECKING:  # numpy is not needed to import qianxun, only to search
 
     Vectors: TypeAlias = NDArray[np.float32]
     Ids: TypeAlias = NDArray[np.int64]
+    Codes: TypeAlias = NDArray[np.uint8]
 else:
-    Vectors = Ids = Any
+    Vectors = Ids = Codes = Any
 
 
 class Loader(Protocol):
@@ -122,6 +123,17 @@ class Encoder(Protocol):
         ...
 
 
+class Held(NamedTuple):
+    """Chunks of a dense index: `ids` (n,), their `vectors` (n, dim), and what each is written in.
+
+    `scripts` (n,) are places in `qianxun.text.SCRIPTS`.
+    """
+
+    ids: Ids
+    vectors: Vectors
+    scripts: Codes
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """A filter to push down: the tree, and the same thing as the sorted ids of the documents it lets through.
@@ -178,8 +190,8 @@ class Index(Protocol):
         """At most k hits, best first; ties by ascending chunk id. Only what `where` lets through."""
         ...
 
-    def vectors(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
-        """Those of these chunks that it holds, `(n,)` in any order, and their vectors, `(n, dim)`; none if lexical.
+    def held(self, chunks: Sequence[int]) -> Held:
+        """Those of these chunks that it holds, in any order; none if lexical.
 
         A hit's score is the product of its vector and the query's.
         """

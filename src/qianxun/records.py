@@ -8,10 +8,13 @@ document's cleaned text. Nothing here knows how anything is stored or found.
 import enum
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from qianxun.errors import QianxunError
 from qianxun.messages import Remark
+
+if TYPE_CHECKING:
+    from qianxun.text import Script
 
 # A chunk's id is its document's id and its place in it, so a document's chunks are one range of ids,
 # dropping a document needs no list of ids, and no id is ever used twice (document ids never are).
@@ -271,7 +274,7 @@ class IndexRow:
     """What an index needs to know of a chunk: never more than ids, terms, a vector and filter fields.
 
     `text` is context and text, and the lines of its enrichment if there is one. `vector` is `(dim,) float32` of unit
-    length, or None for lexical indexes.
+    length, or None for lexical indexes; `script` is that of the text without context.
     """
 
     chunk: int
@@ -282,6 +285,7 @@ class IndexRow:
     format: str
     modified: str
     vector: "object | None" = field(default=None, compare=False)
+    script: "Script" = ""
 
 
 @dataclass(frozen=True, slots=True)

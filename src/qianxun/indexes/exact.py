@@ -11,18 +11,19 @@ import numpy as np
 
 from qianxun.indexes.rows import (
     best,
-    held_vectors,
+    held_rows,
     load_array,
     needed_dim,
     positions,
     promising,
     rows_of_documents,
     save_array,
+    script_codes,
     vector_of,
     vectors_of,
 )
 from qianxun.indexes.state import IndexFolder, State
-from qianxun.protocols import Ids, Vectors, Where
+from qianxun.protocols import Codes, Held, Ids, Vectors, Where
 from qianxun.records import CHUNK_BITS, Hit, IndexRow, Query
 from qianxun.settings import IndexSettings
 
@@ -33,6 +34,7 @@ NAME = "exact"
 class _Rows:
     ids: Ids  # sorted
     vectors: Vectors
+    scripts: Codes
 
 
 class ExactIndex:
@@ -50,12 +52,18 @@ class ExactIndex:
 
     def _opened(self, state: State) -> _Rows:
         if not state.files:
-            return _Rows(np.empty(0, np.int64), np.empty((0, self._dim), np.float32))
+            return _Rows(np.empty(0, np.int64), np.empty((0, self._dim), np.float32), np.empty(0, np.uint8))
         ids = load_array(self._folder.check(state.detail["ids"]))
         vectors = load_array(self._folder.check(state.detail["vectors"]), mapped=True)
-        if ids.dtype != np.int64 or vectors.dtype != np.float32 or vectors.shape != (len(ids), self._dim):
+        scripts = load_array(self._folder.check(state.detail["scripts"]))
+        if (
+            len(scripts) != len(ids)
+            or ids.dtype != np.int64
+            or vectors.dtype != np.float32
+            or vectors.shape != (len(ids), self._dim)
+        ):
             raise self._folder.stale(self._folder.generation, f"arrays of shape {ids.shape} and {vectors.shape}")
-        return _Rows(ids, vectors)
+        return _Rows(ids, vectors, scripts)
 
     def _refresh(self) -> None:
         with self._folder.guard:
@@ -85,25 +93,27 @@ class ExactIndex:
         new = [by_chunk[chunk] for chunk in wanted[positions(now.ids, wanted) < 0].tolist()]
         ids = np.concatenate([now.ids, np.fromiter((row.chunk for row in new), np.int64)])
         vectors = np.concatenate([now.vectors, vectors_of(new, self._dim, self.name)])
+        scripts = np.concatenate([now.scripts, script_codes(new)])
         order = np.argsort(ids, kind="stable")
-        self._changed = _Rows(ids[order], vectors[order])
+        self._changed = _Rows(ids[order], vectors[order], scripts[order])
 
     def remove(self, documents: Sequence[int]) -> None:
         now = self._working()
         kept = ~rows_of_documents(now.ids, documents)
-        self._changed = _Rows(now.ids[kept], now.vectors[kept])
+        self._changed = _Rows(now.ids[kept], now.vectors[kept], now.scripts[kept])
 
     def commit(self, revision: int) -> None:
         now = self._working()
         generation = self._folder.begin()
         serial = self._folder.state.serial + 1
-        ids, vectors = f"{serial:06d}.ids.npy", f"{serial:06d}.vectors.npy"
+        ids, vectors, scripts = (f"{serial:06d}.{kind}.npy" for kind in ("ids", "vectors", "scripts"))
         with self._folder.writing():
             files = {
                 ids: save_array(generation / ids, now.ids),
                 vectors: save_array(generation / vectors, now.vectors),
+                scripts: save_array(generation / scripts, now.scripts),
             }
-        self._folder.commit(revision, files, {"ids": ids, "vectors": vectors})
+        self._folder.commit(revision, files, {"ids": ids, "vectors": vectors, "scripts": scripts})
         self._folder.tidy()
         self._committed, self._changed = self._folder.load(self._opened), None
 
@@ -129,9 +139,9 @@ class ExactIndex:
         """Reads every file to the last byte. Raises StaleIndex naming a damaged one."""
         self._folder.verify()
 
-    def vectors(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
+    def held(self, chunks: Sequence[int]) -> Held:
         self._refresh()
-        return held_vectors(self._committed.ids, self._committed.vectors, chunks)
+        return held_rows(self._committed.ids, self._committed.vectors, self._committed.scripts, chunks)
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         """Nothing: a dense index knows no words."""

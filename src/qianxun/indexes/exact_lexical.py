@@ -23,7 +23,7 @@ import numpy as np
 from qianxun import text as matching
 from qianxun.filters import matches
 from qianxun.indexes.state import IndexFolder, State, write_file
-from qianxun.protocols import Ids, Vectors, Where
+from qianxun.protocols import Held, Ids, Where
 from qianxun.records import CHUNK_BITS, Hit, IndexRow, Query
 from qianxun.settings import IndexSettings
 
@@ -214,8 +214,8 @@ class ExactLexicalIndex:
         """Reads every file to the last byte. Raises StaleIndex naming a damaged one."""
         self._folder.verify()
 
-    def vectors(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
-        return np.empty(0, np.int64), np.empty((0, 0), np.float32)
+    def held(self, chunks: Sequence[int]) -> Held:
+        return Held(np.empty(0, np.int64), np.empty((0, 0), np.float32), np.empty(0, np.uint8))
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         self._refresh()

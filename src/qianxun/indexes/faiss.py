@@ -25,17 +25,18 @@ from qianxun.indexes.faiss_codes import MOST_ALLOWED, QUERY_BITS, codes_of, kth_
 from qianxun.indexes.rows import (
     SLACK,
     best,
-    held_vectors,
+    held_rows,
     load_array,
     needed_dim,
     positions,
     rows_of_documents,
     save_array,
+    script_codes,
     vector_of,
     vectors_of,
 )
 from qianxun.indexes.state import FileRecord, IndexFolder, State, record_of
-from qianxun.protocols import Ids, Vectors, Where
+from qianxun.protocols import Codes, Held, Ids, Vectors, Where
 from qianxun.records import CHUNK_BITS, Hit, IndexRow, Query
 from qianxun.settings import IndexSettings
 
@@ -55,12 +56,13 @@ _FEW_ALLOWED = 4096
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """Committed rows. `names` are its files by kind: ids, rows, and perhaps codes, packed and dead."""
+    """Committed rows. `names` are its files by kind: ids, rows, scripts, and perhaps codes, packed and dead."""
 
     names: dict[str, str]
     ids: Ids  # sorted
     rows: Any  # faiss.IndexScalarQuantizer over the mapped file
     vectors: NDArray[np.float16]  # the same bytes
+    scripts: Codes
     codes: Any  # faiss.IndexPreTransform or None
     packed: Any  # the same, or None
     dead: NDArray[np.bool_] | None
@@ -82,7 +84,7 @@ class FaissIndex:
         self._folder = folder
         self._settings = settings
         self._dim = dim
-        self._pending: dict[int, NDArray[np.float16]] = {}
+        self._pending: dict[int, tuple[NDArray[np.float16], int]] = {}  # chunk → vector, script
         self._spilled: list[_Segment] = []
         self._files: dict[str, FileRecord] = {}  # written and not committed
         self._deaths: dict[str, NDArray[np.bool_]] = {}  # by the segment's file of ids
@@ -182,15 +184,17 @@ class FaissIndex:
             if dead is not None:
                 present[present] = ~dead[places[present]]
             wanted = wanted[~present]
-        new = vectors_of([by_chunk[chunk] for chunk in wanted.tolist()], self._dim, self.name).astype(np.float16)
-        self._pending.update(zip(wanted.tolist(), new, strict=True))
+        new = [by_chunk[chunk] for chunk in wanted.tolist()]
+        vectors = vectors_of(new, self._dim, self.name).astype(np.float16)
+        written = zip(vectors, script_codes(new).tolist(), strict=True)
+        self._pending.update(zip(wanted.tolist(), written, strict=True))
         if len(self._pending) >= _MAX_PENDING:
             self._spill()
 
     def remove(self, documents: Sequence[int]) -> None:
         self._begin()
         gone = set(documents)
-        self._pending = {c: v for c, v in self._pending.items() if c >> CHUNK_BITS not in gone}
+        self._pending = {c: row for c, row in self._pending.items() if c >> CHUNK_BITS not in gone}
         for segment in (*self._segments, *self._spilled):
             mask = rows_of_documents(segment.ids, sorted(gone))
             if mask.any():
@@ -202,11 +206,13 @@ class FaissIndex:
         if not self._pending:
             return []
         ids = np.fromiter(self._pending, np.int64)
-        return [_segment({}, ids, None, np.stack(list(self._pending.values())), None, None, None)]
+        vectors = np.stack([vector for vector, _ in self._pending.values()])
+        scripts = np.fromiter((script for _, script in self._pending.values()), np.uint8)
+        return [_segment({}, ids, None, vectors, scripts, None, None, None)]
 
     def _spill(self) -> None:
         for segment in self._in_memory():
-            self._spilled.append(self._written(segment.ids, segment.vectors, coded=False))
+            self._spilled.append(self._written(segment.ids, segment.vectors, segment.scripts, coded=False))
         self._pending = {}
 
     def commit(self, revision: int) -> None:
@@ -252,20 +258,23 @@ class FaissIndex:
                 keep = [slice(None) if s.dead is None else ~s.dead for s in group]
                 ids = np.concatenate([s.ids[k] for s, k in zip(group, keep, strict=True)])
                 vectors = np.concatenate([s.vectors[k] for s, k in zip(group, keep, strict=True)])
-                merged.append(self._written(ids, vectors, coded=coded))
+                scripts = np.concatenate([s.scripts[k] for s, k in zip(group, keep, strict=True)])
+                merged.append(self._written(ids, vectors, scripts, coded=coded))
         return merged
 
-    def _written(self, ids: Ids, vectors: NDArray[np.float16], *, coded: bool) -> _Segment:
+    def _written(self, ids: Ids, vectors: NDArray[np.float16], scripts: Codes, *, coded: bool) -> _Segment:
         faiss = _engine()
         if (np.diff(ids) < 0).any():
             order = np.argsort(ids, kind="stable")
-            ids, vectors = ids[order], vectors[order]
+            ids, vectors, scripts = ids[order], vectors[order], scripts[order]
         folder = self._folder.begin()
-        names = {"ids": self._new_name("ids.npy"), "rows": self._new_name("rows.faiss")}
+        kinds = {"ids": "ids.npy", "rows": "rows.faiss", "scripts": "scripts.npy"}
+        names = {kind: self._new_name(name) for kind, name in kinds.items()}
         rows = faiss.IndexScalarQuantizer(self._dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         rows.add_sa_codes(np.ascontiguousarray(vectors).view(np.uint8))
         with self._folder.writing():
             self._files[names["ids"]] = save_array(folder / names["ids"], ids)
+            self._files[names["scripts"]] = save_array(folder / names["scripts"], scripts)
             self._save(rows, names["rows"])
             if coded:
                 for kind, codes in codes_of(vectors).items():
@@ -296,14 +305,12 @@ class FaissIndex:
         """Reads every file to the last byte. Raises StaleIndex naming a damaged one."""
         self._folder.verify()
 
-    def vectors(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
+    def held(self, chunks: Sequence[int]) -> Held:
         self._refresh()
         if not self._segments:
-            return np.empty(0, np.int64), np.empty((0, self._dim), np.float32)
-        found = [held_vectors(segment.ids, segment.vectors, chunks, segment.dead) for segment in self._segments]
-        if len(found) == 1:
-            return found[0]
-        return np.concatenate([ids for ids, _ in found]), np.concatenate([vectors for _, vectors in found])
+            return Held(np.empty(0, np.int64), np.empty((0, self._dim), np.float32), np.empty(0, np.uint8))
+        found = [held_rows(one.ids, one.vectors, one.scripts, chunks, one.dead) for one in self._segments]
+        return found[0] if len(found) == 1 else Held(*map(np.concatenate, zip(*found, strict=True)))
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         """Nothing: a dense index knows no words."""
@@ -365,6 +372,9 @@ def _open_segment(names: dict[str, str], paths: dict[str, Path], dim: int) -> _S
         raise ValueError(f"{rows.ntotal} rows of {rows.d} dimensions for {n} chunks")
     # A view of the mapped file: a vector is read when it is a candidate, and only then takes memory.
     vectors = faiss.rev_swig_ptr(rows.codes.data(), n * 2 * dim).view(np.float16).reshape(n, dim)
+    scripts: Codes = load_array(paths["scripts"])
+    if len(scripts) != n:
+        raise ValueError(f"{len(scripts)} scripts for {n} chunks")
     codes = {kind: faiss.read_index(str(paths[kind])) for kind in ("codes", "packed") if kind in paths}
     for found in codes.values():
         if (found.ntotal, found.d) != (n, dim):
@@ -372,7 +382,7 @@ def _open_segment(names: dict[str, str], paths: dict[str, Path], dim: int) -> _S
     dead = None
     if "dead" in paths:
         dead = np.unpackbits(load_array(paths["dead"]), count=n, bitorder="little").astype(np.bool_)
-    return _segment(names, ids, rows, vectors, codes.get("codes"), codes.get("packed"), dead)
+    return _segment(names, ids, rows, vectors, scripts, codes.get("codes"), codes.get("packed"), dead)
 
 
 def _segment(
@@ -380,12 +390,13 @@ def _segment(
     ids: Ids,
     rows: Any,
     vectors: NDArray[np.float16],
+    scripts: Codes,
     codes: Any,
     packed: Any,
     dead: NDArray[np.bool_] | None,
 ) -> _Segment:
     documents, n_by_document = np.unique(ids >> CHUNK_BITS, return_counts=True)
-    return _Segment(names, ids, rows, vectors, codes, packed, dead, documents, n_by_document)
+    return _Segment(names, ids, rows, vectors, scripts, codes, packed, dead, documents, n_by_document)
 
 
 def _candidates(

@@ -27,7 +27,8 @@ from qianxun.errors import DiskFull, InputError, StaleIndex, StorageError
 
 # 2: `qianxun.text.fold` brings more words of both scripts to one form, so terms of format 1 would not match.
 # 3: words are stemmed in the language of their text, which lexical indexes keep.
-FORMAT = 3
+# 4: dense indexes keep what each chunk is written in.
+FORMAT = 4
 STATE_FILE = "state.json"
 REMEDY = "Run `qianxun rebuild`."
 # Files up to this length are read and checked at every open (2 GB/s: 8 ms); larger ones only when their time

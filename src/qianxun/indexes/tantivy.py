@@ -23,7 +23,7 @@ from qianxun.filters import FIELDS
 from qianxun.indexes.exact_lexical import idf
 from qianxun.indexes.state import FileRecord, IndexFolder, State, record_of
 from qianxun.indexes.tantivy_view import MAX_VALUE_BYTES, View, bytes_of, open_view, panics
-from qianxun.protocols import Ids, Vectors, Where
+from qianxun.protocols import Held, Ids, Where
 from qianxun.records import Hit, IndexRow, Query, document_of
 from qianxun.settings import IndexSettings
 
@@ -100,8 +100,8 @@ class TantivyIndex:
         with self._engine():
             return view.search(query, k, where)
 
-    def vectors(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
-        return np.empty(0, np.int64), np.empty((0, 0), np.float32)
+    def held(self, chunks: Sequence[int]) -> Held:
+        return Held(np.empty(0, np.int64), np.empty((0, 0), np.float32), np.empty(0, np.uint8))
 
     def idf(self, words: Sequence[str]) -> dict[str, float]:
         view = self._refresh()

@@ -25,18 +25,26 @@ as much as the legs agree on it,
 and everything is scored once more with the cosines of `q'` (Rocchio 1971, from one passage). Where several passages
 answer a question, they are near each other; where the words find nothing or something else, nothing changes.
 
-Every chunk has its exact cosine, also one that only the lexical index found, if the dense index can tell; else the
-lowest of the dense list, the most it can have. Chosen among many variants by `bench/fusion_study.py`; the
-figures and the losers are in `bench/LOG.md`; `bench/fusion_methods.py` compares the methods through the product.
+Every chunk has its exact cosine, also one that only the lexical index found, if the dense index can tell
+(`retrieval.candidates`); else the lowest of the dense list, the most it can have. Chosen among many variants by
+`bench/fusion_study.py`; the figures and the losers are in `bench/LOG.md`; `bench/fusion_methods.py` compares the
+methods through the product.
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from qianxun.errors import InputError
 from qianxun.records import Hit, Stage
+from qianxun.retrieval.candidates import Candidates, candidates_with
 from qianxun.retrieval.fusion_methods import RRF_K, Normalisation, reciprocal_rank, weighted_sum
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers: TypeAlias = NDArray[np.float64]
 
 Method: TypeAlias = Literal["adaptive", "rrf", "weighted", "weighted-minmax", "weighted-zscore", "weighted-best"]
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
@@ -53,9 +61,6 @@ AHEAD, N_BEHIND = 0.45, 9
 OTHER_LANGUAGE, CLOSENESS = 0.6, 3
 FEEDBACK = 1.0
 
-# A chunk → its cosines with the other candidates, as far as they are known.
-Near: TypeAlias = Callable[[int], Mapping[int, float]]
-
 
 class Fused(NamedTuple):
     """A chunk with its fused score in [0, 1]. A tuple, since a hundred are made for each question."""
@@ -70,17 +75,14 @@ def fuse(
     dense_weight: float,
     method: Method = "adaptive",
     rrf_k: int = RRF_K,
-    other_language: Collection[int] = (),
-    cosines: Mapping[int, float] | None = None,
-    near: Near | None = None,
+    candidates: Candidates | None = None,
 ) -> list[Fused]:
     """The union of the legs' hits, best first, ties by chunk id.
 
     `legs` maps "dense" and "lexical" to hits in rank order. With one leg, its own order stays, whatever the method.
     `dense_weight` in [0, 1] is the weight of the dense leg, the rest that of the lexical one: 0.5 makes them equal.
-    `cosines` are those of chunks that only the lexical index found. For `adaptive` alone, `other_language` are the
-    chunks that are in another language than the question, and without `near` what leads has no say in what follows.
-    Raises InputError for a method that there is not.
+    `candidates` are all chunks of both legs; without them, only the dense hits' cosines are known, and what leads has
+    no say in what follows. Raises InputError for a method that there is not.
     """
     if method not in METHODS:
         raise InputError(
@@ -94,55 +96,59 @@ def fuse(
         (hits,) = legs.values()
         scores = _attained(hits)
     elif method == "adaptive":
-        scores = _joined(legs["dense"], _attained(legs["lexical"]), dense_weight, other_language, cosines or {}, near)
+        return _adaptive(legs["dense"], _attained(legs["lexical"]), dense_weight, candidates or candidates_with(legs))
     elif method == "rrf":
         scores = reciprocal_rank(legs, weights, k=rrf_k)
     else:
-        scores = weighted_sum(legs, weights, normalisation=_NORMALISED[method], known={"dense": cosines or {}})
+        known = {} if candidates is None else candidates.known()
+        scores = weighted_sum(legs, weights, normalisation=_NORMALISED[method], known={"dense": known})
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     return [Fused(chunk, score) for chunk, score in ranked]
 
 
-def _joined(
-    dense: Sequence[Hit],
-    lexical: Mapping[int, float],
-    dense_weight: float,
-    other_language: Collection[int],
-    cosines: Mapping[int, float],
-    near: Near | None,
-) -> dict[int, float]:
-    found = {hit.chunk: hit.score for hit in dense}
-    lowest = min(found.values(), default=0.0)
-    best = max(lexical.values(), default=0.0)
-    trust = _trust(list(lexical.values()))
-    meant = {chunk: found.get(chunk, cosines.get(chunk, lowest)) for chunk in found.keys() | lexical.keys()}
-    words = {chunk: (lexical.get(chunk, 0.0) / best) ** SHARPNESS if best else 0.0 for chunk in meant}
-    of_words = (1.0 - dense_weight) * trust
-    by_words = {chunk: of_words * said / (1.0 + OTHER_LANGUAGE) for chunk, said in words.items()}
-    others = [chunk for chunk in meant if chunk in other_language]
+def _adaptive(
+    dense: Sequence[Hit], lexical: Mapping[int, float], dense_weight: float, candidates: Candidates
+) -> list[Fused]:
+    import numpy as np
 
-    def scored(meant: Mapping[int, float]) -> dict[int, float]:
-        nearest = max(meant.values(), default=0.0)
-        within = {chunk: 0.0 if cosine < 0.0 else 1.0 if cosine > 1.0 else cosine for chunk, cosine in meant.items()}
-        scores = {chunk: dense_weight * cosine + by_words[chunk] for chunk, cosine in within.items()}
-        if nearest > 0.0:
-            for chunk in others:
-                said = words[chunk] + OTHER_LANGUAGE * min(1.0, within[chunk] / nearest) ** CLOSENESS
-                scores[chunk] = dense_weight * within[chunk] + of_words * said / (1.0 + OTHER_LANGUAGE)
-        return scores
+    chunks = candidates.chunks
+    if not chunks:
+        return []
+    meant = _filled(candidates.cosines, min((hit.score for hit in dense), default=0.0))
+    best = max(lexical.values(), default=0.0) or 1.0
+    words = np.array([lexical.get(chunk, 0.0) for chunk in chunks]) / best
+    words **= SHARPNESS
+    others = candidates.other_language
+    any_other = bool(others.any())
+    of_words = (1.0 - dense_weight) * _trust(list(lexical.values())) / (1.0 + OTHER_LANGUAGE)
+
+    def scored(meant: "Numbers") -> "Numbers":
+        within, nearest, said = np.minimum(np.maximum(meant, 0.0), 1.0), meant.max(), words
+        if any_other and nearest > 0.0:
+            said = words + others * OTHER_LANGUAGE * np.minimum(within / nearest, 1.0) ** CLOSENESS
+        return dense_weight * within + of_words * said
 
     scores = scored(meant)
-    first = min(scores, key=lambda chunk: (-scores[chunk], chunk), default=None)
-    if near is None or first is None or meant[first] <= 0.0 or not words[first]:
-        return scores
-    return scored(_drawn(meant, near(first), FEEDBACK * meant[first] * words[first], meant[first]))
+    first = min(np.flatnonzero(scores == scores.max()).tolist(), key=chunks.__getitem__)
+    if meant[first] > 0.0 and words[first]:
+        near = candidates.near(first)
+        if not np.isnan(near).all():
+            share = FEEDBACK * meant[first] * words[first]
+            scores = scored(_drawn(meant, _filled(near, float(np.nanmin(near))), share, meant[first]))
+    order = np.lexsort((np.array(chunks), -scores)).tolist()
+    found = scores.tolist()
+    return [Fused(chunks[place], found[place]) for place in order]
 
 
-def _drawn(meant: Mapping[int, float], near: Mapping[int, float], share: float, cosine: float) -> dict[int, float]:
-    """The cosines with `q + share · v`, from those with `q` (`meant`) and with `v` (`near`); `cosine` is of q and v."""
-    length = math.sqrt(1.0 + 2.0 * share * cosine + share * share)
-    farthest = min(near.values(), default=0.0)
-    return {chunk: (c + share * near.get(chunk, farthest)) / length for chunk, c in meant.items()}
+def _filled(cosines: "Numbers", unknown: float) -> "Numbers":
+    import numpy as np
+
+    return np.where(np.isnan(cosines), unknown, cosines)
+
+
+def _drawn(meant: "Numbers", towards: "Numbers", share: float, cosine: float) -> "Numbers":
+    """The cosines with `q + share · v`, from those with `q` (`meant`) and with `v`; `cosine` is of q and v."""
+    return (meant + share * towards) / math.sqrt(1.0 + 2.0 * share * cosine + share * share)
 
 
 def _trust(attained: Sequence[float]) -> float:

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
-from qianxun.protocols import Ids, Vectors
+from qianxun.protocols import Held
 from qianxun.records import Passage, Stage
 from qianxun.retrieval.diversify import at_most_per_document, mmr
 from qianxun.retrieval.signals import Facts, SignalRules, signalled
@@ -65,14 +65,14 @@ def diversified(
     passages: Sequence[Passage],
     k: int,
     settings: SearchSettings,
-    vectors: Callable[[Sequence[int]], tuple[Ids, Vectors]],
+    held: Callable[[Sequence[int]], Held],
 ) -> list[Passage]:
-    """The k passages to show. `vectors` gives those of chunks that have one; it is asked only where they count."""
+    """The k passages to show. `held` is a dense index's; it is asked only where vectors count."""
     places = at_most_per_document([passage.document for passage in passages], settings.max_per_document)
     kept = [passages[place] for place in places]
     if settings.mmr_lambda < 1.0 and len(kept) > 1:
         chunks = [passage.chunk for passage in kept]
-        ids, rows = vectors(chunks)
+        ids, rows, _ = held(chunks)
         relevance = [passage.score for passage in kept]
         kept = [kept[place] for place in mmr(chunks, relevance, ids, rows, lambda_=settings.mmr_lambda, k=k)]
     return numbered(kept[:k])

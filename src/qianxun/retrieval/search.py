@@ -17,10 +17,11 @@ from qianxun.documents.split import indexed_text
 from qianxun.errors import Busy, InputError, ModelError, OutOfTime, QianxunError, StaleIndex, StorageError
 from qianxun.filters import And, Filter, visible_to
 from qianxun.messages import Remark
-from qianxun.protocols import Encoder, Generator, Ids, Index, Reranker, Vectors, Where
+from qianxun.protocols import Encoder, Generator, Held, Index, Reranker, Vectors, Where
 from qianxun.records import Asker, Hit, Passage, Query, SearchResult
 from qianxun.retrieval import wordings
 from qianxun.retrieval.adapt import InForce
+from qianxun.retrieval.candidates import candidates_of
 from qianxun.retrieval.diversify import at_most_per_document
 from qianxun.retrieval.expand import Synonyms
 from qianxun.retrieval.follow_up import Turn
@@ -43,7 +44,7 @@ from qianxun.retrieval.widen import widened
 from qianxun.settings import BudgetSettings, RerankerSettings, SearchSettings
 from qianxun.storage.feedback import Feedback
 from qianxun.storage.store import Store, StoredChunk
-from qianxun.text import ENGLISH, fold, script
+from qianxun.text import ENGLISH, fold
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ class Searcher:
             passages, n_judged = self._reranked(asked.text, passages, trace)
             passages = self._by_signals(asked, passages, n_judged, feedback, trace)
             with trace.stage("diversify"):
-                passages = diversified(passages, k, self.settings, self._vectors_of)
+                passages = diversified(passages, k, self.settings, self._held)
         else:  # punctuation, emoji: nothing that an index knows
             passages = []
             if asked.where is not None:
@@ -386,39 +387,16 @@ class Searcher:
         settings = self.settings
         if len(hits) < 2:
             return fuse(hits, dense_weight=settings.dense_weight)
-        chunks, vectors = self._vectors(hits)
-        row_of = {chunk: row for row, chunk in enumerate(chunks)}
-
-        def cosines(vector: Vectors) -> dict[int, float]:
-            # Summed and rounded as the dense indexes do it: what says the same must not differ in the last digit.
-            return dict(zip(chunks, (vectors @ vector).astype("float32").tolist(), strict=True)) if chunks else {}
-
         return fuse(
             hits,
             dense_weight=settings.dense_weight,
             method=settings.fusion,
             rrf_k=settings.rrf_k,
-            other_language=self._other_language(query.text, hits),
-            cosines=cosines(cast("Vectors", query.vector)),
-            near=lambda chunk: cosines(vectors[row_of[chunk]]) if chunk in row_of else {},
+            candidates=candidates_of(query, hits, self._held),
         )
 
-    def _vectors(self, hits: Mapping[str, Sequence[Hit]]) -> tuple[list[int], Vectors]:
-        """The vectors, in double precision, of what either index found, as far as the dense index has them."""
-        chunks, vectors = self._vectors_of(list({hit.chunk for leg in hits.values() for hit in leg}))
-        return chunks.tolist(), vectors.astype("float64")
-
-    def _vectors_of(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
-        dense = next(index for index in self.indexes if index.kind == "dense")
-        return dense.vectors(chunks)
-
-    def _other_language(self, question: str, hits: Mapping[str, Sequence[Hit]]) -> set[int]:
-        """The chunks found that are in another language than the question, as far as their script tells."""
-        asked = script(question)
-        if not asked:
-            return set()
-        found = list({hit.chunk for leg in hits.values() for hit in leg})
-        return self.store.written_in(found, "alphabetic" if asked == "cjk" else "cjk")
+    def _held(self, chunks: Sequence[int]) -> Held:
+        return next(index for index in self.indexes if index.kind == "dense").held(chunks)
 
     # -- the order -------------------------------------------------------------------------------------
 

@@ -288,6 +288,7 @@ def _rows(keeping: Keeping, index: Index, document: Document, chunks: Sequence[S
             format=document.format,
             modified=document.modified,
             vector=vector,
+            script=chunk.script,
         )
         for chunk, (_, text), vector in zip(chunks, searched, vectors, strict=True)
     ]

@@ -44,8 +44,6 @@ FILE_NAME = "knowledge.db"
 DERIVED = ("indexes", "vectors")
 HEADING_JOINT = " › "
 CHUNKS_AT_ONCE = 1024
-# Of which the script is remembered: some 10 MB.
-_MAX_SCRIPTS = 100_000
 # SQLite's integers have 63 bits; a chunk's id is its document's with CHUNK_BITS more.
 MAX_DOCUMENT_ID = 1 << (63 - CHUNK_BITS)
 
@@ -63,6 +61,7 @@ class StoredChunk:
     location: str | None
     hash: bytes
     near: int
+    script: Script
 
     @property
     def context(self) -> str:
@@ -94,7 +93,6 @@ class Store:
         self._database = Database(self.path, _damaged)
         self.enrichments = Enrichments(self._database)
         self._matching: dict[tuple[int, Filter], Any] = {}
-        self._scripts: dict[int, str] = {}
         self._guard = threading.Lock()
         with _reachable(directory):
             new = not self.path.exists()
@@ -355,7 +353,7 @@ class Store:
         part_start, part_text = -1, ""
         while low < high:
             rows = self._rows(
-                'SELECT id, start, "end", headings, header, page, location, hash, near, '
+                'SELECT id, start, "end", headings, header, page, location, hash, near, script, '
                 "(SELECT max(t.start) FROM texts t WHERE t.document = ? AND t.start <= c.start) "
                 "FROM chunks c WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
                 (document, low, high, CHUNKS_AT_ONCE),
@@ -417,6 +415,7 @@ class Store:
             with self._database.translated():
                 rows = self._rows(
                     'SELECT c.id, c.start, c."end", c.headings, c.header, c.page, c.location, c.hash, c.near, '
+                    "c.script, "
                     '(SELECT substr(t.text, c.start - t.start + 1, c."end" - c.start) FROM texts t '
                     f"WHERE t.document = c.id >> {CHUNK_BITS} AND t.start <= c.start ORDER BY t.start DESC LIMIT 1) "
                     f"FROM chunks c WHERE c.id IN ({marks(len(batch))})",
@@ -427,16 +426,6 @@ class Store:
                 if document is not None:
                     found[row[0]] = (document, _stored_chunk(row, text))
         return found
-
-    def written_in(self, ids: Sequence[int], wanted: Script) -> set[int]:
-        """Those of the chunks that are mostly written in this script (`qianxun.text.script`)."""
-        # Ids are never used twice, so what is known of one stays true.
-        scripts = self._scripts
-        if len(scripts) > _MAX_SCRIPTS:
-            self._scripts = scripts = {}
-        for batch in batches([id for id in ids if id not in scripts]):
-            scripts.update(self._rows(f"SELECT id, script FROM chunks WHERE id IN ({marks(len(batch))})", batch))
-        return {id for id in ids if scripts.get(id) == wanted}
 
     def make_durable(self) -> None:
         """Returns when everything committed so far would survive a power cut.
@@ -640,7 +629,7 @@ def _document(row: Sequence[Any]) -> Document:
 
 
 def _stored_chunk(row: Sequence[Any], text: str) -> StoredChunk:
-    id_, start, end, headings, header, page, location, hash_, near = row
+    id_, start, end, headings, header, page, location, hash_, near, script = row
     return StoredChunk(
         id=id_,
         span=Span(start, end),
@@ -651,6 +640,7 @@ def _stored_chunk(row: Sequence[Any], text: str) -> StoredChunk:
         location=location,
         hash=hash_,
         near=near,
+        script=script,
     )
 
 

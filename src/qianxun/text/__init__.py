@@ -9,12 +9,13 @@ text into what the lexical index stores, `language_of` says in which language, `
 """
 
 from qianxun.text.nearness import beginnings, mistakes, nearest, tolerated_mistakes
-from qianxun.text.scripts import CJK, Script, cjk_share, has_cjk, language_of, script
+from qianxun.text.scripts import CJK, SCRIPTS, Script, cjk_share, has_cjk, language_of, script
 from qianxun.text.terms import ENGLISH, STEMMERS, STOP_WORDS, characters, fold, runs, stemming_language, words
 
 __all__ = [
     "CJK",
     "ENGLISH",
+    "SCRIPTS",
     "STEMMERS",
     "STOP_WORDS",
     "Script",

@@ -4,7 +4,7 @@ import functools
 import re
 from collections import Counter
 from importlib import resources
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 # Han with extension A and compatibility forms, kana, Hangul syllables: scripts written without spaces
 # (or, for Korean, with particles glued on), where character pairs match better than words.
@@ -63,6 +63,7 @@ def cjk_share(text: str) -> float:
 
 
 Script: TypeAlias = Literal["cjk", "alphabetic", ""]
+SCRIPTS: Final[tuple[Script, ...]] = get_args(Script)
 _CJK_SCRIPT, _ALPHABETIC = 0.2, 0.5
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from qianxun.errors import Busy, InputError
 from qianxun.filters import Filter
-from qianxun.protocols import Delta, Encoder, Generator, Ids, Index, Message, Reranker, Sampling, Vectors, Where
+from qianxun.protocols import Delta, Encoder, Generator, Held, Index, Message, Reranker, Sampling, Vectors, Where
 from qianxun.records import Asker, Document, Hit, Passage, Query, SearchResult
 from qianxun.retrieval.search import Searcher
 from qianxun.retrieval.signals import Counts
@@ -123,7 +123,7 @@ class _Index:
         self._index = index
         self._languages = index.languages()
         self._hits: dict[Any, list[Hit]] = {}
-        self._rows: dict[int, Vectors] = {}
+        self._rows: dict[int, tuple[Vectors, int]] = {}
         self._dim = 0
         self._held: dict[tuple[int, ...], list[int]] = {}
 
@@ -143,20 +143,21 @@ class _Index:
             self._hits[key] = self._index.search(query, k, where)
         return self._hits[key]
 
-    def vectors(self, chunks: Sequence[int]) -> tuple[Ids, Vectors]:
+    def held(self, chunks: Sequence[int]) -> Held:
         """In the order in which the index gives them, so that sums round alike. Each vector is kept once."""
         import numpy as np
 
         key = tuple(chunks)
         if key not in self._held:
-            ids, rows = self._index.vectors(chunks)
+            ids, rows, scripts = self._index.held(chunks)
             self._held[key], self._dim = ids.tolist(), rows.shape[1]
-            for id, row in zip(self._held[key], rows, strict=True):
-                self._rows.setdefault(id, row.copy())
-            return ids, rows
+            for id, row, script in zip(self._held[key], rows, scripts.tolist(), strict=True):
+                self._rows.setdefault(id, (row.copy(), script))
+            return Held(ids, rows, scripts)
         held = self._held[key]
-        rows = np.stack([self._rows[id] for id in held]) if held else np.empty((0, self._dim), np.float32)
-        return np.asarray(held, dtype=np.int64), rows
+        rows = np.stack([self._rows[id][0] for id in held]) if held else np.empty((0, self._dim), np.float32)
+        scripts = np.fromiter((self._rows[id][1] for id in held), np.uint8, len(held))
+        return Held(np.asarray(held, dtype=np.int64), rows, scripts)
 
 
 class _Store:
@@ -167,7 +168,6 @@ class _Store:
         self._store = store
         self._passages: dict[Filter | None, dict[int, tuple[Document, StoredChunk] | None]] = {}
         self._matching: dict[Filter, Any] = {}
-        self._written: dict[Any, dict[int, bool]] = {}
         self._live: dict[int, Document | None] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -187,15 +187,6 @@ class _Store:
             found = self._store.passages(new, where)
             known.update((id, found.get(id)) for id in new)
         return {id: one for id in ids if (one := known[id]) is not None}
-
-    def written_in(self, ids: Sequence[int], wanted: Any) -> set[int]:
-        """As the store has them."""
-        known = self._written.setdefault(wanted, {})
-        new = [id for id in ids if id not in known]
-        if new:
-            found = self._store.written_in(new, wanted)
-            known.update((id, id in found) for id in new)
-        return {id for id in ids if known[id]}
 
     def live(self, documents: Sequence[int]) -> dict[int, Document]:
         """As the store has them."""
