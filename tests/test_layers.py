@@ -41,6 +41,7 @@ LAYERS = {
         "retrieval.search",
         "retrieval.around",
         "retrieval.gather",
+        "retrieval.legs",
         "retrieval.rewrite",
         "retrieval.trace",
         "retrieval.widen",

@@ -520,7 +520,7 @@ def test_indexes_and_models_are_asked_once(base: KnowledgeBase, monkeypatch: pyt
     first = [observed.search(question, 10, values) for question in ASKED]
     for index in base._searcher.indexes:
         monkeypatch.setattr(type(index), "search", None)
-        monkeypatch.setattr(type(index), "vectors", None)
+        monkeypatch.setattr(type(index), "held", None)
     monkeypatch.setattr(type(base._searcher.store), "passages", None)
     monkeypatch.setattr(type(base._searcher.encoder), "encode_queries", None)
     again = [observed.search(question, 10, values) for question in ASKED]

@@ -27,6 +27,7 @@ from qianxun.retrieval.expand import Synonyms
 from qianxun.retrieval.follow_up import Turn
 from qianxun.retrieval.fuse import Fused, fuse
 from qianxun.retrieval.gather import gather
+from qianxun.retrieval.legs import Legs
 from qianxun.retrieval.question import (
     AskedQuestion,
     necessary_characters,
@@ -126,10 +127,13 @@ class Searcher:
         models = self.models
         if query.words:
             query = self._spelt(query, legs, pushed, trace)
-            query, legs, models = self._encoded(query, legs, trace)
             feedback = self._in_force(trace)
             wanted = self._wanted(k, feedback)
-            passages = self._passages(query, legs, asked, k, wanted, pushed, trace)
+            indexes = Legs(self.indexes, pushed, self.budget, trace)
+            if len(legs) > 1:  # words need not wait for the encoder
+                indexes.begin("lexical", query, self._depth(wanted))
+            query, legs, models = self._encoded(query, legs, trace)
+            passages = self._passages(query, legs, asked, k, wanted, pushed, indexes, trace)
             passages, n_judged = self._reranked(asked.text, passages, trace)
             passages = self._by_signals(asked, passages, n_judged, feedback, trace)
             with trace.stage("diversify"):
@@ -247,11 +251,12 @@ class Searcher:
         k: int,
         wanted: int,
         pushed: Where | None,
+        indexes: Legs,
         trace: Trace,
     ) -> list[Passage]:
         """The best candidates that are there, allowed, and satisfy the question."""
         queries = [query, *self._other_wordings(query, legs, trace)]
-        found = self._candidates(queries, legs, asked, k, wanted, pushed, trace)
+        found = self._candidates(queries, legs, asked, k, wanted, pushed, indexes, trace)
         if found or not asked.phrases:
             return found
 
@@ -259,7 +264,7 @@ class Searcher:
             loose = dataclasses.replace(asked, phrases=tuple(p for p in asked.phrases if p not in phrases))
             fewer = self._understood(loose)
             loosened = [dataclasses.replace(q, must=fewer.must, must_characters=fewer.must_characters) for q in queries]
-            return self._candidates(loosened, legs, loose, k, wanted, pushed, trace)
+            return self._candidates(loosened, legs, loose, k, wanted, pushed, indexes, trace)
 
         # Only what nothing holds is given up, if that is it; else they are all nowhere together.
         nowhere = [one for one in asked.phrases if not without([other for other in asked.phrases if other != one])]
@@ -276,6 +281,10 @@ class Searcher:
         wanted = min(MAX_K, _LOOKED_AT * k) if may_rise else k
         return max(wanted, self.reranking.candidates) if self.reranker is not None else wanted
 
+    def _depth(self, wanted: int) -> int:
+        """How far down each index is asked."""
+        return max(self.settings.candidates, wanted)
+
     def _candidates(
         self,
         queries: Sequence[Query],
@@ -284,6 +293,7 @@ class Searcher:
         k: int,
         wanted: int,
         pushed: Where | None,
+        indexes: Legs,
         trace: Trace,
     ) -> list[Passage]:
         def keep(chunk: StoredChunk) -> bool:
@@ -293,12 +303,12 @@ class Searcher:
         # What satisfies the question is then among what the words find.
         by_words = bool(queries[0].must or queries[0].must_characters) and "lexical" in legs
         most = self.settings.max_per_document
-        depth = max(self.settings.candidates, wanted)
+        depth = self._depth(wanted)
         while True:
             every: list[list[Fused]] = []
             hits: list[Mapping[str, Sequence[Hit]]] = []
             for query in queries:
-                hits.append(self._ask_indexes(query, legs, depth, pushed, trace))
+                hits.append(indexes.ask(query, legs, depth))
                 with trace.stage("fuse"):
                     every.append(self._fused(query, hits[-1]))
             with trace.stage("fuse"):
@@ -354,33 +364,6 @@ class Searcher:
         for index in self.indexes:
             weights.update(index.idf(query.words))
         return weights
-
-    def _ask_indexes(
-        self, query: Query, legs: Sequence[str], k: int, where: Where | None, trace: Trace
-    ) -> dict[str, list[Hit]]:
-        """Each leg's hits. A leg that takes longer than its budget is left out, if another one answers."""
-
-        def ask(index: Index) -> list[Hit]:
-            with trace.stage(index.kind):
-                return index.search(query, k, where)
-
-        budgets = {"dense": self.budget.dense, "lexical": self.budget.lexical}
-        asked = [index for index in self.indexes if index.kind in legs]
-        # The engines let go of the interpreter while they search, so two legs take as long as the slower one.
-        at_once = [index for index in asked[:-1] if self.threads is not None]
-        at_once += [index for index in asked[len(at_once) :] if self.threads is not None and budgets[index.kind] > 0.0]
-        later = {index.kind: self.threads.submit(ask, index) for index in at_once} if self.threads is not None else {}
-        found = {index.kind: ask(index) for index in asked if index.kind not in later}
-        late: list[OutOfTime] = []
-        for kind, answer in later.items():
-            try:
-                found[kind] = trace.in_time(kind, budgets[kind], answer)
-            except OutOfTime as error:
-                late.append(error)
-        if late and not found:
-            raise late[0]
-        trace.degraded += [str(error) for error in late if str(error) not in trace.degraded]
-        return {kind: found[kind] for kind in legs if kind in found}
 
     def _fused(self, query: Query, hits: Mapping[str, Sequence[Hit]]) -> list[Fused]:
         """The legs' hits as one ranking, with what the vectors of all of them tell."""
