@@ -1,8 +1,8 @@
 """Rows: what each stage of a warm search takes, and how long searches take that come at ten a second.
 
-The stages are those that the searcher tells of itself; words are looked up while the question is encoded, so that those
-two overlap. Under load, searches come at random moments (Poisson, fixed seed) whether or not those before them are done, as
-people ask: a search's time counts from the moment that it should have begun.
+The stages are those that the searcher tells of itself; words are looked up while the question is encoded, so that
+those two overlap. Under load, searches come at random moments (Poisson, fixed seed) whether or not those before them
+are done, as people ask: a search's time counts from the moment that it should have begun.
 """
 
 import json
