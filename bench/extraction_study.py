@@ -23,8 +23,8 @@ from bench.refusal import bits, print_of, questions_of
 from bench.rows import WORK
 from qianxun import assemble
 from qianxun.answering import extract
-from qianxun.answering.answer import _similarities
 from qianxun.answering.pack import pack
+from qianxun.answering.quoting import similarities_by
 from qianxun.evaluation.datasets import read_dataset
 from qianxun.ingestion import TextItem
 from qianxun.knowledge_base import open as open_knowledge_base
@@ -73,7 +73,9 @@ def asked(path: Path, limit: int, settings: Settings) -> list[Asked]:
             if not holds("\n".join(p.text for p in passages), q.parts):
                 continue
             weights = kb._searcher.term_weights(q.text)
-            sentences = extract.candidates(q.text, passages, term_weights=weights, similarities=_similarities(encoder))
+            sentences = extract.candidates(
+                q.text, passages, term_weights=weights, similarities=similarities_by(encoder)
+            )
             found.append(Asked(path.name, q.id, q.parts, passages, sentences))
     made.parent.mkdir(parents=True, exist_ok=True)
     made.write_bytes(pickle.dumps([tuple(getattr(o, f.name) for f in fields(o)) for o in found]))

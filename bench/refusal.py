@@ -43,8 +43,8 @@ from bench.corpus import shared
 from bench.rows import WORK
 from qianxun import assemble
 from qianxun.answering import evidence, extract
-from qianxun.answering.answer import _similarities
 from qianxun.answering.pack import pack
+from qianxun.answering.quoting import similarities_by
 from qianxun.evaluation.datasets import read_dataset
 from qianxun.filters import Equals, Not, Or
 from qianxun.ingestion import TextItem
@@ -172,7 +172,7 @@ def judged(
             question.text,
             passages,
             term_weights=kb._searcher.term_weights(question.text),
-            similarities=_similarities(encoder),
+            similarities=similarities_by(encoder),
         )
         features = evidence.features(found) if found else None
         yield Judged(path.name, question.id, question.text, asked, verdict, features)

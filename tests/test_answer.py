@@ -185,7 +185,7 @@ def test_synchronous_stages_go_through_run():
 
     ask("How long does the warranty last?", run=run)
     ask("How long does the warranty last?", generator=Scripted("24 months [2]."), run=run)
-    assert [name for name in ran if name.startswith("_")] == ["_quoted", "_checked"]
+    assert ran == ["quoted", "_hopeless", "getattr", "fitting", "check"]
 
 
 # --- generating
@@ -199,7 +199,8 @@ def test_a_generated_answer_whose_sentences_are_borne_out_is_answered():
     assert result.citations[1].quote == "LG-8 | 1,980"
     assert result.text == "市内交通费每天不超过 80 元[1]。LG-8 的目录价为 1,980 元[3]。"
     assert (result.notes, result.models["answer"]) == ((), "scripted")
-    assert {"search", "pack", "generate", "verify"} == set(result.seconds)
+    assert {"search", "pack", "weigh", "generate"} == set(result.seconds)
+    assert result.usage == (1, 1)
 
 
 def test_a_wrong_number_makes_the_answer_partial():
@@ -214,10 +215,89 @@ def test_an_answer_with_nothing_borne_out_is_ungrounded():
     assert result.notes == ("有 1 句话没有得到所引原文的支持。",)
 
 
-@pytest.mark.parametrize("text", ["The warranty lasts 24 months.", "The warranty lasts 24 months [9]."])
+@pytest.mark.parametrize("text", ["The warranty lasts 36 months.", "The warranty lasts 36 months [9]."])
 def test_a_sentence_without_a_passage_that_was_shown_is_not_supported(text):
     result = ask("How long is the warranty?", generator=Scripted(text))
     assert (result.verdict, result.citations) == ("ungrounded", ())
+
+
+def test_a_mark_that_was_forgotten_or_is_wrong_is_added_where_a_passage_bears_the_sentence():
+    text = "The warranty lasts 24 months. LG-8 的目录价为 1,980 元[1]。Batteries are made of gold."
+    result = ask("保修 price", generator=Scripted(text))
+    assert result.text == "The warranty lasts 24 months.[2] LG-8 的目录价为 1,980 元[1]。[3]Batteries are made of gold."
+    assert [(c.number, c.support, c.statement) for c in result.citations] == [
+        (2, "supported", 0),
+        (1, "absent", 1),
+        (3, "supported", 1),
+    ]
+    assert [s.support for s in result.statements] == ["supported", "supported", "absent"]
+    assert [result.text[s.span.start : s.span.end] for s in result.statements] == [
+        "The warranty lasts 24 months.[2]",
+        "LG-8 的目录价为 1,980 元[1]。[3]",
+        "Batteries are made of gold.",
+    ]
+
+
+def test_marks_of_passages_that_were_not_shown_are_named():
+    result = ask("保修多久？", generator=Scripted("市内交通费每天不超过 80 元[1][7][12]。"))
+    assert result.verdict == "answered"
+    assert result.notes == ("回答引用了没有提供给它的段落：7, 12。",)
+
+
+def test_what_leads_in_is_no_claim():
+    result = ask("保修多久？", generator=Scripted("规定如下：\n- 市内交通费每天不超过 80 元[1]。"))
+    assert result.verdict == "answered"
+    assert [s.claim for s in result.statements] == [False, True]
+
+
+# --- what nothing bears
+
+MIXED = "市内交通费每天不超过 80 元[1]。\n- 住宿费每晚不超过 900 元[1]。\n- The warranty lasts 24 months [2]."
+
+
+def test_sentences_that_nothing_bears_are_removed_if_that_is_asked_for():
+    result = ask("?", generator=Scripted(MIXED), unsupported="remove")
+    assert result.text == "市内交通费每天不超过 80 元[1]。\n- The warranty lasts 24 months [2]."
+    assert result.verdict == "answered"
+    assert [result.text[s.span.start : s.span.end] for s in result.statements] == result.text.split("\n")
+    assert [c.statement for c in result.citations] == [0, 1]
+    assert result.notes == ("Sentences left out because no passage bears them: 1.",)
+    marked = ask("?", generator=Scripted(MIXED))
+    assert (marked.text, marked.verdict) == (MIXED, "partial")
+
+
+@pytest.mark.parametrize("policy", ["remove", "refuse"])
+def test_an_answer_is_not_shown_if_nothing_is_left_of_it(policy):
+    result = ask("?", generator=Scripted("住宿费每晚不超过 900 元[1]。"), unsupported=policy)
+    assert result.verdict == "no_evidence"
+    assert "900" not in result.text
+    assert result.notes == ("The model's answer is not shown: sentences that no passage bears: 1.",)
+
+
+def test_an_answer_is_refused_for_one_sentence_if_that_is_asked_for():
+    result = ask("?", generator=Scripted(MIXED), unsupported="refuse")
+    assert (result.verdict, result.citations, result.statements) == ("no_evidence", (), ())
+    assert ask("?", generator=Scripted(MIXED.partition("\n")[0]), unsupported="refuse").verdict == "answered"
+
+
+# --- when no model need be asked
+
+
+class Calibrated(WordEncoder):
+    """An encoder whose likenesses say how surely the passages hold the answer."""
+
+    fingerprint = "builtin-2-x"
+
+
+def test_a_model_is_not_asked_where_nothing_speaks_of_the_question(monkeypatch):
+    generator = Scripted("The warranty lasts 24 months [2].")
+    monkeypatch.setattr("test_answer.WordEncoder", Calibrated)
+    refused = ask("Who won the match in Lisbon?", generator=generator)
+    assert (refused.verdict, generator.asked) == ("no_evidence", [])
+    assert refused.models["answer"] == "extractive"
+    assert refused.notes == ("The model was not asked: nothing that was found speaks of this.",)
+    assert ask("Who won the match in Lisbon?", generator=generator, hopeless=0.0).verdict == "answered"
+    assert ask("How long does the warranty last?", generator=generator).verdict == "answered"
 
 
 @pytest.mark.parametrize("text", ["文档中没有这个问题的答案。", "The documents do not contain the answer.", ""])

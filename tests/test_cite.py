@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qianxun.answering.cite import Cited, parse, verify
 from qianxun.answering.facts import Date, facts, negated
@@ -215,3 +217,18 @@ def test_a_heading_may_bear_the_figure():
 def test_a_passage_without_text_bears_nothing():
     assert verify("Anything.", passage("  "))[0] == "absent"
     assert verify("……！", HANDBOOK)[0] == "absent"
+
+
+PARTS = ("年假有十天", "加班須申請。", "Batteries are not covered", ". ", "！", "\n- ", " ", "3.5 元")
+MARKS = ("[1]", " [2][3]", "【１】", "［2，3］")
+
+
+@given(st.lists(st.sampled_from(PARTS + MARKS), max_size=12).map("".join))
+def test_the_span_of_a_sentence_holds_it_and_its_marks_and_nothing_else(text: str) -> None:
+    found = parse(text)
+    last = 0
+    for cited in found:
+        assert last <= cited.span.start < cited.span.end <= len(text)
+        last = cited.span.end
+        within = parse(text[cited.span.start : cited.span.end])
+        assert [(one.text, one.numbers) for one in within] == [(cited.text, cited.numbers)]

@@ -23,7 +23,7 @@ LAYERS = {
         "languages",
         "samples",
     ),
-    2: ("documents", "retrieval", "answering"),
+    2: ("documents", "retrieval", "answering", "guarding"),
     3: ("storage",),
     4: (
         "documents.formats",
@@ -46,11 +46,12 @@ LAYERS = {
         "retrieval.trace",
         "retrieval.widen",
         "answering.answer",
+        "answering.keeping",
         "evaluation",
         "training",
     ),
     6: ("assemble",),
-    7: ("__main__", "knowledge_base", "opinions", "facts", "shapes", "cli"),
+    7: ("__main__", "knowledge_base", "opinions", "facts", "shapes", "cli", "testing"),
 }
 # Imports that go up on purpose, with the reason.
 ALLOWED = {
@@ -84,6 +85,7 @@ ENGINES = {
     "torch": "models training",
     "transformers": "models training",
     "opencc": "text",
+    "ahocorasick_rs": "guarding",
     "Stemmer": "text",
 }
 # May be imported at the top of a module; everything else heavy is imported by the function that uses it.

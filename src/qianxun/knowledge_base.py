@@ -16,10 +16,10 @@ one writes.
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from qianxun import assemble, facts
 from qianxun.errors import Busy, InputError, NotFound
@@ -56,6 +56,9 @@ from qianxun.settings.own import refuse_unwritable
 from qianxun.storage.adapter import AdapterFile
 from qianxun.storage.sources import FileNote, RootNote, SourceNotes
 from qianxun.storage.store import Store
+
+if TYPE_CHECKING:
+    from qianxun.answering.events import AnswerEvent
 
 # The writing flows, the search flow and their libraries are imported by the methods that need them:
 # `import qianxun` and listing documents stay fast.
@@ -316,21 +319,48 @@ class KnowledgeBase:
 
         from qianxun.answering.answer import answer
 
+        return asyncio.run(answer(**self._asked(question, asker, where, turns)))
+
+    async def stream(
+        self,
+        question: str,
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        where: Filter | None = None,
+        turns: Sequence[Turn | str] = (),
+        cancelled: Any = None,
+    ) -> AsyncIterator["AnswerEvent"]:
+        """The answer as it comes into being: events of `qianxun.answering.events`, the last of them holds the answer.
+
+        Closing the iterator stops the model. So does setting `cancelled`, an `asyncio.Event`: the answer is then what
+        was said. As `ask` otherwise.
+        """
+        import asyncio
+
+        from qianxun.answering.answer import stream
+
+        given = await asyncio.to_thread(self._asked, question, asker, where, turns)
+        running: Any = stream(**given, cancelled=cancelled)
+        async with contextlib.aclosing(running) as events:
+            async for event in events:
+                yield event
+
+    def _asked(self, question: str, asker: Asker, where: Filter | None, turns: Sequence[Turn | str]) -> dict[str, Any]:
+        """What the flow of an answer is given: the question, what was found for it, the models."""
         searcher = self._searcher
         k = max(self.settings.answer.passages, 1)
         found = searcher.search(question, asker=asker, k=k, where=where, turns=_turns(turns))
-        return asyncio.run(
-            answer(
-                found.searched or found.query,
-                found,
-                generator=self._generator,
-                encoder=None if any(part.startswith("dense:") for part in found.degraded) else searcher.encoder,
-                term_weights=searcher.term_weights(found.searched or found.query),
-                settings=self.settings.answer,
-                generation=self.settings.generator,
-                n_documents=self._store.count(asker, cast("Filter | None", found.where)),
-            )
-        )
+        searched = found.searched or found.query
+        return {
+            "question": searched,
+            "found": found,
+            "generator": self._generator,
+            "encoder": None if any(part.startswith("dense:") for part in found.degraded) else searcher.encoder,
+            "term_weights": searcher.term_weights(searched),
+            "settings": self.settings.answer,
+            "generation": self.settings.generator,
+            "n_documents": self._store.count(asker, cast("Filter | None", found.where)),
+        }
 
     @property
     def feedback(self) -> Opinions:

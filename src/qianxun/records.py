@@ -396,13 +396,15 @@ class AcceptedPair:
 
 Support = Literal["supported", "weak", "absent"]
 Verdict = Literal["answered", "partial", "no_evidence", "ungrounded"]
+Quoted = Literal["words", "under its heading"]
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
     """A `[number]` of an answer: the passage it points to, the exact quote, and whether that bears the sentence.
 
-    `span` is the quote's place in the document's cleaned text. `sentence` is the answer's sentence that was checked.
+    `span` is the quote's place in the document's cleaned text. `sentence` is the answer's sentence that was checked,
+    `statement` its place in the answer's statements.
     """
 
     number: int
@@ -417,11 +419,33 @@ class Citation:
     quote: str
     support: Support
     sentence: str = ""
+    statement: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence of an answer, without its marks, and what became of checking it.
+
+    `span` is its place in the answer's text, marks included. `numbers` are those it cites; `support` is the best that
+    any of its citations has, "absent" if it has none. `quoted` says that it is the words of what it cites (of a
+    row, with the names of its columns), perhaps under the heading that answers the question; None: somebody wrote it.
+    `claim` is False for what says nothing itself but leads in to what follows.
+    """
+
+    text: str
+    span: Span
+    numbers: tuple[int, ...]
+    support: Support
+    quoted: Quoted | None = None
+    claim: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer and everything needed to check it. `question` is as asked, `searched` what was searched for."""
+    """An answer and everything needed to check it. `question` is as asked, `searched` what was searched for.
+
+    `usage` are the tokens that a generator read and wrote; None if it did not say, or none was asked.
+    """
 
     question: str
     text: str
@@ -433,6 +457,8 @@ class Answer:
     degraded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     searched: str = ""
+    statements: tuple[Statement, ...] = ()
+    usage: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,11 +89,24 @@ def answer_shape(answer: Answer) -> Shape:
         "searched": answer.searched,
         "answer": answer.text,
         "verdict": answer.verdict,
+        "statements": [
+            {
+                "text": one.text,
+                "start": one.span.start,
+                "end": one.span.end,
+                "numbers": list(one.numbers),
+                "support": one.support,
+                "claim": one.claim,
+                "quoted": one.quoted is not None,
+            }
+            for one in answer.statements
+        ],
         "citations": [citation_shape(citation) for citation in answer.citations],
         "passages": [passage_shape(passage) for passage in answer.passages],
         "seconds": total_seconds(answer.seconds),
         "stages": timings_shape(answer.seconds),
         "models": dict(answer.models),
+        "usage": answer.usage and {"prompt_tokens": answer.usage[0], "completion_tokens": answer.usage[1]},
         "degraded": list(answer.degraded),
         "notes": list(answer.notes),
         "version": version(),
@@ -114,6 +127,7 @@ def citation_shape(citation: Citation) -> Shape:
         "quote": citation.quote,
         "support": citation.support,
         "sentence": citation.sentence,
+        "statement": citation.statement,
         "chunk": citation.chunk,
         "document": citation.document,
     }

@@ -9,7 +9,7 @@ weak unless the caller can compare meaning (`similarities`).
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qianxun.answering.extract import Similarities
 from qianxun.answering.facts import facts, missing, negated, without_facts
@@ -35,10 +35,14 @@ _MARK = re.compile(rf"\s*(?:\[\s*({_NUMBERS})\s*\](?!\()|【\s*({_NUMBERS})\s*�
 
 @dataclass(frozen=True, slots=True)
 class Cited:
-    """A sentence of an answer without its marks, and the numbers it cites in the order given."""
+    """A sentence of an answer without its marks, and the numbers it cites in the order given.
+
+    `span` is its place in the answer, with the marks in it and those that follow it.
+    """
 
     text: str
     numbers: tuple[int, ...]
+    span: Span = field(default=Span(0, 0), compare=False)
 
 
 def parse(text: str) -> list[Cited]:
@@ -47,19 +51,29 @@ def parse(text: str) -> list[Cited]:
     Marks are `[1]`, `[1][3]`, `[1, 2]`, `[1-3]` and their full-width forms 【1】 and ［1］ (digits too).
     A mark belongs to the sentence that it stands in or follows, whether before or after the full stop.
     """
-    clean, marks, last = "", [], 0
+    clean, last = "", 0
+    marks: list[tuple[int, list[int], int]] = []  # where it stood in the clean text, its numbers, its end in the answer
     for match in _MARK.finditer(text):
         clean += text[last : match.start()]
-        marks.append((len(clean), _numbers(match[1] or match[2] or match[3])))
+        marks.append((len(clean), _numbers(match[1] or match[2] or match[3]), match.end()))
         last = match.end()
     clean += text[last:]
     spans = [(s, e) for s, e in sentences(clean) if any(c.isalnum() for c in clean[s:e])]
     cited: list[list[int]] = [[] for _ in spans]
-    for position, numbers in marks:
+    ends = [_in_answer(end, marks, until=True) for _, end in spans]
+    for position, numbers, end in marks:
         before = [i for i, (start, _) in enumerate(spans) if start < position]
         if before:
             cited[before[-1]] += [n for n in numbers if n not in cited[before[-1]]]
-    return [Cited(clean[s:e], tuple(n)) for (s, e), n in zip(spans, cited, strict=True)]
+            ends[before[-1]] = max(ends[before[-1]], end)
+    places = [Span(_in_answer(start, marks), end) for (start, _), end in zip(spans, ends, strict=True)]
+    return [Cited(clean[s:e], tuple(n), at) for (s, e), n, at in zip(spans, cited, places, strict=True)]
+
+
+def _in_answer(place: int, marks: Sequence[tuple[int, list[int], int]], *, until: bool = False) -> int:
+    """A place of the clean text in the answer; `until` it, the marks that stand just there are not passed."""
+    passed = [(at, end) for at, _, end in marks if at < place or (at == place and not until)]
+    return passed[-1][1] + place - passed[-1][0] if passed else place
 
 
 def verify(

@@ -86,9 +86,17 @@ class Candidate:
     @property
     def shown(self) -> str:
         """The text as an answer shows it: what must be known to understand it goes before the quote."""
-        if not self.lead:
-            return self.piece.shown
-        return f"{self.lead}{'：' if has_cjk(self.lead + self.piece.text) else ': '}{self.piece.shown}"
+        return shown_under(self.lead, self.piece)
+
+
+def heading_of(passage: Passage) -> str:
+    """The heading that a passage stands under, without its number; "" if there is none."""
+    return _SECTION_NUMBER.sub("", passage.heading[-1]) if passage.heading else ""
+
+
+def shown_under(heading: str, piece: Piece) -> str:
+    """A sentence or row as an answer shows it, after its heading where there is one."""
+    return f"{heading}{'：' if has_cjk(heading + piece.text) else ': '}{piece.shown}" if heading else piece.shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +159,7 @@ def candidates(
         strange = not all(_plain(name) in _plain(everything) for name in asked.identifiers)
         doubt = 0.0 if _is_superseded(of_document) == _is_superseded(question) else _SUPERSEDED_DOUBT
         of_whole = facts(everything) if asked.years else Facts()
-        heading = _SECTION_NUMBER.sub("", passage.heading[-1]) if passage.heading else ""
+        heading = heading_of(passage)
         heading_has_kind = kind is not None and holds(kind, heading, asked)
         known = _mass(wanted, (whole, 1.0))
         for place, piece in enumerate(of_passage):

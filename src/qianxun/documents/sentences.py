@@ -1,6 +1,7 @@
 """Where sentences begin and end, in Chinese, English and mixed text. Knows no document and no model.
 
-Used for cutting chunks and for quoting, so both agree on what a sentence is.
+Used for cutting chunks and for quoting, so both agree on what a sentence is; mark by mark (`next_mark`, `end_at`) for
+text that is still coming.
 """
 
 import re
@@ -15,10 +16,12 @@ _CANDIDATE = re.compile(
     rf"(?P<sure>[。！？；…‼⁉]+[。！？；…!?]*|\n)|(?P<western>[.!?]+)(?P<close>[{re.escape(CLOSERS)}]*)"
 )
 # What a candidate begins with: one set of characters is searched for several times as fast as a choice of patterns.
-_MARK = re.compile(r"[。！？；…‼⁉.!?\n]")
+MARKS = "。！？；…‼⁉.!?\n"
+_MARK = re.compile(f"[{re.escape(MARKS)}]")
 _CLOSE = re.compile(rf"[{re.escape(CLOSERS)}]*")
 _SPACE = re.compile(r"[^\S\n]*")
-_QUOTED_CHARS = 1000  # how far back an opening straight quote is looked for
+# How far before a mark anything is looked at: there an opening straight quote is looked for.
+LOOK_BACK_CHARS = 1000
 _STRAIGHT = "\"'"
 _CJK_NEXT = re.compile(rf"[{CJK}「『“‘（【《]")
 _WORD_BEFORE = re.compile(r"[^\W_][\w.’']*$")
@@ -33,10 +36,11 @@ _ABBREVIATIONS = frozenset(
 _BEFORE_NUMBER = frozenset("no nos fig figs eq eqs sec secs ch art arts p pp vol ed par para tab app ver v".split())
 # These are followed by a name or a number far more often than by a new sentence; after the others (etc., Inc.) a
 # capital letter of one of these words begins one.
-_STARTERS = re.compile(
-    r"(?:The|An?|In|It|Its|He|She|We|They|You|I|This|That|These|Those|However|But|And|If|When|While|For|As|At|On|"
-    r"There|Our|Your|Their|His|Her|No|Yes|After|Before|Since|To|By|With|From|All|Each|Any|Please|See|Note)\b"
+_STARTER_WORDS = (
+    "The A An In It Its He She We They You I This That These Those However But And If When While For As At On "
+    "There Our Your Their His Her No Yes After Before Since To By With From All Each Any Please See Note".split()
 )
+_STARTERS = re.compile(rf"(?:{'|'.join(_STARTER_WORDS)})\b")
 _TITLES = frozenset("mr mrs ms dr prof st mt gen col capt lt sgt rev hon gov sen rep pres vs cf e.g i.e".split())
 _LINE_NUMBER = re.compile(r"(?:^|\n)[^\S\n]*[(\[]?(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[ivxIVX]{1,5})$")
 
@@ -49,20 +53,42 @@ def sentences(text: str) -> list[tuple[int, int]]:
     for mark in _MARK.finditer(text):
         if mark.start() < after:
             continue
-        match = _CANDIDATE.match(text, mark.start())
-        assert match is not None  # it begins with any of these marks
-        end = after = match.end()
-        if end <= start:
-            continue
-        if match.group("sure"):
-            if text[match.start()] != "\n":
-                end = _with_closers(text, end)
-        elif not _ends_western(text, match, start):
-            continue
-        _append(found, text, start, end)
-        start = end
+        settled = end_at(text, mark.start(), start)
+        assert settled is not None  # nothing is to come
+        end, after = settled
+        if end > start:
+            _append(found, text, start, end)
+            start = end
     _append(found, text, start, len(text))
     return found
+
+
+def next_mark(text: str, after: int) -> int:
+    """Where the next mark stands that may end a sentence, at `after` or behind it; -1 if there is none."""
+    mark = _MARK.search(text, after)
+    return mark.start() if mark else -1
+
+
+def end_at(text: str, mark: int, start: int, *, more: bool = False) -> tuple[int, int] | None:
+    """The end of the sentence that began at `start`, by the mark at `mark`, and where to look for the next mark.
+
+    The end is `start` where the mark ends nothing. With `more`, text is still coming: None while that decides. A
+    letter or digit behind the mark decides, but after an abbreviation the word that it begins does, of which never
+    more than eight characters are needed.
+    """
+    match = _CANDIDATE.match(text, mark)
+    assert match is not None  # it begins with any of these marks
+    end = after = match.end()
+    if end <= start:
+        return start, after
+    if match.group("sure"):
+        if text[mark] != "\n":
+            if more and _CLOSE.match(text, end).end() == len(text):  # type: ignore[union-attr]
+                return None
+            end = _with_closers(text, end)
+        return end, after
+    ends = _ends_western(text, match, start, more)
+    return None if ends is None else (end if ends else start, after)
 
 
 def _append(found: list[tuple[int, int]], text: str, start: int, end: int) -> None:
@@ -82,16 +108,19 @@ def _with_closers(text: str, end: int) -> int:
     match = _CLOSE.match(text, end)
     stop = match.end() if match else end
     if stop > end and text[stop - 1] in _STRAIGHT and stop < len(text) and (text[stop].isalnum()):
-        line = text.rfind("\n", max(0, end - _QUOTED_CHARS), end) + 1
-        before = text.count(text[stop - 1], line or max(0, end - _QUOTED_CHARS), stop - 1)
+        line = text.rfind("\n", max(0, end - LOOK_BACK_CHARS), end) + 1
+        before = text.count(text[stop - 1], line or max(0, end - LOOK_BACK_CHARS), stop - 1)
         if before % 2 == 0:
             return stop - 1
     return stop
 
 
-def _ends_western(text: str, match: re.Match[str], start: int) -> bool:
+def _ends_western(text: str, match: re.Match[str], start: int, more: bool) -> bool | None:
+    """Whether Western marks end the sentence; None where that hangs on what is still to come."""
     end = match.end()
-    if end >= len(text) or text[end] == "\n":
+    if end >= len(text):
+        return None if more else True
+    if text[end] == "\n":
         return True
     following = text[end]
     if _CJK_NEXT.match(following):
@@ -102,17 +131,23 @@ def _ends_western(text: str, match: re.Match[str], start: int) -> bool:
         return False
     rest_at = _SPACE.match(text, end).end()  # type: ignore[union-attr]
     rest = text[rest_at : rest_at + 12]
-    if not rest or rest[0] == "\n":
+    if not rest:
+        return None if more else True
+    if rest[0] == "\n":
         return True
     mark = match.group("western")
     if mark[0] != ".":
         return not rest[0].islower()
     if rest[0].islower() or rest[0] in ",;:，；：、)":
         return False
-    return len(mark) > 1 or not _abbreviated(text, match, start, rest)
+    if len(mark) > 1:
+        return True
+    abbreviated = _abbreviated(text, match, start, rest, more)
+    return None if abbreviated is None else not abbreviated
 
 
-def _abbreviated(text: str, match: re.Match[str], start: int, rest: str) -> bool:
+def _abbreviated(text: str, match: re.Match[str], start: int, rest: str, more: bool = False) -> bool | None:
+    """Whether a full stop belongs to the word before it; None where the word behind it is not yet over and decides."""
     before = text[max(start, match.start() - 24) : match.start()]
     if _LINE_NUMBER.search(("\n" if match.start() - 24 <= start else "") + before):
         return True  # "1. First item"
@@ -126,5 +161,7 @@ def _abbreviated(text: str, match: re.Match[str], start: int, rest: str) -> bool
     if lower in _BEFORE_NUMBER:
         return bool(rest) and (rest[0].isdigit() or rest[:1] in "IVX#")
     if lower in _ABBREVIATIONS or _INITIALS.match(word):
+        if more and any(starter.startswith(rest) for starter in _STARTER_WORDS):
+            return None
         return not _STARTERS.match(rest) and not (rest and _CJK_NEXT.match(rest))
     return False

@@ -413,6 +413,19 @@ class AnswerSettings:
         at_least=0.0,
         at_most=1.0,
     )
+    hopeless: float = _is(
+        0.1,
+        "probability that the passages hold the answer, below which no model is asked and the answer says that there "
+        "is no evidence; 0: it always is",
+        at_least=0.0,
+        at_most=1.0,
+    )
+    max_seconds: float = _is(0.0, "time a model may take for an answer; 0: any", at_least=0.0)
+    unsupported: Literal["mark", "remove", "refuse"] = _is(
+        "mark",
+        "sentences of a model that no passage bears: mark (they are shown as such), remove, or refuse (the whole "
+        "answer is not shown)",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from qianxun.answering import evidence, extract
-from qianxun.answering.answer import _similarities
 from qianxun.answering.pack import pack
+from qianxun.answering.quoting import similarities_by
 from qianxun.evaluation.tuning.calibration import Judged
 from qianxun.evaluation.tuning.observed import Observed
 from qianxun.evaluation.tuning.questions import Asked, K, label_of
@@ -70,7 +70,7 @@ def supports(
         text,
         passages,
         term_weights=searcher.term_weights(text),
-        similarities=_similarities(searcher.encoder),
+        similarities=similarities_by(searcher.encoder),
     )
     chance = evidence.evidence(candidates, encoder=searcher.encoder.fingerprint)
     holds = asked is not None and any(label_of(asked, passage, complete=False) for passage in passages)

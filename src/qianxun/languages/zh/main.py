@@ -226,6 +226,9 @@ MESSAGES: Final[dict[str, str]] = {
     "a mode to measure; may be repeated (default: all three)": "要测量的模式；可重复（默认：三种都测）",
     "{dataset}: {documents}, {questions}": "{dataset}：{documents}，{questions}",
     "mode": "模式",
+    "probability that the passages hold the answer, below which no model is asked and the answer says that there is no evidence; 0: it always is": "各段落含有答案的概率低于此值时不询问模型，直接说明没有依据；0：总是询问",
+    "time a model may take for an answer; 0: any": "模型回答一个问题可用的时间（秒）；0：不限",
+    "sentences of a model that no passage bears: mark (they are shown as such), remove, or refuse (the whole answer is not shown)": "模型所写、但没有原文支持的句子：mark（照样显示并标明）、remove（去掉）或 refuse（整个回答不显示）",
     "95 % interval of nDCG@10": "nDCG@10 的 95 % 区间",
     # cli/info.py
     "none": "无",

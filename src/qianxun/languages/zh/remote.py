@@ -29,6 +29,8 @@ MESSAGES: Final[dict[str, str]] = {
     "Set remote.read_seconds higher, or remote.texts_per_request lower.": "请调大 remote.read_seconds，或调小 remote.texts_per_request。",
     "{address} closed the connection in the middle of its answer.": "{address} 在回答中途断开了连接。",
     "Its log should say why; try again.": "原因应在它的日志中；请重试。",
+    "{address} has sent more than {limit} bytes for one answer.": "{address} 为一个回答已发来超过 {limit} 字节。",
+    "It does not heed max_tokens: mend that server, or use another.": "它不遵守 max_tokens：请修正该服务器，或换用别的服务器。",
     # dialects.py
     "{address} does not serve {model!r} ({answer}). It has: {models}.": "{address} 没有提供 {model!r}（{answer}）。它提供的有：{models}。",
     "{address} does not serve {model!r}. It has: {models}.": "{address} 没有提供 {model!r}。它提供的有：{models}。",
@@ -49,6 +51,8 @@ MESSAGES: Final[dict[str, str]] = {
     "{address} withheld the answer: its content filter stopped it.": "{address} 没有给出回答：被其内容过滤拦截。",
     "Ask otherwise, or use a model without such a filter.": "请换一种问法，或改用没有这种过滤的模型。",
     '{address} sent an event that is not JSON: "{answer}".': "{address} 发来的事件不是 JSON：“{answer}”。",
+    '{address} sent an event that is no piece of an answer: "{answer}".': "{address} 发来的事件不是回答的一部分：“{answer}”。",
+    "{address} has sent more than {limit} characters for an answer of {tokens} tokens.": "{address} 为 {tokens} 个词元的回答已发来超过 {limit} 个字符。",
     "Check that it is an OpenAI-compatible server.": "请确认它是兼容 OpenAI 接口的服务器。",
     # generator.py
     "The prompt and an answer of {tokens} tokens are more than {model} takes ({answer}).": "提示加上 {tokens} 个词元的回答超出了 {model} 的上限（{answer}）。",

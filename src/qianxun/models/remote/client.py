@@ -27,6 +27,9 @@ from qianxun.settings import EncoderSettings, GeneratorSettings, RemoteSettings,
 logger = logging.getLogger(__name__)
 
 _FIRST_WAIT_SECONDS: Final = 0.5
+# A refusal is shown in part, so it is read in part: it may have no end.
+_REFUSAL_BYTES: Final = 1 << 16
+_STREAM_BYTES: Final = 1 << 26
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -79,18 +82,21 @@ class Client:
         return list(self._threads.map(function, items))
 
     @asynccontextmanager
-    async def stream(self, url: str, body: dict[str, Any]) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The lines of an answer as they come, without their ends. Leaving the context closes the connection."""
+    async def stream(
+        self, url: str, body: dict[str, Any], *, max_bytes: int = _STREAM_BYTES
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The lines of an answer as they come, without their ends. Leaving the context closes the connection.
+
+        An answer of more than `max_bytes` is a BadModelReply: a server may never end it, or never end a line.
+        """
         import httpx
 
         async with httpx.AsyncClient(**self._options()) as http:
             response = await self._begun(http, url, body)
             try:
                 if "html" in response.headers.get("content-type", ""):
-                    with self._translated(url, begun=True):
-                        page = await response.aread()
-                    raise refusals.web_page(self.place, url, page)
-                async with aclosing(self._lines(response, url)) as lines:
+                    raise refusals.web_page(self.place, url, await self._beginning(response, url))
+                async with aclosing(self._lines(response, url, max_bytes)) as lines:
                     yield lines
             finally:
                 await response.aclose()
@@ -127,7 +133,14 @@ class Client:
             return error
         try:
             with self._translated(url, begun=True):
-                return Answer.of(response, response.read())
+                if response.is_success:
+                    return Answer.of(response, response.read())
+                body = b""
+                for piece in response.iter_bytes():
+                    body += piece
+                    if len(body) >= _REFUSAL_BYTES:
+                        break
+                return Answer.of(response, body)
         finally:
             response.close()
 
@@ -147,8 +160,7 @@ class Client:
                 if response.status_code == 200:
                     return response
                 try:
-                    with self._translated(url, begun=True):
-                        outcome = Answer.of(response, await response.aread())
+                    outcome = Answer.of(response, await self._beginning(response, url))
                 finally:
                     await response.aclose()
             seconds = self._seconds_to_wait(outcome, tries)
@@ -156,14 +168,36 @@ class Client:
                 raise _failure(self.place, url, outcome, tries)
             await self._pause(seconds)
 
-    async def _lines(self, response: Any, url: str) -> AsyncGenerator[bytes]:
+    async def _beginning(self, response: Any, url: str) -> bytes:
+        body = b""
+        with self._translated(url, begun=True):
+            async with aclosing(response.aiter_bytes()) as pieces:
+                async for piece in pieces:
+                    body += piece
+                    if len(body) >= _REFUSAL_BYTES:
+                        break
+        return body
+
+    async def _lines(self, response: Any, url: str, max_bytes: int) -> AsyncGenerator[bytes]:
         # Not httpx's own lines: those also end at U+2028 and U+0085, which JSON may hold as they are.
-        rest = b""
+        begun: list[bytes] = []  # a line of which the end has not come
+        n_bytes = 0
         with self._translated(url, begun=True):
             async for piece in response.aiter_bytes():
-                *lines, rest = (rest + piece).split(b"\n")
-                for line in lines:
-                    yield line.rstrip(b"\r")
+                n_bytes += len(piece)
+                if n_bytes > max_bytes:
+                    raise BadModelReply(
+                        "{address} has sent more than {limit} bytes for one answer.",
+                        remedy="It does not heed max_tokens: mend that server, or use another.",
+                        address=url,
+                        limit=max_bytes,
+                    )
+                first, *others = piece.split(b"\n")
+                begun.append(first)
+                for line in others:
+                    yield b"".join(begun).rstrip(b"\r")
+                    begun = [line]
+        rest = b"".join(begun)
         if rest:
             yield rest.rstrip(b"\r")
 

@@ -1,5 +1,8 @@
 """A generator behind HTTP: any OpenAI-compatible chat endpoint, streamed.
 
+A server that does not heed `max_tokens` is not listened to without end: an answer is a BadModelReply when it has more
+than 16 characters for each token and 4,096 beside, or 4 KiB and 1 MiB beside.
+
 Everything that decides an answer is sent, temperature 0 too: a checkpoint's own defaults are others (0.7 for
 Qwen2.5-Instruct). With a schema the text comes in one piece, after it has been checked.
 
@@ -30,6 +33,9 @@ Form: TypeAlias = Literal["json_schema", "json_object", "prompt"]
 _CONTEXT_TOKENS: Final = 8192
 # What a chat template puts around a message, at most.
 _TEMPLATE_TOKENS: Final = 8
+# Each token may come in an event of its own, with much beside it; reasoning is sent, too, and counts as tokens.
+_BYTES_PER_TOKEN: Final = 4096
+_BYTES_BESIDE: Final = 1 << 20
 _FORMS: Final[tuple[Form, ...]] = ("json_schema", "json_object", "prompt")
 
 
@@ -131,8 +137,9 @@ class HttpGenerator:
             if takes_usage:
                 body["stream_options"] = {"include_usage": True}
             try:
-                lines = await stack.enter_async_context(self._client.stream(url, body))
-                return Events(url, lines, self._client.place.key())
+                max_bytes = _BYTES_PER_TOKEN * sampling.max_tokens + _BYTES_BESIDE
+                lines = await stack.enter_async_context(self._client.stream(url, body, max_bytes=max_bytes))
+                return Events(url, lines, self._client.place.key(), sampling.max_tokens)
             except ModelRefused as error:
                 if dialects.is_about_the_model(error):
                     raise dialects.not_served(self._client, served, error) from error

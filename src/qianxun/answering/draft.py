@@ -1,0 +1,33 @@
+"""An answer's text, what it cites, and what is to be said about it, while it is being made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from qianxun.answering.wording import Language, sentence
+from qianxun.records import Citation, Passage, Statement, Verdict
+
+_N_NEAREST: Final = 3
+
+
+@dataclass(slots=True)
+class Draft:
+    """`passages[n - 1]` is what [n] points to."""
+
+    text: str
+    verdict: Verdict
+    passages: tuple[Passage, ...]
+    citations: list[Citation] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    usage: tuple[int, int] | None = None
+
+
+def nothing_found(packed: Sequence[Passage], n_documents: int, language: Language) -> Draft:
+    """Says that there is no evidence, what was searched, and which documents come nearest."""
+    titles = list(dict.fromkeys(p.title or p.source for p in packed))[:_N_NEAREST]
+    text = sentence("nothing", language, n=n_documents)
+    if titles:
+        listed = "".join(f"《{title}》" for title in titles) if language == "zh" else "; ".join(titles)
+        text += sentence("nearest", language, titles=listed)
+    return Draft(text, "no_evidence", tuple(packed))
