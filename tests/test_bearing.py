@@ -4,9 +4,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from qianxun.evaluation.answers.bearing import judge
-from qianxun.evaluation.answers.figures import figures, spelled
-from qianxun.evaluation.answers.statements import clauses
+from qianxun.answering.checking.bearing import judge
+from qianxun.answering.checking.figures import figures, spelled
+from qianxun.answering.checking.statements import clauses
 
 # -- figures ---------------------------------------------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ NOT_BORNE = [
     ("E-1043 means the coil is open", "Error E-1042 means the coil is open.", "figure"),
     ("Plan A costs 200 dollars", "Plan A costs 100 dollars. Plan B costs 200 dollars.", "figure"),
     ("Release 2.4 于 2025年3月18日 发布", "Release 2.3 于 2025年3月18日 发布，修复了 timeout 问题。", "figure"),
-    ("食堂周一休息", LEAVE, "words"),
+    ("食堂供应早餐", LEAVE, "words"),
 ]
 
 
@@ -161,8 +161,8 @@ def test_whatever_is_copied_is_borne(text: str, others: list[str]) -> None:
 
 # -- sentences that were written without the rules in mind ------------------------------------------------------------
 
-# Each against its whole document, where much else is said: harder than against a quote. Two of them led to rules
-# later (who a thing is done by; primary and secondary); the others are as they were found.
+# Each against its whole document, where much else is said: harder than against a quote. Several led to rules later
+# (who a thing is done by, primary and secondary, another word in what is otherwise a copy), so they prove little.
 
 HANDBOOK_ZH = """\
 # 员工手册
@@ -311,18 +311,8 @@ REWORDED = [
     (MANUAL, "Damage caused by water is not covered by the warranty."),
 ]
 # What is known to be missed, and what is wrongly held against a faithful statement. No more than this.
-MISSED = {
-    "试用期内每周可以远程办公两天。",
-    "出差补助按工作日计算。",
-    "本办法自2025年1月1日起废止。",
-    "加班費於當月10日發放。",
-    "The warranty does not cover damage caused by fire.",
-}
-FALSE_ALARMS = {
-    "逾期未休的年假作废，并且不折算工资。",
-    "Version 4.2 came out on 1 March 2025.",
-    "Two reviewers are required for hotfixes.",
-}
+MISSED = {"试用期内每周可以远程办公两天。"}
+FALSE_ALARMS = {"逾期未休的年假作废，并且不折算工资。"}
 
 
 def test_nearly_all_contradictions_of_a_document_are_found() -> None:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qianxun.answering.cite import Cited, parse, verify
-from qianxun.answering.facts import Date, facts, negated
+from qianxun.answering.facts import Date, facts
 from qianxun.records import Passage, Span
 
 START = 1000
@@ -102,18 +102,6 @@ def test_identifiers_and_times_are_whole():
     assert found.times == {"21:30"}
 
 
-@pytest.mark.parametrize(
-    "text, expected",
-    [
-        ("不得带出", True), ("沒有備份", True), ("未经批准", True), ("Batteries are not covered", True),
-        ("You can't return it", True), ("不超过 80 元", False), ("不仅便宜", False), ("不同部门", False),
-        ("no later than Friday", False), ("分别负责", False), ("无论何时", False), ("非常重要", False),
-    ],
-)  # fmt: skip
-def test_negation_is_told_from_limits_and_look_alikes(text, expected):
-    assert negated(text) is expected
-
-
 # --- the check
 
 
@@ -198,6 +186,61 @@ def test_another_language_is_weak_when_its_figures_agree_and_absent_when_not():
     assert verify("保修期为交货后 36 个月。", MANUAL)[0] == "absent"
     assert verify("不包括电池。", MANUAL)[0] == "absent"
     assert verify("不包括电池。", MANUAL, similarities=lambda _, texts: [0.9] * len(texts))[0] == "weak"
+
+
+def test_contradictions_win_over_a_judge_and_a_copy_is_not_asked_about():
+    asked = []
+
+    def sure(statement, quotes):
+        asked.append(statement)
+        return [1.0] * len(quotes)
+
+    def sure_not(statement, quotes):
+        return [0.0] * len(quotes)
+
+    assert verify("出差期间市内交通费每天不超过 90 元。", HANDBOOK, judge=sure)[0] == "absent"
+    assert verify("Batteries are covered.", MANUAL, judge=sure)[0] == "weak"
+    assert verify("The warranty lasts 24 days from delivery.", MANUAL, judge=sure)[0] == "weak"
+    assert asked == []
+    assert verify("Batteries are not covered.", MANUAL, judge=sure_not)[0] == "supported"
+    assert verify("年休假须在次年 3 月 31 日之前休完，逾期作废。", HANDBOOK, judge=sure_not)[0] == "supported"
+
+
+@pytest.mark.parametrize("sure, expected", [(0.95, "supported"), (0.5, "weak"), (0.05, "weak")])
+def test_a_sure_judge_lifts_a_paraphrase(sure, expected):
+    quotes = []
+
+    def judge(statement, given):
+        quotes.extend(given)
+        return [sure] * len(given)
+
+    paraphrase = "Version 4.2 became generally available to everybody on March 1, 2025."
+    assert verify(paraphrase, MANUAL)[0] == "weak"
+    assert verify(paraphrase, MANUAL, judge=judge)[0] == expected
+    assert quotes == ["Version 4.2 was released on March 1, 2025."]
+
+
+@pytest.mark.parametrize("sure, expected", [(0.95, "supported"), (0.5, "supported"), (0.05, "weak")])
+def test_only_a_sure_no_lowers_what_the_rules_support(sure, expected):
+    said = "员工入职满一年后每年有十天带薪年休假。"
+    assert verify(said, HANDBOOK, judge=lambda _, quotes: [sure] * len(quotes))[0] == expected
+
+
+def test_across_languages_a_judge_tells_the_piece_that_bears_it():
+    def judge(statement, quotes):
+        return [0.9 if "Batteries" in quote else 0.1 for quote in quotes]
+
+    support, span, quote = verify("不包括电池。", MANUAL, judge=judge)
+    assert (support, quote) == ("supported", "Batteries are not covered.")
+    assert MANUAL.text[span.start - START : span.end - START] == quote
+    assert verify("保修期为交货后 36 个月。", MANUAL, judge=lambda _, quotes: [1.0] * len(quotes))[0] == "absent"
+    assert verify("不包括电池。", MANUAL, judge=lambda _, quotes: [0.5] * len(quotes))[0] == "absent"
+
+
+def test_the_title_and_the_headings_bear_words():
+    source = passage("每人每月 200 元，凭票报销。", heading=("交通补贴",))
+    assert verify("交通补贴为每人每月200元。", source)[0] == "supported"
+    assert verify("食堂免费供应早餐和午餐，每人每月200元。", source)[0] != "supported"
 
 
 def test_heading_and_table_header_bear_words_but_the_figure_must_be_there():

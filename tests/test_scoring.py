@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from qianxun.evaluation.answers.bearing import judge
+from qianxun.answering.checking.bearing import judge
 from qianxun.evaluation.answers.correctness import Correctness, correctness, token_f1
 from qianxun.evaluation.answers.scoring import (
     CitationScore,

@@ -1,33 +1,31 @@
 """Citations: reading `[1]` marks out of an answer, and checking each sentence against what it cites.
 
-The check is by words and figures, the same for quoted and for generated sentences, so it costs
-microseconds and can be explained; it does not understand. It cannot see that two differently worded
-sentences mean the same ("weak"), nor that the same words in another order mean something else. A
-sentence in another language than its passage shares only figures and names with it, and is at most
-weak unless the caller can compare meaning (`similarities`).
+The check is by rules (`qianxun.answering.checking`), the same for quoted and for generated sentences, so it costs
+milliseconds and can be explained; it does not understand. What differs from the passage in a figure, date, unit, limit,
+negation or name is never supported. A sentence that says the same in quite other words is "weak", and so is one in
+another language than its passage, unless the caller can compare meaning (`judge`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from qianxun.answering.checking.spans import Best, best_span
 from qianxun.answering.extract import Similarities
-from qianxun.answering.facts import facts, missing, negated, without_facts
-from qianxun.answering.pieces import Piece, pieces
+from qianxun.answering.pieces import pieces
 from qianxun.documents.sentences import sentences
 from qianxun.records import Passage, Span, Support
-from qianxun.text import characters, script, words
 
-# Shares of a sentence's words that must occur in the cited span. Paraphrase keeps about half of the
-# words and of the Chinese character pairs; unrelated sentences of one document share up to a quarter.
-SUPPORTED = 0.5
+# (statement, quotes) → how probable it is, in [0, 1], that each of the quotes supports the statement.
+Judge: TypeAlias = Callable[[str, Sequence[str]], Sequence[float]]
+
+# Unrelated sentences of one document share up to a quarter of their words.
 WEAK = 0.25
-# Sentences that a claim may be drawn from together.
-_WINDOW = 3
 # The least cosine of a claim and a quote in another language.
 _SIMILAR = 0.5
-# Two pieces are about as near to a claim if the one shares this part of what the other shares.
-_ALONE = 0.85
+# From this probability on a judge of meaning is sure that a quote supports a statement, from 1 - SURE down that not.
+SURE = 0.8
 
 _NUMBERS = r"\d{1,3}(?:\s*[,，、;；\-–~]\s*\d{1,3})*"
 _MARK = re.compile(rf"\s*(?:\[\s*({_NUMBERS})\s*\](?!\()|【\s*({_NUMBERS})\s*】|［\s*({_NUMBERS})\s*］)")
@@ -77,99 +75,70 @@ def _in_answer(place: int, marks: Sequence[tuple[int, list[int], int]], *, until
 
 
 def verify(
-    sentence: str, passage: Passage, *, place: Span | None = None, similarities: Similarities | None = None
+    sentence: str,
+    passage: Passage,
+    *,
+    place: Span | None = None,
+    similarities: Similarities | None = None,
+    judge: Judge | None = None,
 ) -> tuple[Support, Span, str]:
     """Whether the passage bears the sentence, and the span that does best: (support, span, quote).
 
     The span lies in the document's cleaned text and `quote` is exactly that slice. Of several spans
     the best supported, then the one sharing most words, then the shortest, then the first is taken.
-    `place` holds the check to the pieces within it. `similarities` compares by meaning; it can lift a
-    sentence of another language from absent to weak, never to supported.
+    `place` holds the check to the pieces within it.
+
+    `similarities` compares by meaning; it can lift a sentence of another language from absent to weak, never to
+    supported. `judge` says how surely each quote supports the sentence. It is asked of the span, or of each piece where
+    the languages differ, and not at all of a copy or where the rules see a contradiction: that stands. Sure of a quote
+    (`SURE`), it lifts weak to supported, across languages absent too; sure that there is none, it lowers supported to
+    weak.
     """
     units = pieces(passage)
     if place is not None:
         start, end = place.start - passage.span.start, place.end - passage.span.start
         units = [unit for unit in units if start <= unit.start and unit.end <= end]
-    windows = [units[i : i + n] for n in range(1, _WINDOW + 1) for i in range(len(units) - n + 1)]
-    if not windows or not any(c.isalnum() for c in sentence):
+    if not units or not any(c.isalnum() for c in sentence):
         return "absent", passage.span, passage.text
-    claim = _Claim(sentence, units, passage)
-    judged = [(claim.judge(window, similarities), window) for window in windows]
-    (rank, _, _), best = max(judged, key=lambda j: (j[0], -(j[1][-1].end - j[1][0].start), -j[1][0].start))
-    start, end = best[0].start, best[-1].end
-    span = Span(passage.span.start + start, passage.span.start + end)
-    supports: tuple[Support, ...] = ("absent", "weak", "supported")
-    return supports[rank], span, passage.text[start:end]
+    best = best_span(sentence, units, "\n".join([passage.title, *passage.heading, passage.context]))
+    support = _support(best)
+    first, last = best.first, best.last
+    if not best.copied and not best.judgement.contradicts:
+        if best.across and support == "absent" and similarities is not None:
+            alike = similarities(sentence, [unit.shown for unit in units])
+            support = "weak" if max(alike) >= _SIMILAR else support
+        if judge is not None and best.across:
+            sure = list(judge(sentence, [_in_context(unit.shown, passage) for unit in units]))
+            if max(sure) >= SURE:
+                support, first = "supported", sure.index(max(sure))
+                last = first
+        elif judge is not None:
+            quote = passage.text[units[first].start : units[last].end]
+            support = _with_judge(support, judge(sentence, [_in_context(quote, passage)])[0])
+    start, end = units[first].start, units[last].end
+    return support, Span(passage.span.start + start, passage.span.start + end), passage.text[start:end]
 
 
-class _Claim:
-    """A sentence made ready for comparison with the spans of one passage, whose pieces are `units`."""
-
-    def __init__(self, sentence: str, units: Sequence[Piece], passage: Passage) -> None:
-        self.text = sentence
-        self.words = without_facts(sentence)
-        self.facts = facts(sentence)
-        self.negated = negated(sentence)
-        self.is_cjk = script(sentence) == "cjk"
-        self.shares = {unit: self._share([unit]) for unit in units}
-        self.closest = max(units, key=self.shares.__getitem__)
-        self.around = "\n".join([*passage.heading, passage.context])
-        self.closest_lacks = bool(missing(self.facts, facts(f"{_with_header(self.closest)}\n{self.around}"))[0])
-
-    def judge(self, window: Sequence[Piece], similarities: Similarities | None) -> tuple[int, float, float]:
-        """(0 absent, 1 weak, 2 supported; share of words; share of the words without the context)."""
-        quote = "\n".join(map(_with_header, window))
-        lost, other_unit = missing(self.facts, facts(f"{quote}\n{self.around}"))
-        own = self._share(window)
-        shared = max(own, overlap(self.words, without_facts(f"{quote}\n{self.around}")))
-        if (script(quote) == "cjk") != self.is_cjk:
-            alike = bool(self.facts) or (similarities is not None and similarities(self.text, [quote])[0] >= _SIMILAR)
-            return int(alike and not lost), shared, own
-        # Other figures than the source's are a false statement, however many words agree.
-        if shared < WEAK or lost:
-            return 0, shared, own
-        nearest = max(window, key=self.shares.__getitem__)
-        unlike = other_unit or shared < SUPPORTED or own < WEAK or negated(nearest.text) != self.negated
-        return (1 if unlike or self._mixes(window, own) else 2), shared, own
-
-    def _mixes(self, window: Sequence[Piece], own: float) -> bool:
-        """True if the claim says one piece's words with another piece's figures.
-
-        Rows are statements of their own, so two of them never bear one claim. If the piece nearest in
-        words lacks the claim's figures, the pieces that have them must be about as near, or bring words
-        to the claim that the nearest one lacks.
-        """
-        if len(window) > 1 and any(piece.row for piece in window):
-            return True
-        if not self.closest_lacks:
-            return False
-        nearest = self.shares[self.closest]
-        others = self._share([piece for piece in window if piece != self.closest])
-        brings_words = self.closest in window and _ALONE * own > nearest
-        return others < _ALONE * nearest and not brings_words
-
-    def _share(self, window: Sequence[Piece]) -> float:
-        return overlap(self.words, without_facts("\n".join(map(_with_header, window))))
+def _support(best: Best) -> Support:
+    """What the rules alone say."""
+    if best.across:
+        return "weak" if best.judgement.bears else "absent"
+    if best.judgement.bears:
+        return "supported"
+    # Other figures than the source's are a false statement, however many words agree.
+    return "absent" if best.unknown_figure or best.judgement.share < WEAK else "weak"
 
 
-def _with_header(piece: Piece) -> str:
-    return f"{piece.header}\n{piece.text}" if piece.header else piece.text
+def _with_judge(support: Support, sure: float) -> Support:
+    """What the rules say and what a judge of meaning says, in one language."""
+    if support == "weak" and sure >= SURE:
+        return "supported"
+    return "weak" if support == "supported" and sure <= 1 - SURE else support
 
 
-def overlap(claim: str, source: str) -> float:
-    """The share of a folded claim's words that occur in the folded source, in [0, 1]; 1 if it has none.
-
-    Chinese is compared by pairs and by single characters, and the mean taken: pairs alone punish
-    every inserted character twice.
-    """
-    pairs, singles = set(words(claim)), set(characters(claim))
-    if not pairs:
-        return 1.0
-    share = len(pairs & set(words(source))) / len(pairs)
-    if not singles:
-        return share
-    by_character = len(singles & set(characters(source))) / len(singles)
-    return (share + by_character) / 2
+def _in_context(quote: str, passage: Passage) -> str:
+    """A quote with what stands around it, as a judge reads it."""
+    return "\n".join(part for part in (*passage.heading, passage.context, quote) if part)
 
 
 def _numbers(text: str) -> list[int]:

@@ -1,9 +1,9 @@
-"""The facts that a sentence states in figures: dates, times, numbers with units, identifiers; and its polarity.
+"""The facts that a text states in figures: dates, times, numbers with units, identifiers. Read to choose sentences.
 
 Facts are compared in one form, whatever the script: 2025-03-01, 2025年3月1日, March 1, 2025 and 1 Mar
 2025 are one date; 1,200, １２００ and 一千二百 one number; 三天, 3 天 and three days one duration.
 Rules, not a parser: what they do not recognise is not compared. This module knows no passage and no
-citation.
+citation; what citations are checked with (`checking/figures.py`) also tells currencies, limits and rates apart.
 """
 
 import re
@@ -20,13 +20,6 @@ class Date:
     year: int | None = None
     month: int | None = None
     day: int | None = None
-
-    def within(self, other: "Date") -> bool:
-        """True if every part given here is the same in the other."""
-        return all(
-            mine is None or mine == theirs
-            for mine, theirs in ((self.year, other.year), (self.month, other.month), (self.day, other.day))
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,74 +157,9 @@ _ORDINARY_ALPHANUMERIC = re.compile(
 
 def facts(text: str) -> Facts:
     """The facts of a text, in comparable form."""
-    return _read(text)[0]
-
-
-def without_facts(text: str) -> str:
-    """The folded text with its dates, times, numbers and identifiers taken out: what it says of them."""
-    return _read(text)[1]
-
-
-def missing(stated: Facts, source: Facts) -> tuple[Facts, bool]:
-    """What is stated and not in the source, and whether a number is there but with another unit.
-
-    A date may be given less exactly than in the source, or be put together from the source's parts
-    ("in 2025 … on 1 March"); a number may be a part of the source's dates, times and identifiers.
-    """
-    years = source.years
-
-    def known(date: Date) -> bool:
-        if any(date.within(other) for other in source.dates):
-            return True
-        if date.year is not None and date.month is None:
-            return date.year in years
-        partial = Date(None, date.month, date.day)
-        return date.year in years and any(partial.within(o) for o in source.dates if o.year is None)
-
-    units = {n.value: {m.unit for m in source.numbers if m.value == n.value} for n in source.numbers}
-    parts = {str(p) for d in source.dates for p in (d.year, d.month, d.day) if p is not None}
-    parts |= {_canonical(p) for i in source.identifiers for p in re.findall(r"\d+", i)}
-    parts |= {_canonical(p) for t in source.times for p in t.split(":")}
-    gone, other_unit = set(), False
-    for number in stated.numbers:
-        if number.value in units:
-            theirs = units[number.value]
-            other_unit |= bool(number.unit and "" not in theirs and number.unit not in theirs)
-        elif number.value not in parts or number.unit:
-            gone.add(number)
-    lost = Facts(
-        frozenset(d for d in stated.dates if not known(d)),
-        frozenset(stated.times - source.times),
-        frozenset(gone),
-        frozenset(stated.identifiers - source.identifiers),
-    )
-    return lost, other_unit
-
-
-def negated(text: str) -> bool:
-    """True if the text denies, forbids or lacks something. Limits (不超过, no later than) are no negation."""
-    return _NEGATION.search(_NO_NEGATION.sub(" ", fold(text))) is not None
-
-
-_NO_NEGATION = re.compile(
-    r"不得?(?:超过|少于|低于|高于|多于|大于|小于|迟于|晚于|早于|满|足)|不(?:仅|但|光|只是|同|断|管|论|锈钢|过|少|久|等|可或缺|妨)"
-    r"|未来|无(?:论|线|限|人机|锡|形|数)|非(?:常|洲|凡)|(?:区|分|特|级|类|性|识|差|个|派|辨|判|国|组)别|别(?:人|名|墅|致)|是否|能否|可否|与否|否则"
-    r"|没收|莫(?:斯科|名)"
-    r"|no\s+(?:later|more|less|fewer|earlier)\s+than|not\s+(?:later|more|less|fewer|earlier)\s+than|not\s+(?:only|to\s+exceed)"
-    r"|(?:must|may|shall|should|can|does|do)\s*(?:not|n't)\s+exceed|\bno\.\s*\d|no\s+doubt"
-)
-_NEGATION = re.compile(
-    r"[不没無无未非勿莫]|禁止|严禁|谢绝|拒绝|别(?=[去做把让])|\b(?:not|no|never|cannot|without|neither|nor|none|nobody|nothing|prohibited|forbidden)\b|n['’]t\b"
-)
-
-
-_ANY_FIGURE = re.compile(rf"\d|{_CHINESE_NUMERAL}|{_ENGLISH_NUMBER.pattern}")
-
-
-def _read(text: str) -> tuple[Facts, str]:
     rest = fold(text)
     if not _ANY_FIGURE.search(rest):
-        return Facts(), rest
+        return Facts()
     if not rest.isascii():
         rest = _with_arabic_dates(rest)
     dates: set[Date] = set()
@@ -246,10 +174,10 @@ def _read(text: str) -> tuple[Facts, str]:
         lambda m: _is_identifier(m[0]),
     )
     rest = _take(_TIME, rest, lambda m: times.add(_time(m, rest)))
-    numbers = frozenset(_numbers(rest))
-    for pattern in (_NUMBER, _CHINESE_NUMBER):
-        rest = pattern.sub(" ; ", rest)
-    return Facts(frozenset(dates), frozenset(times), numbers, frozenset(identifiers)), rest
+    return Facts(frozenset(dates), frozenset(times), frozenset(_numbers(rest)), frozenset(identifiers))
+
+
+_ANY_FIGURE = re.compile(rf"\d|{_CHINESE_NUMERAL}|{_ENGLISH_NUMBER.pattern}")
 
 
 def _is_identifier(token: str) -> bool:

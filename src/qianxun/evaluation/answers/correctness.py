@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from qianxun.answering import cite
-from qianxun.evaluation.answers.bearing import judge
-from qianxun.evaluation.answers.figures import Figure, spelled
-from qianxun.evaluation.answers.statements import LIGHT, Token, clauses
+from qianxun.answering.checking.bearing import judge
+from qianxun.answering.checking.figure import Figure
+from qianxun.answering.checking.figures import spelled
+from qianxun.answering.checking.statements import LIGHT, Token, clauses
 from qianxun.text import CJK, fold, has_cjk, words
 
 # An answer that a person accepts: a text, or several that must all be there, in any order.
@@ -169,7 +170,9 @@ def _comparable(figure: Figure, other: Figure) -> bool:
 
 
 def _figures(text: str) -> list[Figure]:
-    return [token.figure for clause in clauses(text) for token in clause if token.figure is not None]
+    return [
+        token.figure for clause in clauses(text) for token in clause if token.figure and token.figure.kind != "rate"
+    ]
 
 
 def _weight(text: str) -> int:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qianxun.answering import cite
-from qianxun.evaluation.answers.bearing import judge
-from qianxun.evaluation.answers.contrasts import Problem
+from qianxun.answering.checking.bearing import judge
+from qianxun.answering.checking.figure_contrasts import Problem
+from qianxun.answering.checking.figures import spelled
 from qianxun.evaluation.answers.correctness import Correctness, Reference, correctness
-from qianxun.evaluation.answers.figures import spelled
 from qianxun.records import Span
 
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
+from qianxun.answering.checking.statements import clauses
 from qianxun.documents.sentences import sentences
-from qianxun.evaluation.answers.statements import clauses
 from qianxun.text import characters, fold, has_cjk, words
 
 Fault: TypeAlias = Literal[

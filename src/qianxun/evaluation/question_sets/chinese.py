@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
-from qianxun.evaluation.answers.figures import Figure, figures, spelled
+from qianxun.answering.checking.figure import Figure
+from qianxun.answering.checking.figures import figures, spelled
 from qianxun.text import CJK, fold
 
 Asked: TypeAlias = Literal["figure", "date", "person"]

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from qianxun.evaluation.answers.figures import Figure
+from qianxun.answering.checking.figure import Figure
 
 _AUXILIARY: Final = frozenset("is are was were can could may must shall should will would".split())
 # Base forms; their other forms are regular unless they are named below.

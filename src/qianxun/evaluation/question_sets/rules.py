@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from qianxun.answering.checking.figures import figures, spelled
 from qianxun.answering.pieces import Piece, cells, pieces
-from qianxun.evaluation.answers.figures import figures, spelled
 from qianxun.evaluation.question_sets.chinese import LEADING, asked_of
 from qianxun.evaluation.question_sets.english import asked_for, by_whom
 from qianxun.records import Passage

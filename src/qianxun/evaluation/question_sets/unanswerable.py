@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from qianxun.evaluation.answers.figures import figures, spelled
+from qianxun.answering.checking.figures import figures, spelled
 from qianxun.text import fold, script
 
 # What hardly any document says of a thing, and how it is asked for.

@@ -1,6 +1,7 @@
 """The words that a figure is read with: units, currencies, scales, and the limits before and after it. Tables only."""
 
 import re
+from fractions import Fraction
 from typing import Final, Literal, TypeAlias
 
 Limit: TypeAlias = Literal["", "+", "-"]
@@ -10,8 +11,8 @@ Limit: TypeAlias = Literal["", "+", "-"]
 _UNIT_WORDS: Final[tuple[tuple[str, str], ...]] = (
     ("%", r"%|percent\b|per\s+cent\b|pct\b"),
     ("point", r"个?百分点|percentage\s+points?\b"),
-    ("‰", r"‰"),
-    ("workday", r"个?工作日|(?:working|business)\s*days?\b|workdays?\b"),
+    ("‰", r"‰|per\s+mille\b"),
+    ("workday", r"个?工作日|(?:working|business)\s*days?\b|workdays?\b|个?工作天"),
     ("day", r"个?自然日|天|日(?![期元常均程志光])|(?:calendar\s+)?days?\b"),
     ("hour", r"个?半?小时|个?钟头|hours?\b|hrs?\b|h\b"),
     ("minute", r"分钟|minutes?\b|mins?\b"),
@@ -28,6 +29,9 @@ _UNIT_WORDS: Final[tuple[tuple[str, str], ...]] = (
     ("GBP", r"英镑|gbp\b|pounds?\s+sterling\b"),
     ("TWD", r"新?台币|ntd\b|twd\b"),
     ("CNY", r"元|块钱?|人民币|cny\b|rmb\b|yuan\b"),
+    ("ha", r"公顷|hectares?\b"),
+    ("acre", r"英亩|acres?\b"),
+    ("ft2", r"平方英尺|square\s+feet\b"),
     ("m2", r"平方米|平米|m2\b|square\s+met(?:er|re)s?\b"),
     ("m3", r"立方米|m3\b|cubic\s+met(?:er|re)s?\b"),
     ("km/h", r"公里/(?:小?时|h)|千米/(?:小?时|h)|km/h\b|kph\b"),
@@ -45,6 +49,8 @@ _UNIT_WORDS: Final[tuple[tuple[str, str], ...]] = (
     ("g", r"克|grams?\b|g\b"),
     ("t", r"吨|tons?\b|tonnes?\b|t\b"),
     ("lb", r"磅|lbs?\b|pounds?\b"),
+    ("gallon", r"加仑|gallons?\b"),
+    ("ounce", r"盎司|ounces?\b|oz\b"),
     ("ml", r"毫升|ml\b|millilit(?:er|re)s?\b"),
     ("l", r"升(?!级)|lit(?:er|re)s?\b|l\b"),
     ("°F", r"华氏度|°\s*f\b"),
@@ -61,8 +67,13 @@ _UNIT_WORDS: Final[tuple[tuple[str, str], ...]] = (
     ("GHz", r"ghz\b"),
     ("kHz", r"千赫|khz\b"),
     ("Hz", r"赫兹?|hz\b"),
+    ("bar", r"bar\b"),
+    ("psi", r"psi\b"),
     ("MPa", r"兆帕|mpa\b"),
     ("kPa", r"千帕|kpa\b"),
+    ("Gbps", r"gbps\b|gbit/s\b"),
+    ("Mbps", r"mbps\b|mbit/s\b"),
+    ("kbps", r"kbps\b|kbit/s\b"),
     ("TB", r"tb\b"),
     ("GB", r"gb\b|g\b"),
     ("MB", r"mb\b"),
@@ -79,7 +90,45 @@ _UNIT_WORDS: Final[tuple[tuple[str, str], ...]] = (
     ("house", r"家(?!庭)"),
 )
 UNIT_NAMES = [name for name, _ in _UNIT_WORDS]
-UNIT = re.compile(r"\s*-?\s*(?:" + "|".join(f"({words})" for _, words in _UNIT_WORDS) + ")", re.IGNORECASE)
+# A Latin unit ends where its letters do: between 16GB and 内存 is no boundary of words.
+_ENDED = [words.replace(r"\b", "(?![a-z])") for _, words in _UNIT_WORDS]
+UNIT = re.compile(r"\s*-?\s*(?:" + "|".join(f"({words})" for words in _ENDED) + ")", re.IGNORECASE)
+# Unit → the unit that it can be counted in, and how many of these it is.
+IN_OTHER_UNITS: Final[dict[str, tuple[str, Fraction]]] = {
+    unit: (base, many)
+    for base, units in (
+        ("month", {"month": Fraction(1), "quarter": Fraction(3), "year": Fraction(12)}),
+        (
+            "minute",
+            {
+                "minute": Fraction(1),
+                "second": Fraction(1, 60),
+                "hour": Fraction(60),
+                "day": Fraction(1440),
+                "week": Fraction(10080),
+            },
+        ),
+        (
+            "g",
+            {
+                "mg": Fraction(1, 1000),
+                "g": Fraction(1),
+                "kg": Fraction(1000),
+                "t": Fraction(1_000_000),
+                "jin": Fraction(500),
+            },
+        ),
+        ("mm", {"mm": Fraction(1), "cm": Fraction(10), "m": Fraction(1000), "km": Fraction(1_000_000)}),
+        ("ml", {"ml": Fraction(1), "l": Fraction(1000)}),
+        ("W", {"W": Fraction(1), "kW": Fraction(1000), "MW": Fraction(1_000_000)}),
+        ("V", {"V": Fraction(1), "kV": Fraction(1000)}),
+        ("A", {"mA": Fraction(1, 1000), "A": Fraction(1)}),
+        ("kPa", {"kPa": Fraction(1), "MPa": Fraction(1000)}),
+        ("Hz", {"Hz": Fraction(1), "kHz": Fraction(1000), "MHz": Fraction(1_000_000), "GHz": Fraction(1_000_000_000)}),
+        ("‰", {"‰": Fraction(1), "%": Fraction(10)}),
+    )
+    for unit, many in units.items()
+}
 CURRENCY: Final[tuple[tuple[str, str], ...]] = (
     ("HKD", r"hk\$|hkd|港币|港元"),
     ("TWD", r"nt\$|ntd|twd|新?台币"),
@@ -118,7 +167,7 @@ LIMITS: Final[tuple[tuple[Limit, str], ...]] = (
 )
 LIMIT: Final = re.compile("|".join(f"({words})" for _, words in LIMITS), re.IGNORECASE)
 _BETWEEN = (
-    r"(?:\s|[:：]|为|是|约|of\b|the\b|a\b|an\b|age\b|total\b"
+    r"(?:\s|[:：±]|为|是|约|of\b|the\b|a\b|an\b|age\b|total\b"
     r"|(?:in\s+)?(?:usd|cny|rmb|eur|hkd)\b|人民币|hk\$|nt\$|us\$|[$¥￥€£])*$"
 )
 LIMIT_BEFORE = re.compile(rf"(?:{LIMIT.pattern}){_BETWEEN}", re.IGNORECASE)
@@ -137,12 +186,13 @@ OF_WHAT_BEFORE = re.compile(
 _BY_DATE = re.compile(r"\b(?:by|until|till|before)\s*(?:the\s+)?$", re.IGNORECASE)
 _FROM_DATE = re.compile(r"(?:\b(?:from|since|after|starting|beginning)\s*(?:the\s+)?|自从?\s*)$", re.IGNORECASE)
 DATE_LIMITS: Final[tuple[tuple["re.Pattern[str]", Limit], ...]] = ((_BY_DATE, "-"), (_FROM_DATE, "+"))
+IN_ADVANCE = re.compile(r"\s*(?:before(?:hand)?|in\s+advance|ahead|prior)\b", re.IGNORECASE)
 _INCLUSIVE = r"\s*(?:[(（](?:不?含|包括|inclusive)[^)）]{0,6}[)）])?\s*"
 AFTER: Final[tuple[tuple[Limit, str], ...]] = (
     ("+", r"(?:[及或和]其?|含)?(?:以上|之上)|以后|之后|后(?![台勤续面])|开外|起(?![来草始诉])"),
     (
         "-",
-        r"(?:[及或和]其?|含)?(?:以下|之下)|以内|之内|内(?![容部的])|以前|之前|前(?![台期述款往来]|提(?![交出供前醒]))|为限|封顶|为止|止(?![损])",
+        r"(?:[及或和]其?|含)?(?:以下|之下)|以内|之内|内(?![容部的存网外陆核置涵径])|以前|之前|前(?![台期述款往来]|提(?![交出供前醒]))|为限|封顶|为止|止(?![损])",
     ),
     ("+", r"(?:or|and)\s+(?:more|above|over|up|older|longer|later|higher|greater)\b|\+(?!\d)"),
     (

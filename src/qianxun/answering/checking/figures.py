@@ -1,58 +1,28 @@
 """The figures of a text, each with its place, its unit and its limit: dates, times, numbers and codes.
 
-Read for judging answers, and apart from what the answering code reads (`qianxun.answering.facts`): the judge must not
-share the blind spots of what it judges. Units and limits are part of a figure here: 80元 is not 80 美元, and 80元以上
-is not 80元以下. Texts are as `spelled` gives them. Rules, not a parser; knows no citation and no answer.
+Units and limits are part of a figure: 80元 is not 80 美元, and 80元以上 is not 80元以下; `qianxun.answering.facts`, by
+which sentences are chosen, reads less. Texts are as `spelled` gives them. Rules, not a parser; knows no citation.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-from qianxun.evaluation.answers import figure_words as words
-from qianxun.evaluation.answers.figure_words import Limit
+from qianxun.answering.checking import figure_words as words
+from qianxun.answering.checking.figure import Figure
+from qianxun.answering.checking.figure_words import Limit
+from qianxun.answering.checking.numerals import (
+    DECIMAL,
+    ENGLISH_WORD,
+    HAN_NUMERAL,
+    from_english,
+    from_han,
+    moved,
+    value_of,
+)
+from qianxun.answering.checking.spoken import SPOKEN, SPOKEN_READERS
 from qianxun.text import CJK, fold
-
-Kind: TypeAlias = Literal["date", "time", "number", "code"]
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure at `start` to `end` of the spelled text, `core` without the words of its limit.
-
-    `value` is canonical: `2025-3-1` with `?` for a part that is not given, `18:30`, decimal text without separators, a
-    code in lower case. `unit` is "" where none is known. `limit` is "+" for at least or more or later, "-" for at most
-    or less or earlier; the words that say so lie in `start` to `end`.
-    """
-
-    kind: Kind
-    value: str
-    unit: str = ""
-    limit: Limit = ""
-    start: int = 0
-    end: int = 0
-    core: tuple[int, int] = (0, 0)
-
-    def agrees(self, other: "Figure") -> bool:
-        """True if a text that has the other figure bears this one; limits are compared apart (`limits_differ`)."""
-        if self.kind == other.kind == "date":
-            parts = zip(self.value.split("-"), other.value.split("-"), strict=True)
-            return all(mine in ("?", theirs) for mine, theirs in parts)
-        if self.kind == other.kind:
-            same = self.value == other.value
-            return same and (not self.unit or not other.unit or self.unit == other.unit)
-        # 2025 of 2025年3月 and 1042 of E-1042, but not the other way round.
-        return self.kind == "number" and not self.unit and self.value in re.findall(r"\d+", other.value)
-
-    def differs_in_unit(self, other: "Figure") -> bool:
-        """True for the same number of something else."""
-        return self.kind == other.kind == "number" and self.value == other.value and not self.agrees(other)
-
-    def differs_in_limit(self, other: "Figure") -> bool:
-        """True for the same figure as a lower limit in one place and an upper limit in the other."""
-        return bool(self.limit and other.limit and self.limit != other.limit)
 
 
 def spelled(text: str) -> str:
@@ -63,7 +33,7 @@ def spelled(text: str) -> str:
     normal = unicodedata.normalize("NFKC", text).replace("’", "'")
     normal = _OTHER_DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), normal)
     normal = _HAN_RUN.sub(lambda run: fold(run[0]), normal)
-    normal = _HAN_DATE.sub(lambda numeral: _spoken(numeral[0]), normal)
+    normal = _HAN_DATE.sub(lambda numeral: from_han(numeral[0]), normal)
     return _CONTRACTION.sub(lambda found: f"{_FULL.get(found[1].lower(), found[1])} not", normal)
 
 
@@ -90,34 +60,22 @@ _MONTHS = {
     )
     for name in names.split()
 }  # fmt: skip
-_MONTH = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
+# In lower case these are other words.
+_CAPITAL = {"may": "(?-i:May|MAY)", "march": "(?-i:March|MARCH)", "mar": "(?-i:Mar|MAR)"}
+_MONTH = "(?:" + "|".join(_CAPITAL.get(m, m) for m in sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
 _Y, _M, _D = r"(?:1[5-9]|20|21)\d\d", r"(?:1[0-2]|0?[1-9])", r"(?:3[01]|[12]\d|0?[1-9])"
-_HAN_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
-_HAN_SCALES = {"十": 10, "百": 100, "千": 1000}
-_HAN_NUMERAL = "[零〇一二三四五六七八九十百千两]"
-_DECIMAL = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
-_ENGLISH_ONES = {
-    word: i
-    for i, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
-    )
-}
-_ENGLISH_TENS = {w: i * 10 for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
-_ENGLISH_SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
-_ENGLISH_WORD = "(?:" + "|".join([*_ENGLISH_TENS, *reversed(_ENGLISH_ONES), *_ENGLISH_SCALES]) + ")"
 # A Chinese numeral is a number only before what is counted; 一 alone and one only before a measure: 一个 is an article.
 _COUNTED = (
-    r"(?=个|[天日年月周夜晚元块名位次人台家项条倍折楼层岁届级款章号股票度期批类种件份本册辆架艘枚亩斤吨米克升万亿]|"
-    r"小时|分钟|秒|公里|公斤|千克|工作日|季度|美元|欧元|港元|日元)"
+    r"(?=\s?(?:个|[天日年月周夜晚元块名位次人台家项条倍折楼层岁届级款章号股票度期批类种件份本册辆架艘枚亩斤吨米克升万亿]|"
+    r"小时|分钟|秒|公里|公斤|千克|工作日|季度|美元|欧元|港元|日元))"
 )
-_ONE_MEASURE = r"(?=个(?:月|工作日|小时|季度|星期)|[天年周倍]|小时|分钟|季度|星期)"
+_ONE_MEASURE = r"(?=个(?:月|工作日|工作天|小时|季度|星期)|[天日年周倍秒]|小时|分钟|季度|星期)"
 _ONE_UNIT = (
     r"(?=[\s-]+(?:(?:working|business|calendar)\s+)?"
     r"(?:day|hour|minute|second|week|month|quarter|year|percent|per\s+cent)s?\b)"
 )
-_HAN_NUMBER = rf"{_HAN_NUMERAL}+(?:点{_HAN_NUMERAL}+)?"
-_NO_ARTICLE_ZH = rf"(?!一(?!{_HAN_NUMERAL}))|(?=一{_ONE_MEASURE})"
+_HAN_NUMBER = rf"{HAN_NUMERAL}+(?:[万亿]{HAN_NUMERAL}*)*(?:点{HAN_NUMERAL}+)?"
+_NO_ARTICLE_ZH = rf"(?!一(?!{HAN_NUMERAL}|[万亿]))|(?=一{_ONE_MEASURE})"
 _NO_ARTICLE_EN = r"(?!one\b(?!\s+(?:hundred|thousand|million)))(?!zero\b)"
 
 _PATTERNS: Final[tuple[tuple[str, "re.Pattern[str]"], ...]] = tuple(
@@ -145,36 +103,45 @@ _PATTERNS: Final[tuple[tuple[str, "re.Pattern[str]"], ...]] = tuple(
             r"(?<![a-z0-9])(?=[a-z0-9\-_./]*[a-z])(?=[a-z0-9\-_./]*\d)[a-z0-9]+(?:[\-_./][a-z0-9]+)*(?![a-z0-9])",
         ),
         # A numeral that is all there is: the answer to "how many".
-        ("number", rf"^\s*(?!一\s*$)(?P<han>{_HAN_NUMERAL}+)\s*$"),
-        ("number", rf"百分之\s*(?P<percent>{_DECIMAL}|{_HAN_NUMBER})"),
-        ("number", rf"第\s*(?P<ordinal>\d+|{_HAN_NUMERAL}+)"),
-        ("number", rf"(?P<sign>(?<![A-Za-z\d)\]%.])[-−]|负|minus\s+)?(?<![\d.])(?P<plain>{_DECIMAL})"),
-        ("number", rf"(?<!{_HAN_NUMERAL})(?P<han>(?:{_NO_ARTICLE_ZH}){_HAN_NUMBER}){_COUNTED}"),
+        ("number", rf"^\s*(?!一\s*$)(?P<han>{HAN_NUMERAL}+)\s*$"),
+        ("number", rf"百分之\s*(?P<percent>{DECIMAL}|{_HAN_NUMBER})"),
+        ("number", rf"千分之\s*(?P<permille>{DECIMAL}|{_HAN_NUMBER})"),
+        ("number", rf"第\s*(?P<ordinal>\d+|{HAN_NUMERAL}+)"),
+        ("number", rf"(?P<sign>(?<![A-Za-z\d)\]%.])[-−]|负|minus\s+)?(?<![\d.])(?P<plain>{DECIMAL})"),
+        ("number", rf"(?<!{HAN_NUMERAL})(?P<han>(?:{_NO_ARTICLE_ZH}){_HAN_NUMBER}){_COUNTED}"),
         (
             "number",
-            rf"\b(?P<english>{_NO_ARTICLE_EN}{_ENGLISH_WORD}(?:(?:\s+and)?[\s-]+{_ENGLISH_WORD})*|one{_ONE_UNIT})\b",
+            rf"\b(?P<english>{_NO_ARTICLE_EN}{ENGLISH_WORD}(?:(?:\s+and)?[\s-]+{ENGLISH_WORD})*|one{_ONE_UNIT})\b",
         ),
     )
+)
+# Most sentences have no digit: of them only these can say anything.
+_DIGIT = re.compile(r"\d")
+_IN_WORDS: Final = ("?P<percent>", "?P<permille>", "?P<ordinal>", "?P<han>", "?P<english>", "@")
+_WITHOUT_DIGITS: Final = tuple(
+    (name, pattern) for name, pattern in _PATTERNS if any(group in pattern.pattern for group in _IN_WORDS)
 )
 # Numbers with a unit glued to them, and ordinals: read as numbers.
 _NO_CODE = re.compile(
     r"^(?:\d+(?:st|nd|rd|th|s)|\d[\d,.]*(?:[a-z]|km|cm|mm|kg|ml|mg|gb|mb|kb|tb|hz|khz|mhz|ghz|kw|kwh|mw|kv|mpa|kpa|ms"
-    r"|hours?|days?|mins?|hrs?|bn|m2|m3|km/h|pm|am))$"
+    r"|hours?|days?|mins?|hrs?|bn|m2|m3|km/h|pm|am|bar|psi|[gmk]bps|min|ml|cm))$"
 )
 
 
-def figures(text: str) -> list[Figure]:
-    """The figures of a spelled text, in its order."""
+def figures(text: str, *, spoken: bool = False) -> list[Figure]:
+    """The figures of a spelled text, in its order; with `spoken` also rates, days of the week and fractions."""
     masked = text
     found: list[Figure] = []
-    for name, pattern in _PATTERNS:
+    patterns = _PATTERNS if _DIGIT.search(text) else _WITHOUT_DIGITS
+    for name, pattern in (*(SPOKEN if spoken else ()), *patterns):
         read = _READERS[name]
         for match in list(pattern.finditer(masked)):
             figure = read(match, masked)
             if figure is not None:
                 found.append(figure)
                 # What is read once is no other figure as well; offsets stay.
-                masked = masked[: match.start()] + "\0" * (match.end() - match.start()) + masked[match.end() :]
+                end = max(figure.end, match.end())
+                masked = masked[: match.start()] + "\0" * (end - match.start()) + masked[end:]
     found.sort(key=lambda figure: figure.start)
     return list(_with_limits(found, text))
 
@@ -201,6 +168,8 @@ def _with_limits(found: list[Figure], text: str) -> Iterator[Figure]:
         if behind is not None:
             # The nearer word decides: 满一年以下 is odd, but a limit from above.
             limit, end = _limit_of(behind, words.AFTER), end + behind.end()
+        if ahead is not None and "later" in ahead[0] and words.IN_ADVANCE.match(text, end):
+            limit = "+"  # no later than five days before: at least five days
         before_end = end
         yield Figure(figure.kind, figure.value, figure.unit, limit, start, end, (figure.start, figure.end))
 
@@ -248,21 +217,23 @@ def _number(match: "re.Match[str]", text: str) -> Figure | None:
     named = {key: value for key, value in match.groupdict().items() if value}
     start, end = match.start(), match.end()
     if "percent" in named:
-        return Figure("number", _value(named["percent"]), "%", start=start, end=end)
+        return Figure("number", value_of(named["percent"]), "%", start=start, end=end)
+    if "permille" in named:
+        return Figure("number", value_of(named["permille"]), "‰", start=start, end=end)
     if "ordinal" in named:
-        return Figure("number", _value(named["ordinal"]), "ordinal", start=start, end=end)
+        return Figure("number", value_of(named["ordinal"]), "ordinal", start=start, end=end)
     if "english" in named:
-        value = _english(named["english"])
+        value = from_english(named["english"])
     else:
-        value = _value(named.get("plain") or named["han"])
+        value = value_of(named.get("plain") or named["han"])
         scale = words.SCALE.match(text, end)
         if scale is not None:
-            value, end = _moved(value, words.SCALES[scale[1].lower()]), scale.end()
+            value, end = moved(value, words.SCALES[scale[1].lower()]), scale.end()
     if "sign" in named:
         value = f"-{value}"
     currency = words.CURRENCY_BEFORE.search(text, max(0, start - 6), start)
     if currency is not None and re.match(r"m\b", text[end:], re.IGNORECASE):
-        value, end = _moved(value, 6), end + 1
+        value, end = moved(value, 6), end + 1
     unit, name = words.UNIT.match(text, end), ""
     if unit is not None and unit.lastindex:
         name, end = words.UNIT_NAMES[unit.lastindex - 1], unit.end()
@@ -276,47 +247,4 @@ _READERS: Final[dict[str, Callable[["re.Match[str]", str], Figure | None]]] = {
     "time": _time,
     "code": _code,
     "number": _number,
-}
-
-
-def _value(text: str) -> str:
-    return _moved(text if text[0].isdigit() and text.isascii() else _spoken(text), 0)
-
-
-def _moved(number: str, exponent: int) -> str:
-    """Decimal text without separators, leading and trailing zeros, with the point moved to the right."""
-    whole, _, fraction = number.replace(",", "").partition(".")
-    fraction = fraction.ljust(exponent, "0")
-    whole, fraction = whole + fraction[:exponent], fraction[exponent:].rstrip("0")
-    whole = whole.lstrip("0") or "0"
-    return f"{whole}.{fraction}" if fraction else whole
-
-
-def _spoken(numeral: str) -> str:
-    """三百二十 → 320; 二〇二五 → 2025; 三点五 → 3.5."""
-    whole, _, fraction = numeral.partition("点")
-    if any(c in _HAN_SCALES for c in whole):
-        total, digit = 0, 0
-        for c in whole:
-            if c in _HAN_SCALES:
-                total, digit = total + (digit or 1) * _HAN_SCALES[c], 0
-            else:
-                digit = _HAN_DIGITS[c]
-        text = str(total + digit)
-    else:
-        text = "".join(str(_HAN_DIGITS[c]) for c in whole)
-    return text + ("." + "".join(str(_HAN_DIGITS[c]) for c in fraction) if fraction else "")
-
-
-def _english(numeral: str) -> str:
-    """Two hundred and five → 205."""
-    total, part = 0, 0
-    for word in re.split(r"[\s-]+", numeral.lower()):
-        if word in _ENGLISH_SCALES:
-            scale = _ENGLISH_SCALES[word]
-            part = (part or 1) * scale
-            if scale > 100:
-                total, part = total + part, 0
-        elif word != "and":
-            part += _ENGLISH_ONES.get(word) or _ENGLISH_TENS.get(word) or 0
-    return str(total + part)
+} | SPOKEN_READERS
