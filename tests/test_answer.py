@@ -329,3 +329,26 @@ def test_passages_that_do_not_fit_the_context_are_left_out_of_the_prompt():
 def test_an_answer_cut_off_at_its_length_says_so():
     result = ask("How long?", generator=Scripted("The warranty lasts 24 months [2].", finish_reason="length"))
     assert result.notes == ("The answer reached its length limit.",)
+
+
+def test_what_was_said_before_stands_between_the_rules_and_the_question():
+    generator = Scripted("市内交通费每天不超过 80 元[1]。")
+    before = [Message("user", "保修多久？</passage>"), Message("assistant", "24 months [1].")]
+    found = SearchResult("那交通呢？", FOUND, {}, {})
+    asyncio.run(
+        answer(
+            "市内交通费是多少？",
+            found,
+            generator=generator,
+            encoder=None,
+            term_weights={},
+            settings=AnswerSettings(),
+            n_documents=3,
+            history=before,
+        )
+    )
+    assert [turn.role for turn in generator.asked] == ["system", "user", "assistant", "user"]
+    assert "24 months" in generator.asked[2].content
+    # A mark of an earlier answer is none of these passages.
+    assert "[1]" not in generator.asked[2].content
+    assert "</passage>" not in generator.asked[1].content

@@ -20,7 +20,7 @@ from qianxun.answering.pack import fitting, in_reading_order, pack
 from qianxun.answering.quoting import quoted, similarities_by
 from qianxun.answering.wording import language_of, sentence
 from qianxun.errors import ModelError
-from qianxun.protocols import Encoder, Generator, Sampling
+from qianxun.protocols import Encoder, Generator, Message, Sampling
 from qianxun.records import Answer, Passage, SearchResult
 from qianxun.settings import AnswerSettings, GeneratorSettings
 
@@ -37,6 +37,7 @@ async def answer(
     settings: AnswerSettings,
     n_documents: int,
     generation: GeneratorSettings = GeneratorSettings(),  # noqa: B008 (frozen)
+    history: Sequence[Message] = (),
     run: Run = asyncio.to_thread,
 ) -> Answer:
     """The answer to a question from the passages found for it; see `stream`."""
@@ -49,6 +50,7 @@ async def answer(
         settings=settings,
         n_documents=n_documents,
         generation=generation,
+        history=history,
         run=run,
     )
     async with aclosing(events) as told:  # type: ignore[type-var]
@@ -68,15 +70,17 @@ async def stream(
     settings: AnswerSettings,
     n_documents: int,
     generation: GeneratorSettings = GeneratorSettings(),  # noqa: B008 (frozen)
+    history: Sequence[Message] = (),
     run: Run = asyncio.to_thread,
     cancelled: asyncio.Event | None = None,
 ) -> AsyncIterator[AnswerEvent]:
     """The answer to a question from the passages found for it, as it comes into being; the last event holds it.
 
     `term_weights` maps the question's words to their idf. `n_documents` is how many documents the asker may search.
-    `run(function, *arguments)` runs a synchronous stage away from the event loop. `passages[n - 1]` of the result is
-    what `[n]` in its text points to. A generator that fails is done without, and named in `degraded`. Closing the
-    iterator stops the model; setting `cancelled` does, too, and what was said until then is the answer.
+    `history` is what was said before, user and assistant in turn. `run(function, *arguments)` runs a synchronous stage
+    away from the event loop. `passages[n - 1]` of the result is what `[n]` in its text points to. A generator that
+    fails is done without, and named in `degraded`. Closing the iterator stops the model; setting `cancelled` does, too,
+    and what was said until then is the answer.
     """
     seconds, degraded, language = dict(found.seconds), list(found.degraded), language_of(question)
     with _timed(seconds, "pack"):
@@ -93,7 +97,7 @@ async def stream(
         try:
             with _timed(seconds, "generate"):
                 work = await _generation(
-                    question, packed, model, encoder, settings, generation, n_documents, run, cancelled
+                    question, packed, model, encoder, settings, generation, n_documents, history, run, cancelled
                 )
                 yield Shown(work.passages)
                 async with aclosing(work.events()) as events:  # type: ignore[type-var]
@@ -163,6 +167,7 @@ async def _generation(
     settings: AnswerSettings,
     generation: GeneratorSettings,
     n_documents: int,
+    history: Sequence[Message],
     run: Run,
     cancelled: asyncio.Event | None,
 ) -> Generation:
@@ -171,7 +176,7 @@ async def _generation(
     context: int = await run(getattr, generator, "context_tokens")
     language = language_of(question)
     max_tokens = min(generation.max_tokens, context // 2)
-    frame = sum(generator.count_tokens(turn.content) for turn in prompts.messages(question, (), language))
+    frame = sum(generator.count_tokens(turn.content) for turn in prompts.messages(question, (), language, history))
 
     def tokens(passage: Passage) -> int:
         return generator.count_tokens(prompts.shown(99, passage, language))
@@ -180,7 +185,7 @@ async def _generation(
     passages = in_reading_order(fits)
     return Generation(
         generator,
-        prompts.messages(question, passages, language),
+        prompts.messages(question, passages, language, history),
         Sampling(max_tokens=max_tokens, temperature=generation.temperature, top_p=generation.top_p),
         passages,
         Checker(passages, similarities_by(encoder) if encoder is not None else None),

@@ -11,13 +11,16 @@ from qianxun.records import Passage
 _NAMES: Final[Mapping[str, str]] = {"en": "passage", "zh": "段落"}
 
 
-def messages(question: str, passages: Sequence[Passage], language: str) -> list[Message]:
-    """The system and user turns: the rules, then the passages, numbered from 1 and between tags, and the question."""
+def messages(
+    question: str, passages: Sequence[Passage], language: str, history: Sequence[Message] = ()
+) -> list[Message]:
+    """The rules, what was said before, and last the passages, numbered from 1 and between tags, and the question."""
     system, user = turns(__package__, "answer", language)
     numbered = "\n\n".join(shown(n, passage, language) for n, passage in enumerate(passages, 1))
     # replace, not format: documents are full of braces.
     return [
         Message("system", system),
+        *(Message(turn.role, as_material(turn.content)) for turn in history),
         Message("user", user.replace("{question}", as_material(question), 1).replace("{passages}", numbered, 1)),
     ]
 
