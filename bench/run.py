@@ -2,7 +2,8 @@
 
 NAME is a module of rows: startup, encoding, documents, mixed, adding, searching, stages, retrieval, qwen or merging
 (the last two need the extra `qwen`). `bench.indexes`, `bench.answers`, `bench.refusal`, `bench.decoding`,
-`bench.recognition`, `bench.splitting`, `bench.ablation` and the studies are scripts.
+`bench.recognition`, `bench.splitting`, `bench.ablation`, `bench.scored_answers`, `bench.citation_checking`,
+`bench.conflicts` and the studies are scripts.
 """
 
 import argparse

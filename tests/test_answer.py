@@ -185,7 +185,7 @@ def test_synchronous_stages_go_through_run():
 
     ask("How long does the warranty last?", run=run)
     ask("How long does the warranty last?", generator=Scripted("24 months [2]."), run=run)
-    assert ran == ["quoted", "_hopeless", "getattr", "fitting", "check"]
+    assert ran == ["quoted", "_hopeless", "compared", "getattr", "fitting", "computed_of", "check"]
 
 
 # --- generating
@@ -212,7 +212,8 @@ def test_a_wrong_number_makes_the_answer_partial():
 def test_an_answer_with_nothing_borne_out_is_ungrounded():
     result = ask("保修多久？", generator=Scripted("保修期为 36 个月[1]。"))
     assert result.verdict == "ungrounded"
-    assert result.notes == ("有 1 句话没有得到所引原文的支持。",)
+    assert result.notes == ("有 1 句话没有得到所引原文的支持。", "原文中没有出现：36 个月。")
+    assert [one.unknown for one in result.statements] == [("36 个月",)]
 
 
 @pytest.mark.parametrize("text", ["The warranty lasts 36 months.", "The warranty lasts 36 months [9]."])
@@ -256,12 +257,12 @@ MIXED = "市内交通费每天不超过 80 元[1]。\n- 住宿费每晚不超过
 
 
 def test_sentences_that_nothing_bears_are_removed_if_that_is_asked_for():
-    result = ask("?", generator=Scripted(MIXED), unsupported="remove")
+    result = ask("差旅费的规定", generator=Scripted(MIXED), unsupported="remove")
     assert result.text == "市内交通费每天不超过 80 元[1]。\n- The warranty lasts 24 months [2]."
     assert result.verdict == "answered"
     assert [result.text[s.span.start : s.span.end] for s in result.statements] == result.text.split("\n")
     assert [c.statement for c in result.citations] == [0, 1]
-    assert result.notes == ("Sentences left out because no passage bears them: 1.",)
+    assert result.notes == ("有 1 句话因没有原文支持而未显示。",)
     marked = ask("?", generator=Scripted(MIXED))
     assert (marked.text, marked.verdict) == (MIXED, "partial")
 

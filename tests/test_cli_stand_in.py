@@ -118,7 +118,7 @@ class StandIn:
             progress(Progress("reading", done, 2, f"{FOLDER}/a.md", 0.5))
         return self.report or AddReport(added=2, unchanged=1, chunks=7, seconds=1.25)
 
-    def matching(self, what: Sequence[Any]) -> list[Document]:
+    def matching(self, what: Sequence[Any], *, asker: Asker = Asker.admin()) -> list[Document]:  # noqa: B008
         self._note("matching", what=what)
         found = [d for d in DOCUMENTS if any(w == d.id or (isinstance(w, str) and w in d.source) for w in what)]
         if not found:
@@ -127,10 +127,10 @@ class StandIn:
             )
         return found
 
-    def remove(self, what: Sequence[Any], *, progress: Any = None) -> Receipt:
-        self._note("remove", what=what)
+    def remove(self, what: Sequence[Any], *, purge: bool = False, progress: Any = None) -> Receipt:
+        self._note("remove", what=what, purge=purge)
         gone = self.matching(what)
-        return Receipt(tuple((d.id, d.source) for d in gone), chunks=2 * len(gone), vectors=2, revision=9)
+        return Receipt(tuple((d.id, d.source) for d in gone), chunks=2 * len(gone), vectors=2, revision=9, purge=purge)
 
     def label(self, what: Sequence[Any], *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> list[Document]:
         self._note("label", what=what, add=add, remove=remove)
@@ -160,6 +160,10 @@ class StandIn:
         asker: Asker = Asker.admin(),  # noqa: B008
         where: Filter | None = None,
         turns: Sequence[Any] = (),
+        persona: str | None = None,
+        attachments: Sequence[str] = (),
+        documents: Sequence[Any] = (),
+        deep: int = 0,
     ) -> Answer:
         self._note("ask", question=question, asker=asker, where=where)
         first = passage(1, (DOCUMENTS or [document(1, "甲.md", "甲")])[0])

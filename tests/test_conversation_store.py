@@ -1,5 +1,6 @@
 """What is kept of conversations: whose they are, what is deleted, and no text of documents."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from qianxun.errors import InputError, NewerVersion, NotFound
 from qianxun.records import Span, chunk_id
+from qianxun.storage.conversation_steps import ROOM, STEPS
 from qianxun.storage.conversations import (
     Conversations,
     KeptAnswer,
@@ -14,7 +16,7 @@ from qianxun.storage.conversations import (
     KeptPassage,
     KeptStatement,
 )
-from qianxun.storage.service import FILE_NAME, open_service
+from qianxun.storage.service import FILE_NAME, migrate, open_service
 
 BASE = "/知识库/人事"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -135,7 +137,7 @@ def test_answers_go_with_what_they_were_written_from_and_questions_stay(kept: Co
     assert kept.citing([3, 5, 99]) == 3
     assert kept.documents() == {3, 5, 7}
     assert kept.forget([3]) == 1
-    assert kept.get(token, "amy").summary == "", "it was summed up, too"
+    assert kept.summary(token, "amy") == ("", 0), "it was summed up, too"
     assert kept.forget([5]) == 2
     assert [turn.state for turn in kept.turns(token, "amy")] == ["removed", "removed", "done", "removed"]
     assert [turn.answer is None for turn in kept.turns(token, "amy")] == [True, True, False, True]
@@ -151,7 +153,7 @@ def test_a_summary_of_what_came_before_stays(kept: Conversations) -> None:
         answered(kept, token, "amy", question, answer_from(document))
     kept.summarise(token, "amy", "第一问的要点", 1)
     kept.forget([5])
-    assert kept.get(token, "amy").summary == "第一问的要点"
+    assert kept.summary(token, "amy") == ("第一问的要点", 1)
 
 
 def test_what_is_deleted_is_in_no_byte_of_the_file(kept: Conversations, tmp_path: Path) -> None:
@@ -196,3 +198,96 @@ def test_a_file_of_a_newer_program_is_refused(tmp_path: Path) -> None:
         db.execute("UPDATE rooms SET version = 99 WHERE name = 'conversations'")
     with pytest.raises(NewerVersion, match="conversations"):
         Conversations(open_service(tmp_path), BASE)
+
+
+# -- running turns ---------------------------------------------------------------------------------------
+
+
+def test_what_is_taken_out_is_not_added_to(kept: Conversations) -> None:
+    token = kept.begin("amy")
+    turn = kept.ask(token, "amy", "问")
+    kept.show(token, "amy", turn, [KeptPassage(chunk_id(3, 0), Span(0, 9))])
+    assert kept.forget([3]) == 1
+    for late in (
+        lambda: kept.say(token, "amy", turn, [{"text": "秘密"}]),
+        lambda: kept.show(token, "amy", turn, [KeptPassage(chunk_id(3, 0), Span(0, 9))]),
+        lambda: kept.stop(token, "amy", turn),
+    ):
+        with pytest.raises(InputError, match="not running"):
+            late()
+    assert kept.said(token, "amy", turn) == ("removed", [])
+    assert kept.documents() == set()
+    with pytest.raises(NotFound, match="no turn 9"):
+        kept.stop(token, "amy", 9)
+
+
+def test_a_writer_hears_that_it_is_to_stop(kept: Conversations, tmp_path: Path) -> None:
+    token = kept.begin("amy")
+    turn = kept.ask(token, "amy", "问")
+    assert not kept.say(token, "amy", turn, [])
+    Conversations(open_service(tmp_path), BASE).stop(token, "amy", turn)
+    assert kept.say(token, "amy", turn, [{"text": "半"}])
+    kept.finish(token, "amy", turn, "stopped", answer_from(3))
+    assert kept.turns(token, "amy")[0].state == "stopped"
+
+
+def test_turns_that_lost_their_writer_are_given_up(kept: Conversations) -> None:
+    token = kept.begin("amy")
+    lost, heard = kept.ask(token, "amy", "一", now=NOON), kept.ask(token, "amy", "二", now=NOON)
+    kept.show(token, "amy", lost, [KeptPassage(chunk_id(3, 0), Span(0, 9))], recalled=[7])
+    kept.say(token, "amy", lost, [{"text": "半"}], now=NOON + timedelta(seconds=1))
+    kept.say(token, "amy", heard, [], now=NOON + timedelta(seconds=40))
+    assert kept.settle(NOON + timedelta(seconds=20)) == 0
+    assert kept.settle(NOON + timedelta(seconds=45)) == 1
+    assert [turn.state for turn in kept.turns(token, "amy")] == ["failed", "running"]
+    assert kept.said(token, "amy", lost) == ("failed", [])
+    assert kept.citing([3, 7]) == 0
+    assert kept.inconsistencies() == (0, [])
+
+
+def test_an_answer_goes_with_what_its_writer_recalled(kept: Conversations) -> None:
+    token = kept.begin("amy")
+    answered(kept, token, "amy", "一", replace(answer_from(3), recalled=(7, 9)))
+    assert kept.turns(token, "amy")[0].answer == replace(answer_from(3), recalled=(7, 9))
+    assert kept.documents() == {3, 7, 9}
+    assert kept.citing([9]) == kept.forget([9]) == 1
+    assert kept.turns(token, "amy")[0].answer is None
+
+
+def test_a_summary_comes_from_answers_that_are_there(kept: Conversations) -> None:
+    token = kept.begin("amy")
+    for question, document in (("一", 3), ("二", 5)):
+        answered(kept, token, "amy", question, answer_from(document))
+    kept.summarise(token, "amy", "要点", 2, answers=[1, 2])
+    kept.forget_summaries([99])
+    assert kept.summary(token, "amy") == ("要点", 2)
+    kept.forget_summaries([5])
+    assert kept.summary(token, "amy") == ("", 0)
+    assert kept.turns(token, "amy")[1].answer is not None, "only what was summed up"
+    kept.forget([3])
+    with pytest.raises(InputError, match="turn 1 is not there"):
+        kept.summarise(token, "amy", "要点", 2, answers=[1, 2])
+
+
+def test_what_belongs_to_no_answer_is_named(kept: Conversations, tmp_path: Path) -> None:
+    token = kept.begin("amy")
+    answered(kept, token, "amy", "一", answer_from(3))
+    assert kept.inconsistencies() == (1, [])
+    with open_service(tmp_path).transaction() as db:
+        db.execute("UPDATE conversation_turns SET verdict = ''")
+    assert kept.inconsistencies() == (0, ["passages of no answer: 1", "citations of no answer: 2"])
+
+
+def test_tokens_are_found_by_their_beginnings(kept: Conversations) -> None:
+    token = kept.begin("amy")
+    assert kept.tokens(token[:5], "amy") == [token]
+    assert kept.tokens(token, "bob") == kept.tokens("%", "amy") == []
+
+
+def test_an_older_file_is_brought_up_to_date(tmp_path: Path) -> None:
+    old = open_service(tmp_path)
+    migrate(old, ROOM, STEPS[:1])
+    kept = Conversations(open_service(tmp_path), BASE)
+    token = kept.begin("amy")
+    answered(kept, token, "amy", "一", answer_from(3))
+    assert kept.turns(token, "amy")[0].state == "done"

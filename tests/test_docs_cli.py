@@ -102,7 +102,8 @@ def run(knowledge_base: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
 
     def ran(*argv: str) -> Any:
         code = main([*argv, "--json", "--kb", "./kb"])
-        return code, json.loads(capsys.readouterr().out)
+        printed = capsys.readouterr().out
+        return code, json.loads(printed) if printed else None
 
     return ran
 
@@ -128,6 +129,16 @@ def test_search(run: Json) -> None:
     text = run("show", str(first["document"]), "--text")[1]["text"]
     assert text[first["start"] : first["end"]] == first["text"]
     assert first["source"].endswith("制度.md")
+
+
+def test_prompts(run: Json, knowledge_base: Path) -> None:
+    agree(run("prompts")[1], "prompts", may_lack=frozenset({"text"}))
+    assert run("prompts", "answer.zh", "--copy") == (0, None)
+    code, shape = run("prompts", "answer.zh")
+    assert code == 0
+    agree(shape, "prompts")
+    assert [one["own"] for one in shape["prompts"]] == [True]
+    (knowledge_base / "kb" / "prompts" / "answer.zh.txt").unlink()
 
 
 def test_feedback(run: Json, tmp_path: Path) -> None:
@@ -197,6 +208,60 @@ def test_ask(run: Json) -> None:
     text = run("show", str(cited["document"]), "--text")[1]["text"]
     assert text[cited["start"] : cited["end"]] == cited["quote"]
     assert "650" in shape["answer"]
+
+
+def test_summarize_and_ask_of_whole_documents(run: Json) -> None:
+    code, shape = run("summarize", "*.md", "--sentences", "2")
+    assert code == 0
+    agree(shape, "summarize", may_lack=frozenset({"usage.prompt_tokens", "usage.completion_tokens"}))
+    assert "650" in shape["answer"]
+    coverage = run("ask", "每晚住宿限额是多少元？", "--document", "*.md")[1]["coverage"]
+    assert keys_of(coverage) == keys_of(EXAMPLES["summarize"]["coverage"])
+    plan = run("ask", "住宿限额和年假分别是多少？", "--deep", "2")[1]["plan"]
+    agree({"plan": plan}, "plan")
+
+
+def test_conversations(run: Json, tmp_path: Path) -> None:
+    code, first = run("ask", "--conversation", "new", "去上海出差每晚住宿限额是多少元？")
+    assert code == 0
+    agree(first, "ask")
+    token = first["conversation"]
+    code, second = run("ask", "--conversation", token[:10], "那年假呢？")
+    assert (code, second["conversation"]) == (0, token)
+    assert second["searched"] != "那年假呢？"
+    agree(run("conversations")[1], "conversations")
+    shape = run("conversations", "show", token)[1]
+    example = EXAMPLES["conversations_show"]
+    assert set(shape) == set(example)
+    assert [set(turn) for turn in shape["turns"]] == [set(example["turns"][0])] * 2
+    assert set(shape["turns"][0]["answer"]) | {"conversation"} == set(EXAMPLES["ask"])
+    assert shape["turns"][0]["answer"]["answer"] == first["answer"]
+    file = tmp_path / "talk.json"
+    code, exported = run("conversations", "export", token[:8], "--format", "json", "--out", str(file))
+    assert code == 0
+    agree(exported, "conversations_export")
+    assert json.loads(file.read_text(encoding="utf-8")) == shape
+    agree(run("conversations", "rename", token, "出差", "与年假")[1], "conversations_rename")
+    assert run("conversations")[1]["conversations"][0]["title"] == "出差 与年假"
+    code, shape = run("conversations", "delete", token, "--yes")
+    assert code == 0
+    agree(shape, "conversations_delete")
+    assert run("conversations", "show", token)[0] == 4
+
+
+def test_events_of_answers_are_documented() -> None:
+    from qianxun.answering.events import Checked, Done, Mark, Shown, Text, Withdrawn
+    from qianxun.answering.telling import Ended, Told
+    from qianxun.records import Answer, Span, Statement
+    from qianxun.shapes import told_shape
+
+    statement = Statement("x", Span(0, 1), (), "absent")
+    events = (Shown(()), Text("x"), Mark("[1]", (1,), Span(0, 3)), Checked(statement, ()), Withdrawn(""))
+    answer = Answer("q", "", "no_evidence", (), (), {}, {})
+    shapes = [told_shape(Told(1, 1, event)) for event in (*events, Done(answer), Ended("failed"), Ended("removed"))]
+    assert [set(shape) for shape in shapes] == [set(example) for example in EXAMPLES["events"]]
+    assert [shape["event"] for shape in shapes] == [example["event"] for example in EXAMPLES["events"]]
+    assert set(shapes[3]["statement"]) == set(EXAMPLES["events"][3]["statement"])
 
 
 def test_list_and_label(run: Json) -> None:
@@ -389,3 +454,20 @@ def test_demo(run: Json, tmp_path: Path) -> None:
 def test_every_kind_of_file_is_in_the_documents_page() -> None:
     page = (ROOT / "docs" / "documents.md").read_text(encoding="utf-8")
     assert [suffix for suffix in set(BUILT_IN) - set(SOURCE_CODE) if f"`{suffix}`" not in page] == []
+
+
+def test_extract(run: Json, tmp_path: Path) -> None:
+    from qianxun.testing import ScriptedServer
+
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    (tmp_path / "schema.json").write_text(json.dumps(schema), encoding="utf-8")
+    (tmp_path / "a.txt").write_text("姓名：張偉", encoding="utf-8")
+    with ScriptedServer(lambda request: '{"name": "张伟"}') as server:
+        words = ["extract", "--schema", str(tmp_path / "schema.json"), "--set", f"generator.url={server.url}"]
+        code, shape = run(*words, str(tmp_path / "a.txt"))
+        assert (code, shape["results"][0]["fields"]) == (0, EXAMPLES["extract"]["results"][0]["fields"])
+        agree(shape, "extract")
+        assert run(*words, str(tmp_path / "a.txt"), "--out", str(tmp_path / "o.jsonl"))[1]["results"] == []
+    row = json.loads((tmp_path / "o.jsonl").read_text(encoding="utf-8"))
+    more = {"digest", "schema", "model", "qianxun_extract"}
+    assert set(row) == (set(EXAMPLES["extract"]["results"][0]) - {"kept"}) | more

@@ -20,14 +20,18 @@ from markdown_it import MarkdownIt
 import qianxun
 from qianxun import TextItem, assemble
 from qianxun.answering import cite
+from qianxun.answering.deep.prompts import plan as plan_messages
+from qianxun.answering.history import Past, history, summary_messages
 from qianxun.answering.prompts import messages as answer_messages
+from qianxun.answering.whole import prompts as whole_prompts
 from qianxun.enrichment.prompts import messages as enrichment_messages
 from qianxun.evaluation.question_sets.prompts import messages as question_messages
+from qianxun.extraction.prompts import messages as extraction_messages
 from qianxun.guarding import addresses, safe_links
 from qianxun.knowledge_base import KnowledgeBase
 from qianxun.prompting import as_material, as_numbered
 from qianxun.protocols import Delta, Message, Sampling
-from qianxun.records import Asker, Passage, Span
+from qianxun.records import Answer, Asker, Passage, Span
 from qianxun.retrieval.follow_up import Turn
 from qianxun.retrieval.follow_up.prompt import messages as follow_up_messages
 from qianxun.retrieval.wordings import wordings_messages
@@ -140,10 +144,32 @@ def prompts(text: str, language: str) -> dict[str, list[Message]]:
         "answer": answer_messages(text, passages, language),
         "enrichment": enrichment_messages(text, f"{HARMLESS[language]} {text}", context=True, questions=3),
         "questions": question_messages(text, text, f"{HARMLESS[language]} {text}", questions=2),
+        "answer after others": after(text, passages, language),
+        "summary": summary_messages([past(HARMLESS[language]), past(text)], text, len),
         "follow-up": follow_up_messages(f"{HARMLESS[language]} {text}", turns),
+        "extraction": extraction_messages({"type": "object"}, text, title=text, problems=[text]),
         "wordings": wordings_messages(f"{HARMLESS[language]} {text}", 3),
+        "notes": whole_prompts.notes(text, passages, language),
+        "summary of documents": whole_prompts.summary(text, passages, language),
+        "condense": whole_prompts.condense(text, [whole_prompts.line(text, [1, 2])], language),
+        "reduce": whole_prompts.reduce(text, [whole_prompts.line(text, [1, 2])], language),
+        "plan": plan_messages(text, [(HARMLESS[language], ""), (text, text)], 4, language),
     }
     return {name: list(messages) for name, messages in made.items()}
+
+
+def past(text: str) -> Past:
+    return Past(1, text, Answer(text, text, "answered", (), (), {}, {}), whole=True)
+
+
+def after(text: str, passages: Sequence[Passage], language: str) -> list[Message]:
+    """The prompt of an answer with a summary, and with a turn before it; in one, to be compared with a harmless one."""
+    told = history(
+        [past(text), past(text)], summary=text, summarised=1, max_tokens=len(text) * 3 + 40, count_tokens=len
+    )
+    system, *turns = answer_messages(text, passages, language, told.messages)
+    assert all(tag not in turn.content for turn in turns[:-1] for tag in "<>")
+    return [system, Message("user", "\n".join(turn.content for turn in turns))]
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: attempt["text"][:20])

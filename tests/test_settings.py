@@ -1,12 +1,15 @@
 """Settings: where each value comes from, and what is refused."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
 from qianxun.errors import InputError, SettingsError
 from qianxun.settings import (
+    ANY_NAME,
+    PersonaSettings,
     Settings,
     every_setting,
     for_knowledge_base,
@@ -124,4 +127,29 @@ def test_every_setting_says_what_it_is_and_its_default_is_valid_toml(tmp_path: P
         assert setting.about
         section, _, key = setting.key.rpartition(".")
         text = f"[{section}]\n" * bool(section) + f"{key} = {to_toml(setting.default)}"
-        assert load(tmp_path, text) == Settings()
+        named = {ANY_NAME: PersonaSettings()} if ANY_NAME in section else {}
+        assert load(tmp_path, text) == dataclasses.replace(Settings(), personas=named)
+
+
+def test_sections_under_names_are_merged_by_name(tmp_path: Path) -> None:
+    text = '[personas.legal]\ninstructions = "逐条引用"\ngrounding = "required"\n[personas."客服"]\nlanguage = "zh"\n'
+    settings = load(tmp_path, text, overrides=("personas.legal.language=en", "personas.new.max_tokens=99"))
+    assert settings.personas == {
+        "legal": PersonaSettings(instructions="逐条引用", language="en"),
+        "客服": PersonaSettings(language="zh"),
+        "new": PersonaSettings(max_tokens=99),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("personas = 3", "personas holds sections by their names"),
+        ("[personas]\nlegal = 3", "personas holds sections by their names"),
+        ('[personas.legal]\ngrounding = "perhaps"', "personas.legal.grounding = 'perhaps' is not required"),
+        ('[personas.legal]\ngroundin = "off"', "unknown setting 'personas.legal.groundin'"),
+    ],
+)
+def test_wrong_sections_under_names_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        load(tmp_path, text)

@@ -19,7 +19,7 @@ EXIT_CODES = """\
 | 0 | Done. Also when `search` finds nothing, `ask` finds no evidence (see `verdict`), or `remove` is answered no. |
 | 1 | `doctor` found a fault; `reindex`: worse; `eval compare`: worse; `models plan`: no room; or another error. |
 | 2 | The command line, a setting, a path or a question cannot be used. |
-| 3 | `add`: some files could not be read. They are named on standard error; all others are kept. |
+| 3 | `add`: some files could not be read; `extract`: some gave nothing valid. They are named; all others are kept. |
 | 4 | What was named does not exist, or may not be seen by the asker. |
 | 5 | `check` found orphans or gaps; or an index is missing, damaged or of another encoder (`qianxun rebuild`). |
 | 68 | A page, site, repository, bucket or mailbox cannot be reached, refuses, or is none. |
@@ -28,7 +28,7 @@ EXIT_CODES = """\
 | 74 | Disk or knowledge base: no room, damaged, made by a newer version. |
 | 75 | Another process is writing, and `--no-wait` was given (or `check` was asked while an `add` runs). |
 | 76 | A model failed: not reachable, too slow, busy, refused, answered nonsense, or failed its self-test. |
-| 130 | Ctrl-C. `add`, `rebuild`, `reindex`, `compact` and `models pull` go on where they stopped when run again. |
+| 130 | Ctrl-C. `add`, `extract`, `rebuild`, `reindex`, `compact`, `models pull` go on when they are run again. |
 | 141 | Whoever read our output has gone (`qianxun list \\| head`). |
 
 ## Output

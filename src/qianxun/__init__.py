@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from qianxun.extracting import extract
+    from qianxun.extraction import Extraction
     from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Not, Or, Prefix, Range
     from qianxun.ingestion import AddReport, TextItem
     from qianxun.knowledge_base import KnowledgeBase, open
@@ -25,6 +27,7 @@ _HOME = {
     "Contains": "qianxun.filters",
     "Document": "qianxun.records",
     "Equals": "qianxun.filters",
+    "Extraction": "qianxun.extraction",
     "Filter": "qianxun.filters",
     "KnowledgeBase": "qianxun.knowledge_base",
     "Not": "qianxun.filters",
@@ -36,6 +39,7 @@ _HOME = {
     "Settings": "qianxun.settings",
     "TextItem": "qianxun.ingestion",
     "Turn": "qianxun.retrieval.follow_up",
+    "extract": "qianxun.extracting",
     "load_settings": "qianxun.settings",
     "open": "qianxun.knowledge_base",
     "parse_filter": "qianxun.retrieval.filter_language",
@@ -51,6 +55,7 @@ __all__ = [
     "Contains",
     "Document",
     "Equals",
+    "Extraction",
     "Filter",
     "KnowledgeBase",
     "Not",
@@ -63,6 +68,7 @@ __all__ = [
     "TextItem",
     "Turn",
     "__version__",
+    "extract",
     "load_settings",
     "open",
     "parse_filter",

@@ -17,7 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qianxun.errors import Busy, ModelError, SettingsError, StaleIndex, StorageError
+from qianxun.errors import Busy, InputError, ModelError, SettingsError, StaleIndex, StorageError
+from qianxun.filters import And, Filter
 from qianxun.models.formats import tokenizer_file
 from qianxun.protocols import Cache, Encoder, Generator, Index, Reranker
 from qianxun.retrieval.search import Searcher
@@ -25,6 +26,8 @@ from qianxun.retrieval.signals import SignalRules, factors
 from qianxun.retrieval.synonyms import read_synonyms
 from qianxun.settings import (
     NEWEST_PROMPT,
+    AnswerSettings,
+    GeneratorSettings,
     Settings,
     SignalsSettings,
     address_of,
@@ -36,6 +39,7 @@ from qianxun.settings import (
 from qianxun.settings.own import refuse_unwritable
 from qianxun.sources.registry import BUILT_IN as SOURCES
 from qianxun.storage.adapter import AdapterFile
+from qianxun.storage.conversations import Conversations
 from qianxun.storage.enrichments import Enricher
 from qianxun.storage.feedback import Feedback
 from qianxun.storage.locks import QUIET_SECONDS, Lock
@@ -45,12 +49,16 @@ from qianxun.storage.store import Store, now
 from qianxun.storage.vectors import VectorStore
 
 if TYPE_CHECKING:
+    from qianxun.answering.guarded import WordGuard
+    from qianxun.answering.manner import Manner
     from qianxun.models.check import ModelReport
     from qianxun.models.wrappers.checked import Notebook
 
 logger = logging.getLogger(__name__)
 
 NONE = "none"
+# Of a knowledge base: its own texts of prompts.
+PROMPTS_FOLDER = "prompts"
 # What a lexical index is made with in place of an encoder: changing the encoder leaves it as it is.
 WORDS = "words"
 # Engines whose weights somebody else brings: tested before their first use. Plugins answer for themselves.
@@ -138,6 +146,72 @@ def generator(settings: Settings, notebook: "Notebook | None" = None) -> Generat
     """The generator that the settings name, or None; with a notebook, one that is tested before it is used."""
     made: Generator | None = _optional("generators", "CheckedGenerator", settings.generator, settings, notebook)
     return made
+
+
+def word_guard(settings: Settings) -> "WordGuard | None":
+    """The word lists of the settings, None if there are none. Raises SettingsError for one that cannot be read."""
+    if not settings.guard.words:
+        return None
+    from qianxun.answering.guarded import PLACES, WordGuard
+    from qianxun.guarding import read_words
+
+    unknown = sorted({*settings.guard.places} - {*PLACES})
+    if unknown:
+        raise SettingsError(
+            "guard.places: {place!r} is unknown.", remedy="Known: {known}.", place=unknown[0], known=", ".join(PLACES)
+        )
+    words = read_words([Path(one).expanduser() for one in settings.guard.words])
+    return WordGuard(words, frozenset(place for place in PLACES if place in settings.guard.places))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WayOfAnswering:
+    """How questions are answered: as usual, or as a persona says. `where` narrows the documents."""
+
+    manner: "Manner"
+    answer: AnswerSettings
+    generator: GeneratorSettings
+    where: Filter | None
+
+    def within(self, where: Filter | None) -> Filter | None:
+        """A filter and this one together."""
+        given = tuple(part for part in (where, self.where) if part is not None)
+        return And(given) if len(given) > 1 else next(iter(given), None)
+
+
+def way_of_answering(directory: Path, settings: Settings, persona: str | None) -> WayOfAnswering:
+    """The usual way, or that of a persona: None is `answer.persona`, "" the usual.
+
+    Raises InputError for one that there is not, or that needs a generator where there is none.
+    """
+    from qianxun.answering.manner import Manner
+    from qianxun.answering.prompts import Templates
+    from qianxun.retrieval.filter_language import parse_filter
+
+    name = settings.answer.persona if persona is None else persona
+    templates = Templates(directory / PROMPTS_FOLDER)
+    if not name:
+        return WayOfAnswering(Manner(templates=templates), settings.answer, settings.generator, None)
+    one = settings.personas.get(name)
+    if one is None:
+        raise InputError(
+            "There is no persona {name!r}.",
+            remedy="Known: {known}. Write a section [personas.NAME] in the settings.",
+            name=name,
+            known=", ".join(sorted(settings.personas)) or "–",
+        )
+    if one.grounding == "off" and engine_of(settings.generator) == NONE:
+        raise InputError(
+            "The persona {name!r} answers without documents, and no model is configured.",
+            remedy="Set [generator], or personas.{name}.grounding to required.",
+            name=name,
+        )
+    return WayOfAnswering(
+        Manner(name, one.instructions, one.language, one.grounding, templates),
+        dataclasses.replace(settings.answer, unsupported=one.unsupported or settings.answer.unsupported),
+        dataclasses.replace(settings.generator, max_tokens=one.max_tokens or settings.generator.max_tokens),
+        parse_filter(one.where) if one.where else None,
+    )
 
 
 def _optional(kind: str, checked: str, section: Any, settings: Settings, notebook: "Notebook | None") -> Any:
@@ -342,6 +416,7 @@ def keeping(
         enricher=enricher(settings, generator),
         tokenizer=counting,
         feedback=FeedbackFile(directory, settings),
+        conversations=ConversationsFile(directory, settings),
     )
 
 
@@ -521,6 +596,40 @@ class FeedbackFile:
             if self._feedback is not None:
                 self._feedback.close()
                 self._feedback = None
+
+
+class ConversationsFile:
+    """The conversations about a knowledge base where there may be some; `opened` makes the file they are kept in."""
+
+    def __init__(self, directory: Path, settings: Settings) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._conversations: Conversations | None = None
+        self._guard = threading.Lock()
+
+    def __call__(self) -> Conversations | None:
+        """None where nothing was ever kept."""
+        if self._conversations is None and not has_service(home_directory(self._settings)):
+            return None
+        return self.opened()
+
+    def opened(self) -> Conversations:
+        """The conversations, their file made if it is not there. Raises InputError, Damaged, Busy."""
+        with self._guard:
+            if self._conversations is None:
+                self._conversations = Conversations(
+                    open_service(home_directory(self._settings)),
+                    str(self._directory),
+                    retention_days=self._settings.conversation.retention_days,
+                )
+            return self._conversations
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        with self._guard:
+            if self._conversations is not None:
+                self._conversations.close()
+                self._conversations = None
 
 
 def model_name(section: Any) -> str:

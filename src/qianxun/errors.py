@@ -166,7 +166,9 @@ class ModelRefused(ModelError):
 
 
 class BadModelReply(ModelError):
-    """The model service answered something unusable."""
+    """The model service answered something unusable. `reply` is what it said, where that is known."""
+
+    reply: str = ""
 
 
 class UnfitModel(ModelError):

@@ -71,3 +71,12 @@ def with_outer(source: str) -> list[str]:
     """
     parts = source.split(MEMBER)
     return [MEMBER.join(parts[:n]) for n in range(len(parts), 0, -1)]
+
+
+def signature(path: Path) -> tuple[int, int, int] | None:
+    """Changes when a file is replaced; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size

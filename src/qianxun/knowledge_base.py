@@ -19,10 +19,11 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from qianxun import assemble, facts
 from qianxun.errors import Busy, InputError, NotFound
+from qianxun.files import signature
 from qianxun.filters import Filter
 from qianxun.opinions import Opinions
 from qianxun.records import (
@@ -59,6 +60,10 @@ from qianxun.storage.store import Store
 
 if TYPE_CHECKING:
     from qianxun.answering.events import AnswerEvent
+    from qianxun.asking import Asking
+    from qianxun.conversations import Talks
+    from qianxun.extraction import Extraction
+    from qianxun.protocols import Message
 
 # The writing flows, the search flow and their libraries are imported by the methods that need them:
 # `import qianxun` and listing documents stay fast.
@@ -103,7 +108,7 @@ class KnowledgeBase:
         self.wait = wait
         self._given = settings
         self._overrides = tuple(overrides)
-        self._seen = _signature(directory / KB_FILE_NAME)
+        self._seen = signature(directory / KB_FILE_NAME)
         self._store = store
         self._made: dict[str, Any] = {}
         self._closed = False
@@ -243,17 +248,23 @@ class KnowledgeBase:
             self._keeping, items, settings=self.settings, labels=labels, wait=self.wait, progress=progress or _silent
         )
 
-    def matching(self, what: Sequence[str | int | Path]) -> list[Document]:
-        """The documents that ids, paths, folders or globs mean. Raises NotFound."""
+    def matching(
+        self,
+        what: Sequence[str | int | Path],
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+    ) -> list[Document]:
+        """The documents that ids, paths, folders or globs mean, of those that the asker may see. Raises NotFound."""
         from qianxun.ingestion.remove import select
 
-        return select(self._store, what)
+        return select(self._store, what, asker)
 
-    def remove(self, what: Sequence[str | int | Path], *, progress: Any = None) -> Receipt:
-        """Removes documents by id, path, folder or glob, and says what went. Raises NotFound."""
+    def remove(self, what: Sequence[str | int | Path], *, purge: bool = False, progress: Any = None) -> Receipt:
+        """Removes documents by id, path, folder or glob, and says what went; with `purge` also the answers in
+        conversations that were written from them. Raises NotFound."""
         from qianxun import ingestion
 
-        return ingestion.remove_documents(self._keeping, self.matching(what), progress=progress or _silent)
+        return ingestion.remove_documents(self._keeping, self.matching(what), purge=purge, progress=progress or _silent)
 
     def label(
         self, what: Sequence[str | int | Path], *, add: Sequence[str] = (), remove: Sequence[str] = ()
@@ -296,10 +307,7 @@ class KnowledgeBase:
         generator complete or reword questions, not to be called from within a running event loop.
         Raises InputError, StaleIndex.
         """
-        found: SearchResult = self._searcher.search(
-            query, asker=asker, k=k, mode=mode, where=where, explain=explain, turns=_turns(turns)
-        )
-        return found
+        return self._asking.search(query, asker, k=k, mode=mode, where=where, explain=explain, turns=_turns(turns))
 
     def ask(
         self,
@@ -308,18 +316,39 @@ class KnowledgeBase:
         asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
         where: Filter | None = None,
         turns: Sequence[Turn | str] = (),
+        persona: str | None = None,
+        attachments: Sequence[str] = (),
+        documents: Sequence[str | int | Path] = (),
+        deep: int = 0,
     ) -> Answer:
         """An answer whose citations are checked. Not to be called from within a running event loop.
 
-        `turns` are the questions asked before in the same conversation, oldest first.
+        `turns` are the questions asked before in the same conversation, oldest first. `persona` names a section
+        [personas.NAME] of the settings, "" none; None is `answer.persona`. `attachments` are texts given with the
+        question: evidence like a table in it, cited as [Q].
+
+        With `documents` (ids, paths, folders or globs), all of these are read instead of what search finds;
+        `Answer.coverage` says how much was. With `deep`, the question is divided into at most so many sub-questions,
+        each searched by itself (in these documents, where there are any); `Answer.plan` says how.
 
         Without a generator it is made of quotations; so it is when the generator fails, and `degraded` says so.
+        Raises NotFound for documents that are not there, or that the asker may not see.
         """
         import asyncio
 
-        from qianxun.answering.answer import answer
+        from qianxun.answering.events import the_answer
 
-        return asyncio.run(answer(**self._asked(question, asker, where, turns)))
+        events: Any = self.stream(
+            question,
+            asker=asker,
+            where=where,
+            turns=turns,
+            persona=persona,
+            attachments=attachments,
+            documents=documents,
+            deep=deep,
+        )
+        return asyncio.run(the_answer(events))
 
     async def stream(
         self,
@@ -328,39 +357,114 @@ class KnowledgeBase:
         asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
         where: Filter | None = None,
         turns: Sequence[Turn | str] = (),
+        history: "Sequence[Message]" = (),
+        persona: str | None = None,
+        attachments: Sequence[str] = (),
+        documents: Sequence[str | int | Path] = (),
+        deep: int = 0,
         cancelled: Any = None,
     ) -> AsyncIterator["AnswerEvent"]:
         """The answer as it comes into being: events of `qianxun.answering.events`, the last of them holds the answer.
 
+        `history` is what a model is told that was said before, user and assistant in turn.
+
         Closing the iterator stops the model. So does setting `cancelled`, an `asyncio.Event`: the answer is then what
         was said. As `ask` otherwise.
         """
+
         import asyncio
 
-        from qianxun.answering.answer import stream
+        from qianxun.asking import Question
 
-        given = await asyncio.to_thread(self._asked, question, asker, where, turns)
-        running: Any = stream(**given, cancelled=cancelled)
+        chosen = await asyncio.to_thread(self._chosen, documents, asker)
+        given = Question(question, where, _turns(turns), tuple(history), persona, tuple(attachments), chosen, deep)
+        async with contextlib.aclosing(self._asking.events(given, asker, cancelled)) as events:
+            async for event in events:
+                yield event
+
+    def _chosen(self, what: Sequence[str | int | Path], asker: Asker) -> tuple[Document, ...]:
+        """The documents that are named, of those that the asker may see; none where none is."""
+        named = [what] if isinstance(what, str | int | Path) else list(what)
+        return tuple(self.matching(named, asker=asker)) if named else ()
+
+    def summarize(
+        self,
+        what: Sequence[str | int | Path] | str | int | Path,
+        *,
+        question: str | None = None,
+        sentences: int = 8,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+    ) -> Answer:
+        """A summary of all of these documents (ids, paths, folders or globs), every sentence cited and checked.
+
+        About `sentences` long; `question` says what is of interest. It is written in the language of the question,
+        without one in that of the documents. Without a generator it is made of their sentences. `Answer.coverage`
+        says how much was read. Raises NotFound, also for what the asker may not see; InputError. Not to be called from
+        within a running event loop.
+        """
+        import asyncio
+
+        from qianxun.answering.events import the_answer
+
+        events: Any = self.stream_summary(what, question=question, sentences=sentences, asker=asker)
+        return asyncio.run(the_answer(events))
+
+    async def stream_summary(
+        self,
+        what: Sequence[str | int | Path] | str | int | Path,
+        *,
+        question: str | None = None,
+        sentences: int = 8,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        cancelled: Any = None,
+    ) -> AsyncIterator["AnswerEvent"]:
+        """The summary as it comes into being; as `summarize` and `stream` otherwise."""
+        import asyncio
+
+        chosen = await asyncio.to_thread(self._chosen, what, asker)  # type: ignore[arg-type]
+        running = self._asking.summary(chosen, question or "", sentences, asker, cancelled)
         async with contextlib.aclosing(running) as events:
             async for event in events:
                 yield event
 
-    def _asked(self, question: str, asker: Asker, where: Filter | None, turns: Sequence[Turn | str]) -> dict[str, Any]:
-        """What the flow of an answer is given: the question, what was found for it, the models."""
-        searcher = self._searcher
-        k = max(self.settings.answer.passages, 1)
-        found = searcher.search(question, asker=asker, k=k, where=where, turns=_turns(turns))
-        searched = found.searched or found.query
-        return {
-            "question": searched,
-            "found": found,
-            "generator": self._generator,
-            "encoder": None if any(part.startswith("dense:") for part in found.degraded) else searcher.encoder,
-            "term_weights": searcher.term_weights(searched),
-            "settings": self.settings.answer,
-            "generation": self.settings.generator,
-            "n_documents": self._store.count(asker, cast("Filter | None", found.where)),
-        }
+    def extract(
+        self,
+        schema: Any,
+        what: Sequence[str | int | Path],
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        out: str | Path | None = None,
+        retry: bool = False,
+        progress: Any = None,
+    ) -> list["Extraction"]:
+        """What a schema asks for, from each of these documents (ids, paths, folders, globs) that the asker may see.
+
+        As `qianxun.extract` otherwise. Raises NotFound where there is none that the asker may see.
+        """
+        from qianxun.extracting import extract
+        from qianxun.extraction import Material, Unread
+
+        seen = {document.id for document in self._store.documents(asker)}
+        chosen = [document for document in self.matching(what) if document.id in seen]
+        for id in {one for one in what if isinstance(one, int)} - seen:
+            self._store.document(id, asker)
+        if not chosen:
+            raise NotFound("There is no such document.", remedy="`qianxun list` shows ids and sources.")
+        texts = ((one, self._store.text(one.id)) for one in chosen)
+        given = [
+            Material(one.source, text, one.digest, one.title)
+            if text.strip()
+            else Unread(one.source, one.reason or f"{one.source} has no text in it.", one.digest)
+            for one, text in texts
+        ]
+        return extract(
+            schema,
+            materials=given,
+            settings=self.settings,
+            out=out,
+            retry=retry,
+            progress=progress or _silent,
+        )
 
     @property
     def feedback(self) -> Opinions:
@@ -371,6 +475,24 @@ class KnowledgeBase:
                 file = assemble.FeedbackFile(self.directory, self.settings)
                 self._made["feedback"] = Opinions(file, self._store, enabled=self.settings.feedback.enabled)
             found: Opinions = self._made["feedback"]
+            return found
+
+    @property
+    def conversations(self) -> "Talks":
+        """Questions that lean on those before, with their answers: kept, exported, deleted."""
+        from qianxun.conversations import Talks
+
+        with self._guard:
+            self._refuse_if_closed()
+            if "conversations" not in self._made:
+                self._made["conversations"] = Talks(
+                    assemble.ConversationsFile(self.directory, self.settings),
+                    self._store,
+                    self.settings.conversation,
+                    stream=self.stream,
+                    generator=lambda: self._generator,
+                )
+            found: Talks = self._made["conversations"]
             return found
 
     # -- adapting ------------------------------------------------------------------------------------
@@ -468,7 +590,7 @@ class KnowledgeBase:
         """
         from qianxun.retrieval.around import neighbours
 
-        return neighbours(self._store, id, before, after, asker)
+        return self._asking.shown(neighbours(self._store, id, before, after, asker))
 
     def parent(self, id: int, *, asker: Asker = Asker.admin()) -> Passage:  # noqa: B008 (frozen)
         """The whole section that a chunk stands in, with the sections below it, as a passage: its text and its span.
@@ -478,7 +600,10 @@ class KnowledgeBase:
         """
         from qianxun.retrieval.around import section
 
-        return section(self._store, id, asker)
+        found = self._asking.shown([section(self._store, id, asker)])
+        if not found:
+            raise NotFound("There is no chunk {id}.", remedy="`qianxun search --explain` shows the ids.", id=id)
+        return found[0]
 
     def info(self) -> dict[str, Any]:
         """What is in the knowledge base and what serves it; opens indexes but no document."""
@@ -640,7 +765,7 @@ class KnowledgeBase:
 
     def _notice_change(self) -> None:
         """Lets go of what was made with an encoder that is no longer in force, here or by another process."""
-        seen = _signature(self.directory / KB_FILE_NAME)
+        seen = signature(self.directory / KB_FILE_NAME)
         if seen == self._seen:
             return
         self._seen = seen
@@ -675,11 +800,31 @@ class KnowledgeBase:
     @property
     def _generator(self) -> Any:
         with self._guard:
+            if "generator" not in self._made and engine_of(self.settings.generator) == assemble.NONE:
+                self._made["generator"] = None
             if "generator" not in self._made:
                 _, write = assemble.locks(self.directory)
                 tests = assemble.notebook(self._store, write, self.settings, wait=False)
                 self._made["generator"] = assemble.generator(self.settings, tests)
             return self._made["generator"]
+
+    @property
+    def _asking(self) -> "Asking":
+        from qianxun.asking import Asking
+
+        with self._guard:
+            self._refuse_if_closed()
+            self._notice_change()
+            if "asking" not in self._made:
+                self._made["asking"] = Asking(
+                    self.directory,
+                    self._store,
+                    self.settings,
+                    searcher=lambda: self._searcher,
+                    generator=lambda: self._generator,
+                )
+            found: Asking = self._made["asking"]
+            return found
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -691,7 +836,7 @@ class KnowledgeBase:
 
     def _let_go(self) -> None:
         keeping, searcher = self._made.pop("keeping", None), self._made.pop("searcher", None)
-        feedback = self._made.pop("feedback", None)
+        feedback, talks = self._made.pop("feedback", None), self._made.pop("conversations", None)
         for engine in (self._made.pop("generator", None), searcher and searcher.reranker):
             if engine is not None and hasattr(engine, "close"):
                 engine.close()
@@ -705,10 +850,12 @@ class KnowledgeBase:
         if keeping is not None:
             keeping.vectors.close()
             keeping.feedback.close()
+            keeping.conversations.close()
         if searcher is not None:
             searcher.feedback.close()
-        if feedback is not None:
-            feedback.close()
+        for door in (feedback, talks):
+            if door is not None:
+                door.close()
 
 
 def _turns(given: Sequence[Turn | str]) -> list[Turn]:
@@ -720,15 +867,6 @@ def _write_whole(path: Path, text: str) -> None:
     beside = path.with_suffix(".new")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    """Changes when a file is replaced."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _silent(progress: object) -> None:

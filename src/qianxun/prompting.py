@@ -39,7 +39,7 @@ _TOKEN: Final = re.compile(
     r"|EOS|control_\d+)",
     re.IGNORECASE,
 )
-_CITATION: Final = re.compile(r"\^?[1-9]\d{0,2}(?:\s*[,、;\-–~]\s*\^?\d{1,3})*")
+_CITATION: Final = re.compile(r"\^?(?:[1-9]\d{0,2}|Q)(?:\s*[,、;\-–~]\s*\^?(?:\d{1,3}|Q))*")
 # Who speaks, at the beginning of a line: System: **Human**: 用户： ### Instruction
 _ROLE: Final = re.compile(
     r"(?:system|user|assistant|human|developer|ai|bot|instructions?"
@@ -59,7 +59,11 @@ _ROLE_HEADING: Final = re.compile(
 
 def turns(package: str, name: str, language: str) -> tuple[str, str]:
     """The system and the user turn of a prompt, as they are in `name.language.txt` of this package."""
-    text = (resources.files(package) / f"{name}.{language}.txt").read_text(encoding="utf-8")
+    return divided((resources.files(package) / f"{name}.{language}.txt").read_text(encoding="utf-8"))
+
+
+def divided(text: str) -> tuple[str, str]:
+    """The system and the user turn of a prompt's text: what stands before and behind a line of four hyphens."""
     system, _, user = text.partition(_DIVIDER)
     return system.strip(), user.strip()
 
@@ -94,7 +98,7 @@ def _without_role(beginning: re.Match[str]) -> str:
     return f"{beginning[1]}({beginning[2]})" if is_role else beginning[0]
 
 
-def as_numbered(name: str, number: int, text: str) -> str:
+def as_numbered(name: str, number: int | str, text: str) -> str:
     """The text as material that can be cited by this number, between tags that name it:
 
     <passage 1>

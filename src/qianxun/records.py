@@ -395,7 +395,8 @@ class AcceptedPair:
 
 
 Support = Literal["supported", "weak", "absent"]
-Verdict = Literal["answered", "partial", "no_evidence", "ungrounded"]
+Verdict = Literal["answered", "partial", "no_evidence", "ungrounded", "clarify"]
+FinishReason = Literal["stop", "length", "time", "cancelled", "repetition"]
 Quoted = Literal["words", "under its heading"]
 
 
@@ -404,7 +405,8 @@ class Citation:
     """A `[number]` of an answer: the passage it points to, the exact quote, and whether that bears the sentence.
 
     `span` is the quote's place in the document's cleaned text. `sentence` is the answer's sentence that was checked,
-    `statement` its place in the answer's statements.
+    `statement` its place in the answer's statements. Number 0 is [Q], what the question brought along: of no document,
+    and `span` counts in the answer's `material`.
     """
 
     number: int
@@ -429,7 +431,8 @@ class Statement:
     `span` is its place in the answer's text, marks included. `numbers` are those it cites; `support` is the best that
     any of its citations has, "absent" if it has none. `quoted` says that it is the words of what it cites (of a
     row, with the names of its columns), perhaps under the heading that answers the question; None: somebody wrote it.
-    `claim` is False for what says nothing itself but leads in to what follows.
+    `claim` is False for what says nothing itself but leads in to what follows. `own` is True for what a model says of
+    itself, citing nothing, where it may. `unknown` are the figures, dates and names in it that stand in no passage.
     """
 
     text: str
@@ -438,13 +441,101 @@ class Statement:
     support: Support
     quoted: Quoted | None = None
     claim: bool = True
+    own: bool = False
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of whole documents an answer was made from: `read` of their `chunks`.
+
+    A model that cannot take them at once reads them in `parts`. Of these it `failed` in some, and some were `left_out`
+    for want of time or of model calls, of which it may make a number: `calls` were made. Where no model reads, all is
+    one part, and there are no calls.
+    """
+
+    documents: int
+    chunks: int
+    read: int
+    parts: int = 1
+    failed: int = 0
+    left_out: int = 0
+    calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SubQuestion:
+    """A question that another one was divided into.
+
+    `passages` were found for it, `new` of them for no question before it; `answered` says whether they hold its answer.
+    """
+
+    question: str
+    passages: int
+    new: int
+    answered: bool
+
+
+PlanEnd = Literal["answered", "coverage", "questions", "calls", "time", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a question was divided into, in the order in which it was asked, and what ended that.
+
+    Of at most `most` sub-questions, in so many `rounds`, with `calls` model calls for the plan and the answer. It
+    `ended` because all were "answered", a round found nothing new ("coverage"), there were no more "questions" to ask,
+    or none allowed, no more model "calls", no more "time", or somebody "stopped" it.
+    """
+
+    most: int
+    questions: tuple[SubQuestion, ...]
+    rounds: int
+    calls: int
+    ended: PlanEnd
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A value that sources give, as the first of them writes it, and where: one citation for each document.
+
+    `dated` is the date or version in the title, heading or file name of the first, "" where there is none.
+    """
+
+    value: str
+    citations: tuple[Citation, ...]
+    dated: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Different values that sources give for what was asked, that of the best source first."""
+
+    values: tuple[Stated, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What an ambiguous question may be about: `label` names it, `question` asks of it alone, `value` is the answer.
+
+    `citations` are of the sentences that give the value.
+    """
+
+    label: str
+    question: str
+    value: str
+    citations: tuple[Citation, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer and everything needed to check it. `question` is as asked, `searched` what was searched for.
 
-    `usage` are the tokens that a generator read and wrote; None if it did not say, or none was asked.
+    `conflicts` are where sources disagree; `options`, with the verdict "clarify", what the question may be about.
+    `usage` are the tokens that a generator read and wrote; None if it did not say, or none was asked. `material` is
+    what the question brought along and [Q] cites. `persona` is how it was answered, "" as usual. `finish_reason` is
+    why a generator ended, "stop" by itself; `cached` that the answer was given before. `coverage` is there where whole
+    documents were read, `plan` where the question was divided.
     """
 
     question: str
@@ -459,12 +550,20 @@ class Answer:
     searched: str = ""
     statements: tuple[Statement, ...] = ()
     usage: tuple[int, int] | None = None
+    material: str = ""
+    persona: str = ""
+    finish_reason: FinishReason = "stop"
+    cached: bool = False
+    coverage: Coverage | None = None
+    plan: Plan | None = None
+    conflicts: tuple[Conflict, ...] = ()
+    options: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a removal took away. `answers`, `questions`: stored answers and evaluation questions that cite it;
-    `judgements`: feedback that was of nothing else."""
+    """What a removal took away. `answers`, `questions`: stored answers and evaluation questions that cite it, erased
+    if it was a `purge`; `judgements`: feedback that was of nothing else."""
 
     documents: tuple[tuple[int, str], ...]
     chunks: int
@@ -473,6 +572,7 @@ class Receipt:
     answers: int = 0
     questions: int = 0
     judgements: int = 0
+    purge: bool = False
 
 
 @dataclass(frozen=True, slots=True)

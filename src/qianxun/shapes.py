@@ -6,15 +6,21 @@ published, keeps its meaning.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from qianxun import __version__
-from qianxun.records import Answer, Citation, Document, Passage, Receipt, SearchResult
+from qianxun.records import Answer, Citation, Document, Passage, Receipt, SearchResult, Statement, Support
 
 if TYPE_CHECKING:
+    from qianxun.answering.events import AnswerEvent
+    from qianxun.answering.keeping import Talk
+    from qianxun.answering.prompts import Template
+    from qianxun.answering.telling import Ended, Told
     from qianxun.evaluation.adaptation import AdaptReport
     from qianxun.evaluation.comparing.ablation import AblationReport
     from qianxun.evaluation.comparing.differences import ComparisonReport
+    from qianxun.extraction import Extraction
     from qianxun.ingestion import AddReport, ChangeReport, CheckReport, DuplicateGroup
     from qianxun.models.check import ModelReport
     from qianxun.models.getting.inventory import ListedModel
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from qianxun.models.planning.compare import Cell, Row
     from qianxun.models.planning.plan import Plan
     from qianxun.models.serving.vllm_command import ModelServer
+    from qianxun.storage.conversations import Conversation
     from qianxun.storage.enrich import EnrichReport
     from qianxun.storage.feedback import Kind
     from qianxun.storage.sources import FileNote, RootNote
@@ -89,27 +96,63 @@ def answer_shape(answer: Answer) -> Shape:
         "searched": answer.searched,
         "answer": answer.text,
         "verdict": answer.verdict,
-        "statements": [
-            {
-                "text": one.text,
-                "start": one.span.start,
-                "end": one.span.end,
-                "numbers": list(one.numbers),
-                "support": one.support,
-                "claim": one.claim,
-                "quoted": one.quoted is not None,
-            }
-            for one in answer.statements
-        ],
+        "statements": [statement_shape(one) for one in answer.statements],
         "citations": [citation_shape(citation) for citation in answer.citations],
         "passages": [passage_shape(passage) for passage in answer.passages],
         "seconds": total_seconds(answer.seconds),
         "stages": timings_shape(answer.seconds),
         "models": dict(answer.models),
+        "persona": answer.persona,
+        "material": answer.material,
+        "finish_reason": answer.finish_reason,
+        "cached": answer.cached,
         "usage": answer.usage and {"prompt_tokens": answer.usage[0], "completion_tokens": answer.usage[1]},
         "degraded": list(answer.degraded),
         "notes": list(answer.notes),
+        "coverage": answer.coverage and asdict(answer.coverage),
+        "plan": answer.plan and asdict(answer.plan),
+        "conflicts": [
+            [
+                {"value": one.value, "dated": one.dated, "citations": list(map(citation_shape, one.citations))}
+                for one in conflict.values
+            ]
+            for conflict in answer.conflicts
+        ],
+        "options": [
+            {
+                "label": one.label,
+                "question": one.question,
+                "value": one.value,
+                "citations": list(map(citation_shape, one.citations)),
+            }
+            for one in answer.options
+        ],
         "version": version(),
+    }
+
+
+def prompts_shape(prompts: "Iterable[Template]") -> Shape:
+    """`{"prompts": [{"name", "language", "prompt", "own"}], "version"}`."""
+    return {
+        "prompts": [
+            {"name": one.name, "language": one.language, "prompt": one.version, "own": one.own} for one in prompts
+        ],
+        "version": version(),
+    }
+
+
+def statement_shape(one: Statement) -> Shape:
+    """One sentence of an answer."""
+    return {
+        "text": one.text,
+        "start": one.span.start,
+        "end": one.span.end,
+        "numbers": list(one.numbers),
+        "support": one.support,
+        "claim": one.claim,
+        "quoted": one.quoted is not None,
+        "own": one.own,
+        "unknown": list(one.unknown),
     }
 
 
@@ -419,6 +462,7 @@ def receipt_shape(receipt: Receipt) -> Shape:
         "answers": receipt.answers,
         "questions": receipt.questions,
         "judgements": receipt.judgements,
+        "purge": receipt.purge,
         "version": version(),
     }
 
@@ -585,3 +629,87 @@ def eval_compare_shape(report: "ComparisonReport") -> Shape:
 def eval_ablation_shape(report: "AblationReport") -> Shape:
     """Variants of the settings: `{"measure", "alpha", "pooled", "datasets", "left_out", "as_set", "version"}`."""
     return report.as_json() | {"version": version()}
+
+
+def conversations_shape(conversations: "Iterable[Conversation]") -> Shape:
+    """`{"conversations": [{"token", "title", "profile", "begun", "changed", "turns"}], "version"}`."""
+    return {"conversations": [_conversation(one) for one in conversations], "version": version()}
+
+
+def conversation_shape(talk: "Talk") -> Shape:
+    """A conversation: what `conversations_shape` has of it, and in `turns` each question with its answer."""
+    turns = [
+        {
+            "turn": one.turn,
+            "state": one.state,
+            "asked": one.asked,
+            "question": one.question,
+            "answer": None if one.answer is None else answer_shape(one.answer),
+            "whole": one.whole,
+        }
+        for one in talk.turns
+    ]
+    return {**_conversation(talk.conversation), "turns": turns, "version": version()}
+
+
+def _conversation(one: "Conversation") -> Shape:
+    return {
+        "token": one.token,
+        "title": one.title,
+        "profile": one.profile,
+        "begun": one.begun,
+        "changed": one.changed,
+        "turns": one.turns,
+    }
+
+
+def told_shape(told: "Told") -> Shape:
+    """An event of a turn of a conversation: `{"turn", "place", …}` and what `event_shape` says."""
+    return {"turn": told.turn, "place": told.place, **event_shape(told.event)}
+
+
+def event_shape(event: "AnswerEvent | Ended") -> Shape:
+    """What is told of an answer while it comes into being; `event` says what it is."""
+    from qianxun.answering.events import Checked, Done, Mark, Shown, Text, Withdrawn
+
+    match event:
+        case Shown(passages):
+            return {"event": "shown", "passages": [passage_shape(one) for one in passages]}
+        case Text(text):
+            return {"event": "text", "text": text}
+        case Mark(text, numbers):
+            return {"event": "mark", "text": text, "numbers": list(numbers)}
+        case Checked(statement, citations, added, unknown):
+            return {
+                "event": "checked",
+                "statement": statement_shape(statement),
+                "citations": [citation_shape(one) for one in citations],
+                "added": list(added),
+                "unknown": list(unknown),
+            }
+        case Withdrawn(reason):
+            return {"event": "withdrawn", "reason": reason}
+        case Done(answer):
+            return {"event": "done", "answer": answer_shape(answer)}
+        case _:
+            return {"event": event.state}
+
+
+def extract_shape(found: "Sequence[Extraction]", out: str | None) -> Shape:
+    """What was drawn out of documents; the results themselves only where they are not written to a file."""
+    from qianxun.extraction.journal import shape_of
+    from qianxun.extraction.records import Outcome
+
+    fields = [field for one in found for field in one.fields]
+    return {
+        "out": out,
+        "results": [] if out else [shape_of(one) | {"kept": one.kept} for one in found],
+        "outcomes": {name: sum(one.outcome == name for one in found) for name in get_args(Outcome)},
+        "kept": sum(one.kept for one in found),
+        "fields": {name: sum(field.support == name for field in fields) for name in get_args(Support)},
+        "usage": {
+            "prompt_tokens": sum(one.usage[0] for one in found if not one.kept),
+            "completion_tokens": sum(one.usage[1] for one in found if not one.kept),
+        },
+        "version": version(),
+    }

@@ -7,19 +7,23 @@ answer is made of quotations. This module knows no search engine and no model by
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 
 from qianxun.answering import evidence, extract, prompts
 from qianxun.answering.bounds import Bounds
-from qianxun.answering.checked import Checker
-from qianxun.answering.draft import nothing_found
+from qianxun.answering.checked import Checker, FromTable
+from qianxun.answering.cite import Judge
+from qianxun.answering.disagreement import conflicts
+from qianxun.answering.draft import Draft, nothing_found
 from qianxun.answering.events import AnswerEvent, Done, Shown, Text, Withdrawn
+from qianxun.answering.figures_of_tables import WholeTable, computed_of, in_words
 from qianxun.answering.generating import Generation, Run
+from qianxun.answering.manner import Manner
 from qianxun.answering.pack import fitting, in_reading_order, pack
-from qianxun.answering.quoting import quoted, similarities_by
-from qianxun.answering.wording import language_of, sentence
-from qianxun.errors import ModelError
+from qianxun.answering.quoting import compared, quoted, similarities_by
+from qianxun.answering.wording import Language, language_of, sentence
+from qianxun.errors import InputError, ModelError
 from qianxun.protocols import Encoder, Generator, Message, Sampling
 from qianxun.records import Answer, Passage, SearchResult
 from qianxun.settings import AnswerSettings, GeneratorSettings
@@ -38,6 +42,10 @@ async def answer(
     n_documents: int,
     generation: GeneratorSettings = GeneratorSettings(),  # noqa: B008 (frozen)
     history: Sequence[Message] = (),
+    manner: Manner = Manner(),  # noqa: B008 (frozen)
+    judge: Judge | None = None,
+    brought: Passage | None = None,
+    whole_table: WholeTable | None = None,
     run: Run = asyncio.to_thread,
 ) -> Answer:
     """The answer to a question from the passages found for it; see `stream`."""
@@ -51,6 +59,10 @@ async def answer(
         n_documents=n_documents,
         generation=generation,
         history=history,
+        manner=manner,
+        judge=judge,
+        brought=brought,
+        whole_table=whole_table,
         run=run,
     )
     async with aclosing(events) as told:  # type: ignore[type-var]
@@ -71,53 +83,100 @@ async def stream(
     n_documents: int,
     generation: GeneratorSettings = GeneratorSettings(),  # noqa: B008 (frozen)
     history: Sequence[Message] = (),
+    manner: Manner = Manner(),  # noqa: B008 (frozen)
+    judge: Judge | None = None,
+    brought: Passage | None = None,
+    whole_table: WholeTable | None = None,
     run: Run = asyncio.to_thread,
     cancelled: asyncio.Event | None = None,
+    quote: Callable[..., Draft] = quoted,
 ) -> AsyncIterator[AnswerEvent]:
     """The answer to a question from the passages found for it, as it comes into being; the last event holds it.
 
     `term_weights` maps the question's words to their idf. `n_documents` is how many documents the asker may search.
-    `history` is what was said before, user and assistant in turn. `run(function, *arguments)` runs a synchronous stage
-    away from the event loop. `passages[n - 1]` of the result is what `[n]` in its text points to. A generator that
-    fails is done without, and named in `degraded`. Closing the iterator stops the model; setting `cancelled` does, too,
-    and what was said until then is the answer.
+    `history` is what was said before, user and assistant in turn; `brought` is what the question brings along. `judge`
+    says by meaning whether a quote supports a sentence, `whole_table` what the table of a passage is; `quote` makes the
+    answer where no model does, as `quoting.quoted`. `run(function, *arguments)` runs a synchronous stage away from the
+    event loop. `passages[n - 1]` of the result is what `[n]` in its text points to. A generator that fails is done
+    without, and named in `degraded`. Closing the iterator stops the model; setting `cancelled` does, too, and what was
+    said until then is the answer. Raises InputError if the question brings along more than the model can read.
     """
-    seconds, degraded, language = dict(found.seconds), list(found.degraded), language_of(question)
+    seconds, degraded = dict(found.seconds), list(found.degraded)
+    language = manner.language or language_of(question)
     with _timed(seconds, "pack"):
         packed = pack(found.passages, settings.passages)
-    draft = nothing_found(packed, n_documents, language) if not packed else None
+    # Somebody's own words, or what the question brings along, may be enough.
+    alone = brought is not None or (manner.may_add and generator is not None)
+    draft = nothing_found(packed, n_documents, language) if not packed and not alone else None
     model = generator
-    if draft is None and model is not None:
+    claimed: tuple[conflicts.Claimed, ...] = ()
+    if draft is None and model is not None and brought is None and manner.grounding != "off":
         with _timed(seconds, "weigh"):
-            hopeless = await run(_hopeless, question, found, packed, encoder, term_weights, settings)
-        if hopeless:
+            hopeless = not alone and await run(_hopeless, question, found, packed, encoder, term_weights, settings)
+            if not hopeless:
+                draft, claimed = await run(compared, question, packed, term_weights, settings, language)
+        if draft is not None:
+            model = None
+        elif hopeless:
             draft, model = nothing_found(packed, n_documents, language), None
             draft.notes.append(sentence("not asked", language))
+    template = ""
     if draft is None and model is not None:
         try:
             with _timed(seconds, "generate"):
                 work = await _generation(
-                    question, packed, model, encoder, settings, generation, n_documents, history, run, cancelled
+                    question,
+                    packed,
+                    model,
+                    encoder,
+                    settings,
+                    generation,
+                    n_documents,
+                    history,
+                    manner,
+                    judge,
+                    brought,
+                    whole_table,
+                    claimed,
+                    language,
+                    run,
+                    cancelled,
                 )
+                template = manner.template(language).version
                 yield Shown(work.passages)
                 async with aclosing(work.events()) as events:  # type: ignore[type-var]
                     async for event in events:
                         yield event
             draft = work.draft
+            claimed = conflicts.among(claimed, packed, work.passages)
+            if draft is not None and claimed and draft.verdict != "no_evidence":
+                await run(conflicts.add_to_written, draft, claimed, packed, language)
             if draft is not None and draft.verdict == "no_evidence":
                 yield Withdrawn("")
                 yield Text(draft.text)
         except ModelError as error:
-            logger.warning("answering by quoting: %s", error)
+            logger.info("answering by quoting: %s", error)
             degraded.append(f"generator: {error}")
             yield Withdrawn(str(error))
             model = None
     if draft is None or model is None:
         if draft is None:
             with _timed(seconds, "extract"):
-                draft = await run(quoted, question, packed, encoder, term_weights, settings, n_documents, language)
+                draft = await run(
+                    quote,
+                    question,
+                    packed,
+                    encoder,
+                    term_weights,
+                    settings,
+                    n_documents,
+                    language,
+                    brought,
+                    whole_table,
+                )
         yield Shown(draft.passages)
         yield Text(draft.text)
+    models = {**found.models, "answer": (generation.model or model.name) if model else "extractive"}
     yield Done(
         Answer(
             question=found.query or question,
@@ -126,12 +185,17 @@ async def stream(
             citations=tuple(draft.citations),
             passages=draft.passages,
             seconds=seconds,
-            models={**found.models, "answer": (generation.model or model.name) if model else "extractive"},
+            models={**models, "prompt": template} if model else models,
             degraded=tuple(degraded),
             notes=(*(note.in_words() for note in found.notes), *draft.notes),
             searched=found.searched,
             statements=tuple(draft.statements),
             usage=draft.usage,
+            material=brought.text if brought is not None else "",
+            persona=manner.persona,
+            finish_reason=draft.finish_reason,
+            conflicts=tuple(draft.conflicts),
+            options=tuple(draft.options),
         )
     )
 
@@ -168,27 +232,66 @@ async def _generation(
     generation: GeneratorSettings,
     n_documents: int,
     history: Sequence[Message],
+    manner: Manner,
+    judge: Judge | None,
+    brought: Passage | None,
+    whole_table: WholeTable | None,
+    claimed: Sequence[conflicts.Claimed],
+    language: Language,
     run: Run,
     cancelled: asyncio.Event | None,
 ) -> Generation:
     """The passages that fit the model, in the order in which it reads them, and what it is asked."""
     # A server may have to be asked for it.
     context: int = await run(getattr, generator, "context_tokens")
-    language = language_of(question)
     max_tokens = min(generation.max_tokens, context // 2)
-    frame = sum(generator.count_tokens(turn.content) for turn in prompts.messages(question, (), language, history))
+    template = manner.template(language)
+    disagreeing: Sequence[int] = range(1, 1 + sum(len(one.candidates) for one in claimed))
+
+    def turns(passages: Sequence[Passage], figures: Mapping[int, FromTable]) -> list[Message]:
+        return prompts.messages(
+            question,
+            passages,
+            language,
+            history,
+            template=template,
+            instructions=manner.instructions,
+            answer_in=manner.language,
+            material=brought,
+            computed=in_words(figures, language),
+            disagreeing=disagreeing,
+        )
 
     def tokens(passage: Passage) -> int:
         return generator.count_tokens(prompts.shown(99, passage, language))
 
-    fits = await run(fitting, packed, context - max_tokens - frame, tokens)
-    passages = in_reading_order(fits)
+    frame = sum(generator.count_tokens(turn.content) for turn in turns((), {}))
+    if brought is not None and frame > context - max_tokens:
+        raise InputError(
+            "What the question brings along is too long for the model: {tokens} tokens with the rules, of {most}.",
+            remedy="Add it as a document, or give a part of it.",
+            tokens=frame,
+            most=context - max_tokens,
+        )
+    passages = in_reading_order(await run(fitting, packed, context - max_tokens - frame, tokens))
+    number = conflicts.numbering(packed, passages)
+    told = [c.passage for one in conflicts.among(claimed, packed, passages) for c in one.candidates]
+    disagreeing = sorted({number(place) for place in told})
+    figures = await run(computed_of, question, passages, brought, whole_table)
     return Generation(
         generator,
-        prompts.messages(question, passages, language, history),
+        turns(passages, figures),
         Sampling(max_tokens=max_tokens, temperature=generation.temperature, top_p=generation.top_p),
         passages,
-        Checker(passages, similarities_by(encoder) if encoder is not None else None),
+        Checker(
+            passages,
+            similarities_by(encoder) if encoder is not None else None,
+            judge=judge,
+            brought=brought,
+            computed=figures,
+            own_words=manner.may_add,
+            known=(question,),
+        ),
         settings.unsupported,
         n_documents,
         language,

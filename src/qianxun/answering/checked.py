@@ -1,22 +1,36 @@
 """A generated answer, sentence by sentence: what each rests on, and what becomes of those that rest on nothing. Pure.
 
 The check itself is `cite.verify`. Here it is asked of every passage that a sentence cites, and of the others where
-those do not bear it: a model that forgot a mark, or set a wrong one, is helped out by a further mark.
+those do not bear it: a model that forgot a mark, or set a wrong one, is helped out by a further mark. What was computed
+from a passage's table bears a sentence as the passage does, and its table is what is quoted.
 """
 
-from collections.abc import Sequence
+import heapq
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from qianxun.answering import cite
+from qianxun.answering import cite, material
+from qianxun.answering.checking.unknown import unknown_facts
 from qianxun.answering.extract import Similarities
 from qianxun.answering.facts import facts
 from qianxun.answering.reading import Mark, Sentence
 from qianxun.records import Citation, Passage, Span, Statement, Support
+from qianxun.text import fold, has_cjk, words
 
 Policy: TypeAlias = Literal["mark", "remove", "refuse"]
 
+_PARTS: Final = re.compile(r"[；;]")
+_CLAUSES: Final = re.compile(r"[，；;]|,\s|\s(?=\()")
+# What no single row of a table says.
+_EXTREME: Final = re.compile(
+    r"最[高低大小长短快慢好差]|\b(?:highest|lowest|largest|smallest|biggest|longest|shortest|best|worst|peak|maximum|minimum)\b",
+    re.IGNORECASE,
+)
 _SUPPORTS: Final[tuple[Support, ...]] = ("absent", "weak", "supported")
+# So many passages that a sentence does not cite are looked at, those that share most words: each costs milliseconds.
+_MOST_OTHERS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +47,112 @@ class Checked:
     unknown: tuple[int, ...] = ()
 
 
-class Checker:
-    """Checks sentences against the passages that the model was shown: `passages[n - 1]` is what [n] points to."""
+@dataclass(frozen=True, slots=True)
+class FromTable:
+    """What was computed from the table of a passage: a sentence in each language, and the table's place there."""
 
-    def __init__(self, passages: Sequence[Passage], similarities: Similarities | None = None) -> None:
-        self._passages = passages
+    statements: tuple[str, ...]
+    span: Span
+
+
+class Checker:
+    """Checks sentences against the passages that the model was shown: `passages[n - 1]` is what [n] points to.
+
+    `brought` is what the question brings along, [Q]; `computed` maps numbers (0: that) to what was computed from the
+    tables. `judge` compares by meaning (see `cite.verify`). With `own_words` a sentence that cites nothing may stand
+    for itself. `known` are further texts whose figures and names nobody need wonder at: the question.
+    """
+
+    def __init__(
+        self,
+        passages: Sequence[Passage],
+        similarities: Similarities | None = None,
+        *,
+        judge: cite.Judge | None = None,
+        brought: Passage | None = None,
+        computed: Mapping[int, FromTable] | None = None,
+        own_words: bool = False,
+        known: Sequence[str] = (),
+    ) -> None:
+        self._by_number = dict(enumerate(passages, 1))
+        if brought is not None:
+            self._by_number[material.NUMBER] = brought
         self._similarities = similarities
+        self._judge = judge
+        self._computed = computed or {}
+        self._own_words = own_words
+        texts = ("\n".join((p.title, *p.heading, p.context, p.text)) for p in self._by_number.values())
+        said = (statement for table in self._computed.values() for statement in table.statements)
+        self._known = tuple(dict.fromkeys((*texts, *said, *known)))
+        self._words: dict[int, frozenset[str]] = {}  # of each passage, where there are many
 
     def check(self, place: int, sentence: Sentence, marks: Sequence[Mark]) -> Checked:
         """The sentence at a place among the answer's; `marks` are those that follow it."""
         text, numbers = sentence.cited.text, sentence.cited.numbers
         end = max([sentence.span.end, *(mark.span.end for mark in marks)])
-        shown = [number for number in numbers if 1 <= number <= len(self._passages)]
+        shown = [number for number in numbers if number in self._by_number]
         citations = [self._cited(place, number, text) for number in shown]
         claim = not _leads_in(text)
         added: tuple[int, ...] = ()
         if claim and not any(one.support == "supported" for one in citations):
-            others = (n for n in range(1, len(self._passages) + 1) if n not in shown)
+            others = (n for n in self._likely(text) if n not in shown)
             found = next((one for n in others if (one := self._cited(place, n, text)).support == "supported"), None)
             if found is not None:
                 citations.append(found)
                 added = (found.number,)
         best: Support = max((one.support for one in citations), key=_SUPPORTS.index, default="absent")
-        statement = Statement(text, Span(sentence.span.start, end), (*numbers, *added), best, claim=claim)
+        own = self._own_words and claim and not numbers and not added
+        statement = Statement(
+            text,
+            Span(sentence.span.start, end),
+            (*numbers, *added),
+            best,
+            claim=claim,
+            own=own,
+            unknown=() if own or best == "supported" else unknown_facts(text, self._known),
+        )
         return Checked(statement, tuple(citations), added, tuple(n for n in numbers if n not in shown))
 
+    def _likely(self, text: str) -> Sequence[int]:
+        """The passages that may bear a sentence: of many those that share most of its words, in reading order."""
+        if len(self._by_number) <= _MOST_OTHERS:
+            return list(self._by_number)
+        if not self._words:
+            self._words = {
+                number: frozenset(words(fold(f"{one.context}\n{one.text}"))) for number, one in self._by_number.items()
+            }
+        wanted = frozenset(words(fold(text)))
+        return sorted(heapq.nlargest(_MOST_OTHERS, self._by_number, key=lambda n: len(wanted & self._words[n])))
+
     def _cited(self, place: int, number: int, text: str) -> Citation:
-        passage = self._passages[number - 1]
-        support, span, quote = cite.verify(text, passage, similarities=self._similarities)
+        passage = self._by_number[number]
+        support, span, quote = cite.verify(text, passage, similarities=self._similarities, judge=self._judge)
+        table = self._computed.get(number)
+        if table is not None and (support != "supported" or _EXTREME.search(text)):
+            if _follows_from(text, table.statements):
+                start = passage.span.start
+                quote = passage.text[table.span.start : table.span.end]
+                support, span = "supported", Span(start + table.span.start, start + table.span.end)
+            elif support == "supported":
+                support = "weak"
         return citation_of(place, number, passage, text, support, span, quote)
+
+
+def _follows_from(text: str, computed: Sequence[str]) -> bool:
+    """Whether a sentence says what was computed, in its language: each of its clauses in one part of that.
+
+    A computed sentence tells of many figures. Words from several of its parts together say what none of them says:
+    from "30 a month on average; turning point: February (from falling)" no "fell by 30 in February" follows, and from
+    "highest 180 in March, lowest 110 in February" no "highest 110".
+    """
+    told = computed[0 if has_cjk(text) else 1 :: 2]
+
+    def borne(said: str) -> bool:
+        between = _CLAUSES if _EXTREME.search(said) else _PARTS
+        parts = (part for one in told for part in between.split(one) if part.strip())
+        return any(cite.verify(said, material.as_material_passage(part))[0] == "supported" for part in parts)
+
+    return borne(text) or all(map(borne, filter(str.strip, _CLAUSES.split(text))))
 
 
 def citation_of(
@@ -87,7 +178,8 @@ def citation_of(
 
 def is_kept(checked: Checked, policy: Policy) -> bool:
     """Whether a sentence stays in the answer. Weakly borne ones do, marked as such."""
-    return policy == "mark" or not checked.statement.claim or checked.statement.support != "absent"
+    said = checked.statement
+    return policy == "mark" or not said.claim or said.own or said.support != "absent"
 
 
 def assembled(text: str, checked: Sequence[Checked], policy: Policy) -> tuple[str, list[Checked]]:
@@ -104,7 +196,7 @@ def assembled(text: str, checked: Sequence[Checked], policy: Policy) -> tuple[st
             continue
         shown += between if shown else between.lstrip()
         start, place = len(shown), len(kept)
-        shown += text[span.start : span.end] + "".join(f"[{number}]" for number in one.added)
+        shown += text[span.start : span.end] + "".join(map(cite.mark, one.added))
         kept.append(
             replace(
                 one,

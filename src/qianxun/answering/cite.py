@@ -27,7 +27,12 @@ _SIMILAR = 0.5
 # From this probability on a judge of meaning is sure that a quote supports a statement, from 1 - SURE down that not.
 SURE = 0.8
 
-_NUMBERS = r"\d{1,3}(?:\s*[,，、;；\-–~]\s*\d{1,3})*"
+# Q is what the question brings along (`answering.material`).
+_NUMBER = r"(?:\d{1,3}|[QＱ])"
+_NUMBERS = rf"{_NUMBER}(?:\s*[,，、;；\-–~]\s*{_NUMBER})*"
+# Code between fences: neither sentences nor marks. Without an end it goes to the end.
+FENCE = "```"
+_FENCED = re.compile(r"^([^\S\n]*)```[^\n]*(?:\n(?![ \t]*```[ \t\r]*$)[^\n]*)*(?:\n[ \t]*```[ \t\r]*$)?", re.MULTILINE)
 _MARK = re.compile(rf"\s*(?:\[\s*({_NUMBERS})\s*\](?!\()|【\s*({_NUMBERS})\s*】|［\s*({_NUMBERS})\s*］)")
 
 
@@ -47,8 +52,11 @@ def parse(text: str) -> list[Cited]:
     """The sentences of an answer with the numbers they cite.
 
     Marks are `[1]`, `[1][3]`, `[1, 2]`, `[1-3]` and their full-width forms 【1】 and ［1］ (digits too).
-    A mark belongs to the sentence that it stands in or follows, whether before or after the full stop.
+    `[Q]` is number 0.
+    A mark belongs to the sentence that it stands in or follows, whether before or after the full stop. What stands
+    between fences is left out.
     """
+    text = without_code(text)
     clean, last = "", 0
     marks: list[tuple[int, list[int], int]] = []  # where it stood in the clean text, its numbers, its end in the answer
     for match in _MARK.finditer(text):
@@ -72,6 +80,16 @@ def _in_answer(place: int, marks: Sequence[tuple[int, list[int], int]], *, until
     """A place of the clean text in the answer; `until` it, the marks that stand just there are not passed."""
     passed = [(at, end) for at, _, end in marks if at < place or (at == place and not until)]
     return passed[-1][1] + place - passed[-1][0] if passed else place
+
+
+def without_code(text: str) -> str:
+    """The text without what stands between fences, and without them."""
+    return _FENCED.sub(r"\1", text)
+
+
+def mark(number: int) -> str:
+    """The mark of a number."""
+    return f"[{number}]" if number else "[Q]"
 
 
 def verify(
@@ -144,7 +162,7 @@ def _in_context(quote: str, passage: Passage) -> str:
 def _numbers(text: str) -> list[int]:
     found: list[int] = []
     for part in re.split(r"\s*[,，、;；]\s*", text):
-        first, *rest = (int(n) for n in re.split(r"\s*[\-–~]\s*", part))
+        first, *rest = (int(n) if n.isdecimal() else 0 for n in re.split(r"\s*[\-–~]\s*", part))
         last = rest[-1] if rest else first
         # A range that is no sensible range ([1-300]) is its two ends.
         found += range(first, last + 1) if first <= last <= first + 20 else [first, last]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from qianxun.answering.wording import Language, sentence
-from qianxun.records import Citation, Passage, Statement, Verdict
+from qianxun.records import Citation, Conflict, FinishReason, Option, Passage, Statement, Verdict
 
 _N_NEAREST: Final = 3
 
@@ -21,6 +21,9 @@ class Draft:
     notes: list[str] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     usage: tuple[int, int] | None = None
+    finish_reason: FinishReason = "stop"
+    conflicts: list[Conflict] = field(default_factory=list)
+    options: list[Option] = field(default_factory=list)
 
 
 def nothing_found(packed: Sequence[Passage], n_documents: int, language: Language) -> Draft:

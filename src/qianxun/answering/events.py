@@ -7,6 +7,8 @@ counts among the sentences of what was shown since the last `Withdrawn`. What `D
 marks that were added since, and is what should be shown in the end.
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,7 +16,7 @@ from qianxun.answering.checked import Checked
 from qianxun.answering.reading import Mark, Text
 from qianxun.records import Answer, Passage
 
-__all__ = ["AnswerEvent", "Checked", "Done", "Mark", "Shown", "Text", "Withdrawn"]
+__all__ = ["AnswerEvent", "Checked", "Done", "Mark", "Shown", "Text", "Withdrawn", "the_answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +41,12 @@ class Done:
 
 
 AnswerEvent: TypeAlias = Shown | Text | Mark | Checked | Withdrawn | Done
+
+
+async def the_answer(events: AsyncGenerator[AnswerEvent, None]) -> Answer:
+    """What the events end with; they are closed."""
+    async with aclosing(events) as told:
+        async for event in told:
+            if isinstance(event, Done):
+                return event.answer
+    raise AssertionError("an answer ends with Done")

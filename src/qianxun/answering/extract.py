@@ -45,7 +45,7 @@ _NEARLY = 0.85
 
 # Words of asking, which carry none of what is asked about. Chinese has no word boundaries, so they are
 # cut out of the question before it becomes character pairs.
-_ASKING = re.compile(
+ASKING = re.compile(
     r"什么时[候间]|什么地方|什么样|是什么|为什么|什么|何时|何地|何处|几时|多长时间|多久|多少个?|哪一?[年天日月个位些种家里儿]|在哪|哪里|哪儿|哪"
     r"|怎么样|怎么办|怎么|怎样|如何|为何|是否|有没有|能不能|可不可以|可以吗|是不是|谁|几[个名次位人天年月号点岁届]|多[大高长重远]"
     r"|请问|告诉我|我想知道|想问|一下|分别|具体|包括|是|的|了|吗|呢|吧|啊|被|有|和|与|及|或|在|由|为"
@@ -117,7 +117,7 @@ def wanted_of(question: str, term_weights: Mapping[str, float]) -> list[Wanted]:
     folded = fold(question)
     rarest = max(term_weights.values(), default=1.0)
     parts: list[Wanted] = []
-    for run in runs(_ASKING.sub(" ", folded)) or runs(folded):
+    for run in runs(ASKING.sub(" ", folded)) or runs(folded):
         if not has_cjk(run):
             parts += [
                 Wanted(frozenset({w}), 2 * term_weights.get(w, rarest)) for w in words(run) if w not in STOP_WORDS
@@ -154,7 +154,7 @@ def candidates(
         around = _terms(" \n ".join([passage.title, *passage.heading, passage.context]))
         of_all = [_terms(f"{piece.text} \n {piece.header}") for piece in of_passage]
         whole = around.union(*of_all)
-        of_document = "\n".join([passage.title, passage.source, *passage.heading, passage.context])
+        of_document = _about(passage)
         everything = f"{of_document}\n{passage.text}"
         strange = not all(_plain(name) in _plain(everything) for name in asked.identifiers)
         doubt = 0.0 if _is_superseded(of_document) == _is_superseded(question) else _SUPERSEDED_DOUBT
@@ -274,6 +274,15 @@ _SECTION_NUMBER = re.compile(r"^\s*(?:第?\d{1,2}(?:\.\d{1,2})?[.、章节条]?|
 # Half of a conflict: an abolished rule is a poor answer to a question about the rule, but better than none.
 _SUPERSEDED_DOUBT = 0.5
 _SUPERSEDED = re.compile(r"废止|作废|失效|已过期|\b(?:superseded|obsolete|withdrawn|repealed|archived)\b")
+
+
+def is_superseded(passage: Passage) -> bool:
+    """Whether its title, source or headings say that a passage is no longer in force."""
+    return _is_superseded(_about(passage))
+
+
+def _about(passage: Passage) -> str:
+    return "\n".join([passage.title, passage.source, *passage.heading, passage.context])
 
 
 def _is_superseded(text: str) -> bool:

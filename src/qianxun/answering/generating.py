@@ -17,8 +17,8 @@ from qianxun.answering.draft import Draft, nothing_found
 from qianxun.answering.reading import Mark, Reader, Sentence, Text
 from qianxun.answering.wording import Language, sentence
 from qianxun.protocols import Generator, Message, Sampling
-from qianxun.records import Passage
-from qianxun.text import fold
+from qianxun.records import FinishReason, Passage
+from qianxun.text import fold, language_of
 
 # Runs a synchronous function with its arguments away from the event loop.
 Run: TypeAlias = Callable[..., Awaitable[Any]]
@@ -28,15 +28,17 @@ _REFUSAL: Final = re.compile(
     r"^\W*(?:the (?:documents|passages)|(?:提供的|这些)?(?:文档|段落|资料)(?:中|里)?)[^.。]{0,40}"
     r"(?:do not|don't|does not|没有|未|不包含|不含)[^.。]{0,40}[.。]?\W*$"
 )
-# What ended the model → what is said of it.
-_ENDINGS: Final[Mapping[Ending, str]] = {
-    "tokens": "cut off",
-    "characters": "cut off",
-    "first": "out of time",
-    "between": "out of time",
-    "total": "out of time",
-    "cancelled": "stopped",
-    "repetition": "repeating",
+# What a terminal would obey.
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# What ended the model → what is said of it, and what programs are told.
+_ENDINGS: Final[Mapping[Ending, tuple[str, FinishReason]]] = {
+    "tokens": ("cut off", "length"),
+    "characters": ("cut off", "length"),
+    "first": ("out of time", "time"),
+    "between": ("out of time", "time"),
+    "total": ("out of time", "time"),
+    "cancelled": ("stopped", "cancelled"),
+    "repetition": ("repeating", "repetition"),
 }
 # A beginning longer than this is no refusal.
 _LONGEST_REFUSAL: Final = 120
@@ -87,7 +89,8 @@ class Generation:
         async with aclosing(bounded) as deltas:
             async for delta in deltas:
                 finish, usage = delta.finish_reason or finish, delta.usage or usage
-                piece = delta.text if text else delta.text.lstrip()
+                said = _CONTROLS.sub("", delta.text)
+                piece = said if text else said.lstrip()
                 text += piece
                 for out in await read(reader.feed(piece)):
                     yield out
@@ -95,9 +98,10 @@ class Generation:
             yield out
         self.draft = self._drafted(text, checked)
         self.draft.usage = usage
-        ended = _ENDINGS.get(bounded.ended_by or "itself", "cut off" if finish == "length" else "")
-        if ended:
-            self.draft.notes.append(sentence(ended, self.language))
+        ended = _ENDINGS.get(bounded.ended_by or "itself") or (_ENDINGS["tokens"] if finish == "length" else None)
+        if ended is not None:
+            self.draft.notes.append(sentence(ended[0], self.language))
+            self.draft.finish_reason = ended[1]
         for out in showing.close(checked, whole=self.draft.verdict != "no_evidence"):
             yield out
 
@@ -113,16 +117,31 @@ class Generation:
         draft = Draft(shown, "answered", self.passages, statements=[one.statement for one in kept])
         draft.citations = [citation for one in kept for citation in one.citations]
         claims = [one.statement for one in kept if one.statement.claim]
-        unborne = sum(one.support != "supported" for one in claims)
+        own = sum(one.own for one in claims)
+        unborne = sum(one.support != "supported" for one in claims) - own
+        if unborne + own:
+            draft.verdict = "partial" if unborne + own < len(claims) else "ungrounded"
+        if own:
+            draft.notes.append(sentence("own", self.language, n=own))
         if unborne:
-            draft.verdict = "partial" if unborne < len(claims) else "ungrounded"
             draft.notes.append(sentence("unsupported", self.language, n=unborne))
+        strange = list(dict.fromkeys(fact for one in kept for fact in one.statement.unknown))
+        if strange:
+            draft.notes.append(sentence("unknown", self.language, facts="; ".join(strange)))
         if void:
             draft.notes.append(sentence("removed", self.language, n=len(void)))
         unknown = sorted({number for one in kept for number in one.unknown})
         if unknown:
-            draft.notes.append(sentence("out of range", self.language, numbers=", ".join(map(str, unknown))))
+            numbers = ", ".join(str(number) if number else "Q" for number in unknown)
+            draft.notes.append(sentence("out of range", self.language, numbers=numbers))
+        if _is_in_another_language(shown, self.language):
+            draft.notes.append(sentence("other language", self.language))
         return draft
+
+
+def _is_in_another_language(text: str, language: Language) -> bool:
+    """Whether an answer is in another language, as far as its words tell: names and code are in none."""
+    return language_of(text) not in ("", language)
 
 
 class Showing:

@@ -4,8 +4,10 @@ Fed with pieces that may be cut anywhere, it gives the same events in the same o
 character. Its sentences are those of `cite.parse` on the whole text; the texts and marks, one after the other, are the
 text itself. It does not know which numbers exist: [99] is a mark like any other.
 
-How late things are. Text is given at once, except what may yet become a mark (from its bracket on) and half a
-character. A sentence is given with the next one's first letter or digit, before that is shown: until then a mark may
+Code between fences is text, and neither sentence nor mark.
+
+How late things are. Text is given at once, except what may yet become a mark (from its bracket on) or a fence, and half
+a character. A sentence is given with the next one's first letter or digit, before that is shown: until then a mark may
 follow that belongs to it. After an abbreviation ("Acme Inc. The end") it is given with the first letter or digit
 behind the next word, if that word decides. Cost is linear in the text; besides the sentence under way and what is not
 yet given, a few thousand characters are kept.
@@ -16,13 +18,14 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from qianxun.answering.cite import Cited, parse
+from qianxun.answering.cite import FENCE, Cited, parse
 from qianxun.documents.sentences import LOOK_BACK_CHARS, MARKS, end_at, next_mark
 from qianxun.records import Span
 
 _BRACKETS: Final = {"[": "]", "【": "】", "［": "］"}
 _BETWEEN_NUMBERS: Final = frozenset(",，、;；-–~")
 _MOST_DIGITS: Final = 3
+_QUESTION: Final = "QＱ"  # what the question brings along
 # What stands before a word may decide, too (an abbreviation, the number of a line).
 _KEPT_CHARS: Final = LOOK_BACK_CHARS + 100
 
@@ -70,7 +73,11 @@ class Reader:
         self._n_read = 0
         self._begun: _BegunMark | None = None
         self._held: list[str] = []  # what may become a mark
-        self._spaces: list[str] = []  # shown, but a mark would swallow them
+        self._spaces: list[tuple[str, int]] = []  # shown, with their places, but a mark would swallow them
+        self._begins_line = True  # nothing but white space and backticks since the last line's end
+        self._n_ticks = 0  # held back: they may become a fence
+        self._code: str | None = None  # between fences: the line under way
+        self._n_code_lines = 0
         self._sentences = _Sentences()
 
     def feed(self, piece: str) -> list[Event]:
@@ -88,11 +95,16 @@ class Reader:
                 self._give_mark()
             else:
                 self._release()
+        self._release_ticks()
         self._let_spaces_in()
         self._give_sentences(self._sentences.close())
         return self._given()
 
     def _take(self, character: str) -> None:
+        if self._code is not None and not self._leaves_code(character):
+            return
+        may_be_fence = self._begins_line and character == FENCE[0]
+        self._begins_line = character == "\n" or (self._begins_line and (character.isspace() or may_be_fence))
         if self._begun is not None:
             if self._begun.takes(character):
                 self._held.append(character)
@@ -103,6 +115,13 @@ class Reader:
                 self._give_mark()
             else:
                 self._release()
+        if may_be_fence:
+            self._n_ticks += 1
+            if self._n_ticks == len(FENCE):
+                self._n_ticks, self._code, self._n_code_lines = 0, "", 0
+                self._show(FENCE)
+            return
+        self._release_ticks()
         if character in _BRACKETS:
             self._begun = _BegunMark(character)
             self._held.append(character)
@@ -110,6 +129,25 @@ class Reader:
             self._space(character)
         else:
             self._text(character)
+
+    def _leaves_code(self, character: str) -> bool:
+        """Whether the character is the line end behind a closing fence; if not it is shown, and that is all."""
+        assert self._code is not None
+        if character == "\n":
+            closes = self._n_code_lines > 0 and self._code.strip(" \t\r") == FENCE
+            self._code = None if closes else ""
+            self._n_code_lines += 1
+            if closes:
+                return True
+        else:
+            self._code += character
+        self._show(character)
+        return False
+
+    def _release_ticks(self) -> None:
+        n_ticks, self._n_ticks = self._n_ticks, 0
+        for _ in range(n_ticks):
+            self._text(FENCE[0])
 
     def _release(self) -> None:
         """What might have become a mark is text after all; white space at its end may stand before the next one."""
@@ -122,7 +160,7 @@ class Reader:
             self._space(character)
 
     def _space(self, character: str) -> None:
-        self._spaces.append(character)
+        self._spaces.append((character, self._n_read))
         self._show(character)
 
     def _text(self, character: str) -> None:
@@ -132,8 +170,7 @@ class Reader:
 
     def _let_spaces_in(self) -> None:
         """White space before what is no mark belongs to the sentences; no sentence ends by it alone."""
-        first = self._n_read - len(self._spaces)
-        for place, character in enumerate(self._spaces, first):
+        for character, place in self._spaces:
             self._sentences.take(character, place)
         self._spaces.clear()
 
@@ -168,7 +205,7 @@ class Reader:
 
 
 class _BegunMark:
-    """What an opening bracket may become, character by character: numbers of up to three digits, lists, ranges."""
+    """What an opening bracket may become, character by character: numbers of up to three digits or Q, lists, ranges."""
 
     def __init__(self, opening: str) -> None:
         self.is_whole = False
@@ -190,7 +227,8 @@ class _BegunMark:
             self._n_digits = 0
             return True
         if self._wants_number:
-            return False
+            self._wants_number = False
+            return character in _QUESTION
         self._n_digits = 0
         self._wants_number = character in _BETWEEN_NUMBERS
         self.is_whole = character == self._closing

@@ -1,8 +1,10 @@
 """`qianxun ask`: an answer, then the sources it quotes, each with its support mark."""
 
 import argparse
+from typing import Any
 
-from qianxun.cli.arguments import add_filters
+from qianxun.cli.arguments import add_filters, positive
+from qianxun.cli.conversations import conversation_of
 from qianxun.cli.counts import passages_read
 from qianxun.cli.passages import (
     heading_below,
@@ -14,14 +16,19 @@ from qianxun.cli.passages import (
     show_hit,
     show_timings,
 )
+from qianxun.cli.reasons import reason_in_words
 from qianxun.cli.screen import Piece, Screen
 from qianxun.cli.search import text_of
 from qianxun.cli.session import Session, asker_of, filter_of
-from qianxun.cli.words import shown_seconds
+from qianxun.cli.words import cut, shown_seconds, shown_source
+from qianxun.errors import InputError
 from qianxun.messages import say
-from qianxun.records import Answer, Citation, Passage, Support, Verdict
+from qianxun.records import Answer, Citation, Passage, Plan, Support, Verdict
+from qianxun.settings import Settings, engine_of
 from qianxun.shapes import answer_shape, total_seconds
 
+# In cells: a computed figure quotes the whole of its table.
+LONGEST_QUOTE = 400
 MARKS: dict[Support, tuple[str, str]] = {"supported": ("✓", "green"), "weak": ("~", "yellow"), "absent": ("✗", "red")}
 
 
@@ -33,6 +40,39 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="labels", metavar="LABELS", help=say("see only what carries one of these labels"))
     add_filters(parser)
     parser.add_argument(
+        "--persona", metavar="NAME", help=say("answer as the section [personas.NAME] of the settings says; '' as usual")
+    )
+    parser.add_argument(
+        "--attach",
+        dest="attachments",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help=say("give a file with the question: evidence as [Q], kept nowhere; may be repeated"),
+    )
+    parser.add_argument(
+        "--document",
+        dest="documents",
+        metavar="ID|PATH|GLOB",
+        action="append",
+        default=[],
+        help=say("read all of this document instead of what search finds; may be repeated"),
+    )
+    parser.add_argument(
+        "--deep",
+        metavar="N",
+        type=positive,
+        nargs="?",
+        const=4,
+        default=0,
+        help=say("divide the question into at most N sub-questions, each searched by itself (default: 4)"),
+    )
+    parser.add_argument(
+        "--conversation",
+        metavar="TOKEN",
+        help=say("the conversation that the question belongs to, or the beginning of its token; `new` begins one"),
+    )
+    parser.add_argument(
         "--explain", action="store_true", help=say("show the passages that were read, and the time of each stage")
     )
 
@@ -41,14 +81,42 @@ def run(session: Session, args: argparse.Namespace) -> int:
     """Asks and prints the answer. No evidence is an answer too: exit code 0, and the verdict says so."""
     question = text_of(args.question)
     with session.open() as base:
-        answer = base.ask(question, asker=asker_of(args.labels), where=filter_of(args))
+        asker, where = asker_of(args.labels), filter_of(args)
+        how: dict[str, Any] = {"persona": args.persona, "documents": args.documents, "deep": args.deep}
+        token = conversation_of(session, base, args.conversation) if args.conversation is not None else None
+        if args.attachments:
+            how["attachments"] = _attached(args.attachments, base.settings)
+        if session.out.styled and not session.as_json and engine_of(base.settings.generator) != "none":
+            from qianxun.cli.speaking import spoken
+
+            answer = spoken(session.out, base, question, token, asker=asker, where=where, **how)
+        elif token is None:
+            answer = base.ask(question, asker=asker, where=where, **how)
+        else:
+            answer = base.conversations.ask(token, question, asker=asker, where=where, **how)
         if not answer.passages:
             say_if_empty(session, base)
     if session.as_json:
-        session.print_json(answer_shape(answer))
+        session.print_json(answer_shape(answer) | {"conversation": token})
     else:
         show(session.out, answer, explain=args.explain)
     return 0
+
+
+def _attached(paths: list[str], settings: Settings) -> list[str]:
+    """The texts of the files that are given with a question. Raises InputError naming the first without any."""
+    from qianxun.extraction.material import texts_of_files
+
+    texts, unread = texts_of_files(paths, settings)
+    if unread:
+        first = unread[0]
+        raise InputError(
+            "{source} cannot be given with a question: {reason}",
+            remedy="Give files that hold text.",
+            source=shown_source(first.source),
+            reason=reason_in_words(first.reason) if first.reason else say("it holds no text."),
+        )
+    return texts
 
 
 def show(screen: Screen, answer: Answer, *, explain: bool = False) -> None:
@@ -59,6 +127,8 @@ def show(screen: Screen, answer: Answer, *, explain: bool = False) -> None:
     verdict = verdict_in_words(answer.verdict)
     if verdict:
         screen.line((verdict, "yellow"))
+    if answer.plan is not None and answer.plan.questions:
+        show_plan(screen, answer.plan)
     if answer.citations:
         screen.blank()
         screen.line((say("Sources"), "bold"))
@@ -83,6 +153,15 @@ def show(screen: Screen, answer: Answer, *, explain: bool = False) -> None:
     screen.line((facts, "dim"))
 
 
+def show_plan(screen: Screen, plan: Plan) -> None:
+    """The sub-questions that a question was divided into, each with whether anything answers it."""
+    screen.blank()
+    screen.line((say("Sub-questions"), "bold"))
+    for one in plan.questions:
+        mark, style = MARKS["supported" if one.answered else "absent"]
+        screen.line((f"{mark} ", style), one.question, (f"  {passages_read(one.passages)}", "dim"))
+
+
 def _show_source(screen: Screen, cited: list[Citation], passage: Passage | None) -> None:
     """One source with all that is quoted of it; each quote has its own mark where the marks differ."""
     first = cited[0]
@@ -95,7 +174,7 @@ def _show_source(screen: Screen, cited: list[Citation], passage: Passage | None)
     screen.line("    ", (where, "cyan"), (f"  {heading}" if heading else "", "dim"))
     for support_of, quote in dict.fromkeys((c.support, " ".join(c.quote.split())) for c in cited):
         lead = "" if alike else f"{MARKS[support_of][0]} {support_in_words(support_of)}  "
-        screen.paragraph(lead + say("“{quote}”", quote=quote), indent=4)
+        screen.paragraph(lead + say("“{quote}”", quote=cut(quote, LONGEST_QUOTE)), indent=4)
     if passage is not None:
         show_duplicates(screen, passage)
 
@@ -117,5 +196,6 @@ def verdict_in_words(verdict: Verdict) -> str:
         "partial": say("The sources bear only a part of this answer."),
         "no_evidence": "",
         "ungrounded": say("The sources do not bear this answer."),
+        "clarify": say("The question may be about several things: ask again and name one."),
     }
     return words[verdict]

@@ -33,6 +33,11 @@ def new_chunks(n: int) -> str:
     return say("1 new chunk") if n == 1 else say("{n} new chunks", n=f"{n:,}")
 
 
+def conversations(n: int) -> str:
+    """How many conversations."""
+    return say("1 conversation") if n == 1 else say("{n} conversations", n=f"{n:,}")
+
+
 def vectors(n: int) -> str:
     """How many vectors."""
     return say("1 vector") if n == 1 else say("{n} vectors", n=f"{n:,}")

@@ -87,15 +87,6 @@ async def _written(
 def _schema(name: str | None) -> dict[str, Any] | None:
     if name is None:
         return None
-    path = Path(name).expanduser()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            "{path} is no JSON schema: {reason}.", remedy="Name a file with one.", path=path, reason=str(error)
-        ) from error
-    if not isinstance(found, dict):
-        raise InputError(
-            "{path} is no JSON schema: {reason}.", remedy="Name a file with one.", path=path, reason="no object"
-        )
-    return found
+    from qianxun.extraction.schema import schema_of_file
+
+    return schema_of_file(Path(name).expanduser())

@@ -11,7 +11,7 @@ from qianxun.cli.session import Session
 from qianxun.cli.words import wrapped
 from qianxun.errors import InputError, SettingsError, StorageError
 from qianxun.messages import LANGUAGES, language, language_of_locale, say, set_language
-from qianxun.settings import FILE_NAME, PROFILES, every_setting, to_toml
+from qianxun.settings import ANY_NAME, FILE_NAME, PROFILES, every_setting, to_toml
 from qianxun.shapes import version
 
 COLUMNS = 96
@@ -175,10 +175,12 @@ def toml_of(values: Mapping[str, Any]) -> str:
         name = setting.key.rpartition(".")
         if name[0] != section:
             section = name[0]
-            lines += ["", f"[{section}]"]
+            lines += ["", f"# [{section}]" if ANY_NAME in section else f"[{section}]"]
         lines += ["", *_comment(say(setting.about))]
         chosen = values.get(setting.key)
-        if chosen and chosen != setting.default:
+        if ANY_NAME in section:  # belongs to its heading, which is a comment, too
+            lines.append(f"#   {name[2]} = {to_toml(setting.default)}")
+        elif chosen and chosen != setting.default:
             lines.append(f"{name[2]} = {to_toml(chosen)}")
         else:
             lines.append(f"# {name[2]} = {to_toml(setting.default)}")

@@ -23,9 +23,9 @@ from qianxun.settings import Settings, load_settings
 # These work, or help, when the settings cannot be read.
 WITHOUT_SETTINGS = ("init", "doctor", "version")
 # After Ctrl-C the same command goes on where it stopped.
-RESUME = ("add", "watch", "sources", "rebuild", "reindex", "compact", "models pull")
+RESUME = ("add", "extract", "watch", "sources", "rebuild", "reindex", "compact", "models pull")
 # First words of commands of two words.
-PAIRED = ("eval", "feedback", "models", "tune")
+PAIRED = ("conversations", "eval", "feedback", "models", "tune")
 STOPPED = 130
 BROKEN_PIPE = 141
 UNEXPECTED = 70
@@ -49,6 +49,13 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
                 ("watch", say("keep folders in step: what changes in them is found within seconds")),
                 ("search", say("find passages by meaning and by words")),
                 ("ask", say("answer a question, quoting and naming the sources")),
+                ("summarize", say("summarize whole documents, citing every sentence")),
+                ("conversations", say("list conversations: questions that lean on those before")),
+                ("conversations show", say("show one conversation")),
+                ("conversations export", say("write one conversation as Markdown or JSON")),
+                ("conversations rename", say("give a conversation another title")),
+                ("conversations delete", say("delete conversations with all that was said in them")),
+                ("extract", say("draw out of documents what a JSON schema asks for, each value with its place")),
                 ("list", say("list the documents")),
                 ("show", say("show one document, or one passage")),
                 ("label", say("change who may see a document")),
@@ -69,6 +76,7 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
                 ("feedback record", say("keep what somebody thinks of passages")),
                 ("feedback export", say("write what was found good as pairs of questions and passages")),
                 ("feedback erase", say("take back one judgement, or everything of one person")),
+                ("prompts", say("show what models are asked by, or copy it to be changed")),
                 ("adapt", say("learn from accepted passages; kept only if search is better")),
                 ("version", say("show the version")),
             ],
@@ -257,10 +265,19 @@ def _prepare_streams(as_json: bool) -> None:
             reconfigure(encoding=encoding, errors="backslashreplace")
 
 
+def _masked(record: logging.LogRecord) -> bool:
+    """Without what is personal. Imported with the first record: most commands have none."""
+    from qianxun.guarding import MaskingFilter
+
+    return MaskingFilter().filter(record)
+
+
 @contextmanager
 def _logging_to(session: Session, verbose: int) -> Iterator[None]:
     logger = logging.getLogger("qianxun")
     handler = ToScreen(session.err, names=verbose > 0)
+    if session.settings.guard.mask_logs:
+        handler.addFilter(_masked)
     before = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG))

@@ -110,7 +110,8 @@ def models_in_words(models: Mapping[str, str]) -> str:
     """Which model did what: `encoder builtin, answer by quoting`."""
     roles = {"encoder": say("encoder"), "adapter": say("adapter of"), "answer": say("answer by")}
     names = {"extractive": say("quoting")}
-    return say(", ").join(f"{roles.get(role, role)} {names.get(name, cut(name, 60))}" for role, name in models.items())
+    shown = ((role, name) for role, name in models.items() if role != "prompt")  # that is for programs
+    return say(", ").join(f"{roles.get(role, role)} {names.get(name, cut(name, 60))}" for role, name in shown)
 
 
 def say_if_empty(session: "Session", base: "KnowledgeBase") -> None:

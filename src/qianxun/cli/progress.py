@@ -117,6 +117,7 @@ def name_of_stage(stage: str) -> str:
         "comparing": say("Comparing, MB"),
         "asking": say("Asking"),
         "proposing": say("Proposing"),
+        "extracting": say("Extracting"),
     }
     return names.get(stage, stage)
 

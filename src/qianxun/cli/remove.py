@@ -30,6 +30,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=say("ids, files, folders or patterns such as '*.tmp'; - reads a list from standard input"),
     )
     parser.add_argument("-y", "--yes", action="store_true", help=say("do not ask"))
+    parser.add_argument(
+        "--purge", action="store_true", help=say("also erase the answers in conversations that were written from them")
+    )
     parser.add_argument("--dry-run", action="store_true", help=say("only show what would be removed"))
 
 
@@ -55,7 +58,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
                 session.note(say("Nothing was removed."))
                 return 0
         with session.progress() as progress:
-            receipt = base.remove([document.id for document in chosen], progress=progress)
+            receipt = base.remove([document.id for document in chosen], purge=args.purge, progress=progress)
     if session.as_json:
         session.print_json(receipt_shape(receipt))
         return 0
@@ -70,7 +73,9 @@ def run(session: Session, args: argparse.Namespace) -> int:
             revision=receipt.revision,
         )
     )
-    if receipt.answers or receipt.questions:
+    if receipt.purge:
+        session.out.line(say("{n} stored answers written from them were erased.", n=receipt.answers))
+    elif receipt.answers or receipt.questions:
         session.out.line(
             say(
                 "{answers} stored answers and {questions} evaluation questions cite them.",

@@ -28,6 +28,7 @@ class Screen:
         self.stream = stream
         self.styled = stream.isatty() and os.environ.get("TERM") != "dumb"
         self.width = shutil.get_terminal_size().columns if self.styled else 0
+        self.height = shutil.get_terminal_size().lines if self.styled else 0
         self.columns = min(self.width, MAX_COLUMNS)
         self._console: Console | None = None
 

@@ -12,6 +12,7 @@ from qianxun.documents.split import indexed_text
 from qianxun.errors import StaleIndex
 from qianxun.ingestion.fetch import erase_fetched
 from qianxun.ingestion.opinions import compact_feedback, orphans
+from qianxun.ingestion.said import compact_conversations
 from qianxun.protocols import Index
 from qianxun.records import CHUNK_BITS, document_of
 from qianxun.storage.enrich import enrich_missing
@@ -74,6 +75,7 @@ def check(keeping: Keeping, *, progress: Report = silent) -> CheckReport:
             for index in keeping.indexes:
                 report.problems += _index(keeping, index, report)
             report.problems += _feedback(keeping, report)
+            report.problems += _conversations(keeping, report)
     report.seconds = time.monotonic() - started
     return report
 
@@ -128,6 +130,16 @@ def _feedback(keeping: Keeping, report: CheckReport) -> Iterator[Problem]:
         report.checked["judged documents"] = len(feedback.documents())
         for document in orphans(keeping, feedback):
             yield Problem("orphan", "service.db", f"document {document}", "feedback on a document that is gone")
+
+
+def _conversations(keeping: Keeping, report: CheckReport) -> Iterator[Problem]:
+    kept = keeping.conversations()
+    if kept is not None:
+        kept.settle()  # answers whose writers are gone
+        counted, problems = kept.inconsistencies()
+        report.checked["answers"] = counted
+        for detail in problems:
+            yield Problem("orphan", "service.db", "conversations", detail)
 
 
 def _index(keeping: Keeping, index: Index, report: CheckReport) -> Iterator[Problem]:
@@ -213,6 +225,7 @@ def compact(keeping: Keeping, *, foreign: Sequence[Path] = (), progress: Report 
         with keeping.write.held():
             keeping.store.compact()
         compact_feedback(keeping)
+        compact_conversations(keeping)
         progress(Progress("compacting", steps, steps, "", time.monotonic() - started))
 
 

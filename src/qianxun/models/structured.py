@@ -4,9 +4,10 @@ Whoever asks a model for JSON checks what comes back here, also where a server p
 answer that ran into its length limit is cut in the middle, and some servers accept a schema and ignore it.
 """
 
+import functools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from qianxun.errors import BadModelReply, InputError
@@ -34,18 +35,22 @@ def parse_json(text: str, schema: dict[str, Any]) -> object:
     try:
         value: object = json.loads(json_in(text), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise BadModelReply(
+        refused = BadModelReply(
             "The model's answer is not JSON: {reason}.",
             remedy="Ask again, or allow a longer answer if it was cut off.",
             reason=_short(str(error)),
-        ) from error
+        )
+        refused.reply = text
+        raise refused from error
     misfit = _first_misfit(value, schema)
     if misfit:
-        raise BadModelReply(
+        refused = BadModelReply(
             "The model's answer does not fit the JSON schema: {reason}.",
             remedy="Ask again, or ask for a simpler form.",
             reason=misfit,
         )
+        refused.reply = text
+        raise refused
     return value
 
 
@@ -82,25 +87,53 @@ def checked_json(text: str, schema: dict[str, Any], *, complete: bool = True) ->
     return json_in(text)
 
 
+def misfits_of(value: object, schema: dict[str, Any]) -> list[Any]:
+    """Everything about a value that does not fit, as jsonschema's errors, by place; formats such as `date` count.
+
+    Raises InputError as `parse_json` does.
+    """
+    found: list[Any] = _checked(schema, lambda _, made: list(made.iter_errors(value)), True)
+    return sorted(found, key=lambda one: one.json_path)
+
+
+def misfit_in_words(misfit: Any) -> str:
+    """Where something does not fit and why, on one line."""
+    return f"{misfit.json_path}: {_short(misfit.message)}"
+
+
 def _first_misfit(value: object, schema: dict[str, Any]) -> str:
     """Why a value does not fit, in the validator's words; "" if it does."""
+    misfit = _checked(schema, lambda judging, made: judging.best_match(made.iter_errors(value)), False)
+    return misfit_in_words(misfit) if misfit is not None else ""
+
+
+def _checked(schema: dict[str, Any], look: Callable[[Any, Any], Any], formats: bool) -> Any:
+    """What is found with jsonschema's exceptions and a validator of this schema."""
     # Not needed before a model is asked for JSON, and a tenth of a second to import.
     import jsonschema
-    from jsonschema_specifications import REGISTRY
     from referencing.exceptions import Unresolvable
 
-    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
-        kind.check_schema(schema)
-        # Its own registry would fetch what a `$ref` names.
-        misfit = jsonschema.exceptions.best_match(kind(schema, registry=REGISTRY).iter_errors(value))
+        return look(jsonschema.exceptions, _validator(json.dumps(schema, default=str), formats))
     except (jsonschema.SchemaError, Unresolvable, RecursionError) as error:
         raise InputError(
             "The JSON schema cannot be used: {reason}.",
             remedy="Correct it; it may refer to its own parts only.",
             reason=_short(getattr(error, "message", "") or str(error) or type(error).__name__),
         ) from error
-    return f"{misfit.json_path}: {_short(misfit.message)}" if misfit is not None else ""
+
+
+@functools.lru_cache(maxsize=64)
+def _validator(stated: str, formats: bool) -> Any:
+    """The validator of a schema, which is checked itself: that takes ten times as long as checking a value."""
+    import jsonschema
+    from jsonschema_specifications import REGISTRY
+
+    schema = json.loads(stated)
+    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+    kind.check_schema(schema)
+    # Its own registry would fetch what a `$ref` names.
+    return kind(schema, registry=REGISTRY, format_checker=kind.FORMAT_CHECKER if formats else None)
 
 
 def _no_constant(name: str) -> None:

@@ -1,14 +1,19 @@
-"""What stands around a chunk in its document: its neighbours, and the section that it is a part of.
+"""What stands around a chunk in its document: its neighbours, its section, the table that it is a part of.
 
 The access rule is the document's: who may read the chunk may read what is around it.
 """
 
 import dataclasses
+from typing import Final
 
 from qianxun.errors import InputError, NotFound
-from qianxun.records import MAX_CHUNKS_PER_DOCUMENT, Asker, Document, Passage, document_of
+from qianxun.records import MAX_CHUNKS_PER_DOCUMENT, Asker, Document, Passage, Span, document_of
 from qianxun.retrieval.gather import as_passage
 from qianxun.storage.store import Store, StoredChunk
+
+_CELLS_APART: Final = "|\t"
+# On either side: some four thousand rows.
+_MOST_CHUNKS: Final = 200
 
 
 def neighbours(store: Store, chunk: int, before: int, after: int, asker: Asker) -> list[Passage]:
@@ -45,6 +50,37 @@ def section(store: Store, chunk: int, asker: Asker) -> Passage:
         location=begins.location,
     )
     return as_passage(document, whole, rank=1)
+
+
+def whole_table(store: Store, passage: Passage) -> Passage | None:
+    """A passage that a table stands in, with all chunks of the table; None if no table does, or it is too long.
+
+    A chunk goes on with the table of the one before it if that ends with a line of cells and this one begins with one.
+    What lies between chunks is white space.
+    """
+    if not any(mark in passage.text for mark in _CELLS_APART):
+        return None
+    own = passage.chunk % MAX_CHUNKS_PER_DOCUMENT
+    begin = max(0, own - _MOST_CHUNKS)
+    chunks = {c.id % MAX_CHUNKS_PER_DOCUMENT: c for c in store.chunks(passage.document, begin, 2 * _MOST_CHUNKS + 1)}
+    if own not in chunks:
+        return None
+    first = last = own
+    while first - 1 in chunks and _goes_on(chunks[first - 1], chunks[first]):
+        first -= 1
+    while last + 1 in chunks and _goes_on(chunks[last], chunks[last + 1]):
+        last += 1
+    if first == begin > 0 or last - own >= _MOST_CHUNKS:
+        return None
+    text, start = "", chunks[first].span.start
+    for place in range(first, last + 1):
+        text = f"{text:\n<{chunks[place].span.start - start}}{chunks[place].text}"
+    return dataclasses.replace(passage, text=text, span=Span(start, start + len(text)))
+
+
+def _goes_on(before: StoredChunk, chunk: StoredChunk) -> bool:
+    lines = before.text.rstrip().rpartition("\n")[2], chunk.text.lstrip().partition("\n")[0]
+    return all(any(mark in line for mark in _CELLS_APART) for line in lines)
 
 
 def _found(store: Store, chunk: int, asker: Asker) -> tuple[Document, StoredChunk]:

@@ -10,6 +10,7 @@ from qianxun.settings.enriching import NEWEST_PROMPT, generator_of, maker_of
 from qianxun.settings.own import own_settings, own_text, same_encoder, with_encoder, with_enrichment
 from qianxun.settings.profiles import PROFILES
 from qianxun.settings.reading import (
+    ANY_NAME,
     ENVIRONMENT_PREFIX,
     FILE_NAME,
     KB_FILE_NAME,
@@ -31,12 +32,16 @@ from qianxun.settings.sections import (
     AccessSettings,
     AnswerSettings,
     BudgetSettings,
+    ConversationSettings,
     EncoderSettings,
     EnrichmentSettings,
+    ExtractionSettings,
     FeedbackSettings,
     GeneratorSettings,
+    GuardSettings,
     IndexSettings,
     ModelsSettings,
+    PersonaSettings,
     ReadingSettings,
     RemoteSettings,
     RerankerSettings,
@@ -49,6 +54,7 @@ from qianxun.settings.sections import (
 )
 
 __all__ = [
+    "ANY_NAME",
     "ENVIRONMENT_PREFIX",
     "FILE_NAME",
     "KB_FILE_NAME",
@@ -58,12 +64,16 @@ __all__ = [
     "AccessSettings",
     "AnswerSettings",
     "BudgetSettings",
+    "ConversationSettings",
     "EncoderSettings",
     "EnrichmentSettings",
+    "ExtractionSettings",
     "FeedbackSettings",
     "GeneratorSettings",
+    "GuardSettings",
     "IndexSettings",
     "ModelsSettings",
+    "PersonaSettings",
     "ReadingSettings",
     "RemoteSettings",
     "RerankerSettings",

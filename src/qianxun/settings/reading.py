@@ -9,7 +9,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from qianxun.errors import InputError, SettingsError
 from qianxun.settings.engines import is_address
@@ -38,15 +38,21 @@ class Setting:
     kind: str
 
 
+# Stands in a setting's key for the name that somebody gives a section.
+ANY_NAME: Final = "NAME"
+
+
 def every_setting(section: type = Settings, prefix: str = "") -> Iterator[Setting]:
     """Each key in the order of the file, sections last."""
     hints = typing.get_type_hints(section)
     for item in dataclasses.fields(section):
-        if not dataclasses.is_dataclass(hints[item.name]):
+        if not (dataclasses.is_dataclass(hints[item.name]) or _kind_of_named(hints[item.name])):
             yield Setting(prefix + item.name, _default(item), item.metadata["about"], _kind_in_words(hints[item.name]))
     for item in dataclasses.fields(section):
         if dataclasses.is_dataclass(hints[item.name]):
             yield from every_setting(typing.cast(type, hints[item.name]), f"{prefix}{item.name}.")
+        elif kind := _kind_of_named(hints[item.name]):
+            yield from every_setting(kind, f"{prefix}{item.name}.{ANY_NAME}.")
 
 
 def load_settings(
@@ -92,6 +98,7 @@ def _from_beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
         given = found.get(section)
         if isinstance(given, dict) and isinstance(given.get(key), str) and given[key]:
             found[section] = {**given, key: str(path.absolute().parent / Path(given[key]).expanduser())}
+    found = _word_lists_from_beside(path, found)
     for section in ("encoder", "reranker", "generator"):
         given = found.get(section)
         if isinstance(given, dict):
@@ -99,6 +106,15 @@ def _from_beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
             if isinstance(model, str) and model.startswith((".", "~")) and not is_address(model):
                 found[section] = {**given, "model": str(path.absolute().parent / Path(model).expanduser())}
     return found
+
+
+def _word_lists_from_beside(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    guard = values.get("guard")
+    if not isinstance(guard, dict) or not isinstance(guard.get("words"), list):
+        return values
+    folder = path.absolute().parent
+    words = [str(folder / Path(one).expanduser()) if isinstance(one, str) else one for one in guard["words"]]
+    return {**values, "guard": {**guard, "words": words}}
 
 
 def with_overrides(settings: Settings, overrides: Sequence[str]) -> Settings:
@@ -122,7 +138,8 @@ def for_knowledge_base(settings: Settings, directory: Path, overrides: Sequence[
         return settings
     # What is written about chunks is of the data: where the file does not say that it is, it is not.
     kept = EnrichmentSettings(max_tokens=settings.enrichment.max_tokens)
-    settings = merged(dataclasses.replace(settings, enrichment=kept), read_toml(path), str(path))
+    own = _word_lists_from_beside(path, read_toml(path))
+    settings = merged(dataclasses.replace(settings, enrichment=kept), own, str(path))
     variables = _variables(os.environ)
     if variables:
         settings = merged(settings, variables, "environment")
@@ -203,9 +220,28 @@ def merged(settings: S, values: Mapping[str, Any], origin: str, prefix: str = ""
                     "{origin}: {key} is a section, not a value.", remedy="Set a key inside it.", origin=origin, key=key
                 )
             changes[name] = merged(getattr(settings, name), value, origin, key + ".")
+        elif kind := _kind_of_named(hint):
+            changes[name] = _named(getattr(settings, name), value, kind, key, origin)
         else:
             changes[name] = _checked(value, hint, declared[name], key, origin)
     return dataclasses.replace(settings, **changes)
+
+
+def _kind_of_named(hint: Any) -> type | None:
+    """The section that a mapping from names holds; None for what is no such mapping."""
+    return typing.get_args(hint)[1] if typing.get_origin(hint) is Mapping else None
+
+
+def _named(before: Mapping[str, Any], value: Any, kind: type, key: str, origin: str) -> dict[str, Any]:
+    """The sections by their names, with those of the value over them."""
+    if not isinstance(value, Mapping) or not all(isinstance(one, Mapping) for one in value.values()):
+        raise SettingsError(
+            "{origin}: {key} holds sections by their names, not values.",
+            remedy="Write [{key}.NAME] above them.",
+            origin=origin,
+            key=key,
+        )
+    return {**before, **{n: merged(before.get(n) or kind(), one, origin, f"{key}.{n}.") for n, one in value.items()}}
 
 
 def _unknown(key: str, origin: str) -> SettingsError:

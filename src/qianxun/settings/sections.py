@@ -4,6 +4,7 @@ Each field's metadata holds what it means, which is also what `qianxun init` wri
 `docs/settings.md` is made from.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -421,11 +422,73 @@ class AnswerSettings:
         at_most=1.0,
     )
     max_seconds: float = _is(0.0, "time a model may take for an answer; 0: any", at_least=0.0)
+    max_calls: int = _is(
+        100,
+        "calls of a model that one answer may take where whole documents are read or a question is divided; what that "
+        "does not suffice for is left out, and the answer says so",
+        at_least=2,
+        at_most=10_000,
+    )
+    cache: int = _is(256, "answers of a model kept in memory for the same question; 0: none", at_least=0)
+    cache_seconds: int = _is(3600, "time that an answer is kept", at_least=1)
+    judge: bool = _is(True, "let the reranker, where there is one, judge what passages say in other words")
+    persona: str = _is("", "section [personas.NAME] that questions are answered by unless another is asked for")
     unsupported: Literal["mark", "remove", "refuse"] = _is(
         "mark",
         "sentences of a model that no passage bears: mark (they are shown as such), remove, or refuse (the whole "
         "answer is not shown)",
     )
+    clarify: bool = _is(
+        True, "ask back where a question may be about several things that the documents answer differently for"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaSettings:
+    """A way of answering under a name, chosen with `answer.persona` or when asking."""
+
+    instructions: str = _is("", "what the model is told beside the rules: tone, form, caution, for whom it writes")
+    language: Literal["", "en", "zh"] = _is("", "language of answers: `en` or `zh`; empty: the question's")
+    grounding: Literal["required", "preferred", "off"] = _is(
+        "required",
+        "required: every sentence stands on a passage; preferred: others are allowed and shown as the model's own; "
+        "off: no passage is looked for",
+    )
+    unsupported: Literal["", "mark", "remove", "refuse"] = _is(
+        "", "as `answer.unsupported`, for this persona; empty: the same"
+    )
+    where: str = _is("", "filter of the documents that it may use, as in `qianxun search --where`; empty: all")
+    max_tokens: int = _is(0, "longest answer in tokens; 0: `generator.max_tokens`", at_least=0)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """Words that may not be asked, shown or said, and personal data in logs."""
+
+    words: tuple[str, ...] = _is(
+        [], "files of word lists, beside the file that names them: a word in each line, with what is done where it is"
+    )
+    places: tuple[str, ...] = _is(
+        ["questions", "passages", "answers"], "what they are held over: questions, passages, answers"
+    )
+    mask_logs: bool = _is(True, "mask phone numbers, addresses, keys and the like in what is logged")
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationSettings:
+    """Conversations: what is kept of them, and what a model is told of what was said before."""
+
+    keep: bool = _is(True, "keep conversations: questions, and of answers what is not the documents' own text")
+    retention_days: int = _is(
+        365, "days after the last question when a conversation is erased; 0: never", at_least=0, at_most=36500
+    )
+    history_tokens: int = _is(
+        2000,
+        "tokens of what was said before that a model reads with a question, at most, and no more than a quarter of its "
+        "context; 0: none",
+        at_least=0,
+    )
+    summary: bool = _is(True, "have the model sum up what was said before that")
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,6 +539,18 @@ class SourcesSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtractionSettings:
+    """How values are drawn out of documents by a schema."""
+
+    attempts: int = _is(
+        3, "answers asked for about one text until one fits the schema; what was wrong is told", at_least=1, at_most=10
+    )
+    max_tokens: int = _is(2048, "longest answer of the generator about one text in tokens", at_least=64)
+    max_seconds: float = _is(300.0, "time one answer of the generator may take; 0: any", at_least=0.0)
+    concurrency: int = _is(4, "documents that the generator is asked about at a time", at_least=1, at_most=256)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set."""
 
@@ -502,4 +577,8 @@ class Settings:
     signals: SignalsSettings = field(default_factory=SignalsSettings)
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     answer: AnswerSettings = field(default_factory=AnswerSettings)
+    personas: Mapping[str, PersonaSettings] = field(default_factory=dict)
+    guard: GuardSettings = field(default_factory=GuardSettings)
+    conversation: ConversationSettings = field(default_factory=ConversationSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
+    extraction: ExtractionSettings = field(default_factory=ExtractionSettings)

@@ -78,4 +78,23 @@ def m001_tables(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-STEPS: Final[tuple[Step, ...]] = (m001_tables,)
+def m002_running(db: sqlite3.Connection) -> None:
+    """When a running turn was last heard of, whether it is to stop; which documents were recalled from turns before."""
+    for statement in (
+        "ALTER TABLE conversation_turns ADD COLUMN heard TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE conversation_turns ADD COLUMN stopping INTEGER NOT NULL DEFAULT 0",
+        # What a model is told of earlier answers comes from their documents: so does what it then writes.
+        """CREATE TABLE conversation_recalled (
+            conversation INTEGER NOT NULL,
+            turn INTEGER NOT NULL,
+            document INTEGER NOT NULL,
+            PRIMARY KEY (conversation, turn, document),
+            FOREIGN KEY (conversation, turn) REFERENCES conversation_turns (conversation, turn) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX conversation_recalled_document ON conversation_recalled (document)",
+        "CREATE INDEX conversation_turns_running ON conversation_turns (heard) WHERE state = 'running'",
+    ):
+        db.execute(statement)
+
+
+STEPS: Final[tuple[Step, ...]] = (m001_tables, m002_running)

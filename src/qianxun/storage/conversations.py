@@ -2,7 +2,10 @@
 
 A citation is kept as a place in a document, and a sentence that only quotes as that place too: whoever reads a
 conversation later reads the quotes with the rights they have then, and of a document that was removed nothing is left
-to read. What a model wrote is kept as it wrote it; `forget` takes out what was written from a document.
+to read. What a model wrote is kept as it wrote it; `forget` takes out what was written from a document, also by way of
+an earlier answer that the model was told of (`recalled`).
+
+Whoever writes an answer makes itself heard; a turn from which nothing was heard for a while has lost its writer.
 
 A conversation belongs to its owner, and nobody else sees that there is one. Knows no door and no document.
 """
@@ -11,89 +14,48 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, TypeAlias, cast, get_args
+from typing import Any, Final, cast
 
 from qianxun.errors import InputError, NotFound
-from qianxun.records import Quoted, Span, Support, Verdict, document_of
+from qianxun.records import Span, document_of
+from qianxun.storage.conversation_records import (
+    STATES,
+    Conversation,
+    KeptAnswer,
+    KeptCitation,
+    KeptPassage,
+    KeptStatement,
+    KeptTurn,
+    State,
+    row_of,
+    statement_of,
+)
 from qianxun.storage.conversation_steps import ROOM, STEPS
 from qianxun.storage.database import Database, batches, marks
 from qianxun.storage.service import migrate
 
-# `running` until it is done, `stopped` by who asked, `failed`; `removed`: what it was written from is gone.
-State: TypeAlias = Literal["running", "done", "stopped", "failed", "removed"]
-STATES: Final[tuple[State, ...]] = get_args(State)
+__all__ = [
+    "MAX_TITLE_CHARS",
+    "SILENT_SECONDS",
+    "STATES",
+    "Conversation",
+    "Conversations",
+    "KeptAnswer",
+    "KeptCitation",
+    "KeptPassage",
+    "KeptStatement",
+    "KeptTurn",
+    "State",
+]
+
 MAX_TITLE_CHARS: Final = 200
+# A writer makes itself heard every second; after so long it is gone (a process that ended, a machine that stood still).
+SILENT_SECONDS: Final = 30.0
 _MAX_QUESTION_CHARS: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class KeptStatement:
-    """A sentence of an answer (see `records.Statement`); its text is "" where it only quotes."""
-
-    text: str
-    span: Span
-    numbers: tuple[int, ...]
-    support: Support
-    quoted: Quoted | None
-    claim: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPassage:
-    """A passage that an answer may cite: its chunk, and the span of its text in the document."""
-
-    chunk: int
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class KeptCitation:
-    """Where a statement's support stands: `span` in the document of the passage `number`, by its cleaned text."""
-
-    statement: int
-    number: int
-    span: Span
-    support: Support
-
-
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    """An answer without the text of documents; its own is "" if it quotes. `passages[n - 1]` is what [n] points to."""
-
-    text: str
-    searched: str
-    verdict: Verdict
-    statements: tuple[KeptStatement, ...]
-    citations: tuple[KeptCitation, ...]
-    passages: tuple[KeptPassage, ...]
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class KeptTurn:
-    """A question and what came of it; `answer` is None unless it is `done` or `stopped`. `turn` counts from 1."""
-
-    turn: int
-    state: State
-    asked: str
-    question: str
-    answer: KeptAnswer | None
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """What a list of conversations shows. Times are UTC, ISO 8601. `turns` counts them."""
-
-    token: str
-    title: str
-    profile: str
-    begun: str
-    changed: str
-    turns: int
-    summary: str = ""
-    summarised: int = 0
+# What says which documents a turn was written from.
+_SOURCES: Final = ("conversation_passages", "conversation_recalled")
+_ANSWERED: Final = "SELECT turn FROM conversation_turns WHERE conversation = ? AND verdict <> ''"
 
 
 class Conversations:
@@ -118,7 +80,7 @@ class Conversations:
     def begin(self, owner: str, *, title: str = "", profile: str = "", now: datetime | None = None) -> str:
         """A new conversation; returns its token, which cannot be guessed. What is older than the retention goes."""
         moment = now or datetime.now(UTC)
-        token, at = secrets.token_urlsafe(16), _moment(moment)
+        token, at = secrets.token_hex(16), _moment(moment)
         with self._database.transaction() as db:
             self._expire(db, moment)
             db.execute(
@@ -139,18 +101,39 @@ class Conversations:
             raise _nowhere(token)
         return found[0]
 
+    def tokens(self, beginning: str, owner: str) -> list[str]:
+        """The tokens of an owner's conversations that begin so, newest change first."""
+        rows = self._database.rows(
+            "SELECT token FROM conversations WHERE base = ? AND owner = ? AND substr(token, 1, ?) = ? "
+            "ORDER BY changed DESC",
+            (self._name, owner, len(beginning), beginning),
+        )
+        return [row[0] for row in rows]
+
     def rename(self, token: str, owner: str, title: str) -> None:
         """Gives it another title."""
         with self._database.transaction() as db:
             db.execute("UPDATE conversations SET title = ? WHERE id = ?", (_title(title), self._id(token, owner)))
 
-    def summarise(self, token: str, owner: str, summary: str, turns: int) -> None:
-        """Keeps what the first `turns` turns came to, in short."""
+    def summarise(self, token: str, owner: str, summary: str, turns: int, *, answers: Collection[int] = ()) -> None:
+        """Keeps what the first `turns` turns came to, in short; `answers` are those that it was written from.
+
+        Raises InputError if one of these is not there any more: what was removed does not come back.
+        """
         with self._database.transaction() as db:
-            db.execute(
-                "UPDATE conversations SET summary = ?, summarised = ? WHERE id = ?",
-                (summary, turns, self._id(token, owner)),
-            )
+            id_ = self._id(token, owner)
+            there = {row[0] for row in db.execute(_ANSWERED, (id_,))}
+            gone = sorted(set(answers) - there)
+            if gone:
+                raise InputError("The answer of turn {turn} is not there any more.", turn=gone[0])
+            db.execute("UPDATE conversations SET summary = ?, summarised = ? WHERE id = ?", (summary, turns, id_))
+
+    def summary(self, token: str, owner: str) -> tuple[str, int]:
+        """What its first turns came to, and how many these are; "" and 0 where nothing was summed up."""
+        ((summary, turns),) = self._database.rows(
+            "SELECT summary, summarised FROM conversations WHERE id = ?", (self._id(token, owner),)
+        )
+        return str(summary), int(turns)
 
     def delete(self, token: str, owner: str) -> None:
         """Deletes it with all of its turns. What is deleted is overwritten; see also `compact`."""
@@ -182,9 +165,9 @@ class Conversations:
                 "SELECT coalesce(max(turn), 0) + 1 FROM conversation_turns WHERE conversation = ?", (id_,)
             )
             db.execute(
-                "INSERT INTO conversation_turns (conversation, turn, state, asked, question) "
-                "VALUES (?, ?, 'running', ?, ?)",
-                (id_, turn, at, question[:_MAX_QUESTION_CHARS]),
+                "INSERT INTO conversation_turns (conversation, turn, state, asked, heard, question) "
+                "VALUES (?, ?, 'running', ?, ?, ?)",
+                (id_, turn, at, at, question[:_MAX_QUESTION_CHARS]),
             )
             db.execute(
                 "UPDATE conversations SET changed = ?, title = CASE WHEN title = '' THEN ? ELSE title END WHERE id = ?",
@@ -192,15 +175,27 @@ class Conversations:
             )
         return int(turn)
 
-    def show(self, token: str, owner: str, turn: int, passages: Sequence[KeptPassage]) -> None:
-        """Keeps which passages a running answer is written from, so that `forget` finds it before it is done."""
-        with self._database.transaction() as db:
-            _show(db, self._id(token, owner), turn, passages)
+    def show(
+        self, token: str, owner: str, turn: int, passages: Sequence[KeptPassage], recalled: Collection[int] = ()
+    ) -> None:
+        """Keeps what a running answer is written from, so that `forget` finds it before it is done.
 
-    def say(self, token: str, owner: str, turn: int, events: Sequence[Mapping[str, Any]]) -> None:
-        """Keeps what a running answer said since the last time, for who lost the connection."""
+        Raises InputError if it is not running any more.
+        """
         with self._database.transaction() as db:
-            id_ = self._id(token, owner)
+            id_ = self._running(token, owner, turn)
+            _show(db, id_, turn, passages, recalled)
+
+    def say(
+        self, token: str, owner: str, turn: int, events: Sequence[Mapping[str, Any]], *, now: datetime | None = None
+    ) -> bool:
+        """Keeps what a running answer said since the last time, for who lost the connection; perhaps nothing, but then
+        its writer was heard. Returns whether somebody asked it to stop.
+
+        Raises InputError if it is not running any more.
+        """
+        with self._database.transaction() as db:
+            id_ = self._running(token, owner, turn)
             ((place,),) = db.execute(
                 "SELECT coalesce(max(place), 0) FROM conversation_events WHERE conversation = ? AND turn = ?",
                 (id_, turn),
@@ -209,6 +204,34 @@ class Conversations:
                 "INSERT INTO conversation_events VALUES (?, ?, ?, ?)",
                 [(id_, turn, place + n, _json(event)) for n, event in enumerate(events, 1)],
             )
+            ((stopping,),) = db.execute(
+                "UPDATE conversation_turns SET heard = ? WHERE conversation = ? AND turn = ? RETURNING stopping",
+                (_moment(now or datetime.now(UTC)), id_, turn),
+            ).fetchall()
+        return bool(stopping)
+
+    def stop(self, token: str, owner: str, turn: int) -> None:
+        """Asks the writer of a running answer to stop, in whichever process it is.
+
+        Raises InputError if it is not running any more.
+        """
+        with self._database.transaction() as db:
+            db.execute(
+                "UPDATE conversation_turns SET stopping = 1 WHERE conversation = ? AND turn = ?",
+                (self._running(token, owner, turn), turn),
+            )
+
+    def settle(self, now: datetime | None = None) -> int:
+        """Ends the running turns that have lost their writers, as `failed`; returns how many. All knowledge bases."""
+        last = _moment((now or datetime.now(UTC)) - timedelta(seconds=SILENT_SECONDS))
+        silent = "SELECT conversation, turn FROM conversation_turns WHERE state = 'running' AND heard < ?"
+        if not self._database.rows(silent, (last,)):
+            return 0
+        with self._database.transaction() as db:
+            found = db.execute(silent, (last,)).fetchall()
+            for id_, turn in found:
+                _clear(db, id_, turn, "failed")
+        return len(found)
 
     def said(self, token: str, owner: str, turn: int, after: int = 0) -> tuple[State, list[tuple[int, Any]]]:
         """How a turn stands, and what it said after the event of that place, (place, event) each, places from 1.
@@ -244,16 +267,16 @@ class Conversations:
                     given.text,
                     given.searched,
                     given.verdict if answer is not None else "",
-                    _json(list(map(_row_of, given.statements))),
+                    _json(list(map(row_of, given.statements))),
                     _json(given.facts),
                     id_,
                     turn,
                 ),
             ).rowcount
             if not changed:
-                raise InputError("Turn {turn} is not running any more.", turn=turn)
+                raise _not_running(turn)
             db.execute("DELETE FROM conversation_events WHERE conversation = ? AND turn = ?", (id_, turn))
-            _show(db, id_, turn, given.passages)
+            _show(db, id_, turn, given.passages, given.recalled)
             db.executemany(
                 "INSERT INTO conversation_citations VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
@@ -278,6 +301,12 @@ class Conversations:
             (id_, low),
         ):
             passages.setdefault(turn, []).append(KeptPassage(chunk, Span(start, end)))
+        recalled: dict[int, list[int]] = {}
+        for turn, document in self._database.rows(
+            "SELECT turn, document FROM conversation_recalled WHERE conversation = ? AND turn >= ? ORDER BY document",
+            (id_, low),
+        ):
+            recalled.setdefault(turn, []).append(document)
         citations: dict[int, list[KeptCitation]] = {}
         for turn, statement, number, start, end, support in self._database.rows(
             'SELECT turn, statement, number, start, "end", support FROM conversation_citations '
@@ -293,10 +322,11 @@ class Conversations:
                     text,
                     searched,
                     verdict,
-                    tuple(map(_statement_of, json.loads(statements))),
+                    tuple(map(statement_of, json.loads(statements))),
                     tuple(citations.get(turn, ())),
                     tuple(passages.get(turn, ())),
                     json.loads(facts),
+                    tuple(recalled.get(turn, ())),
                 )
             found.append(KeptTurn(turn, state, asked, question, answer))
         return found
@@ -309,46 +339,64 @@ class Conversations:
 
     def documents(self) -> set[int]:
         """The documents that any answer was written from."""
-        rows = self._database.rows(
-            "SELECT DISTINCT p.document FROM conversation_passages p JOIN conversations c ON c.id = p.conversation "
-            "WHERE c.base = ?",
-            (self._name,),
-        )
-        return {row[0] for row in rows}
+        return {
+            row[0]
+            for table in _SOURCES
+            for row in self._database.rows(
+                f"SELECT DISTINCT p.document FROM {table} p JOIN conversations c ON c.id = p.conversation "
+                "WHERE c.base = ?",
+                (self._name,),
+            )
+        }
 
     def forget(self, documents: Collection[int]) -> int:
         """Takes out the answers that were written from any of these documents; returns how many. Questions stay.
 
         So does what was summed up of a conversation up to then go, if one of its answers does.
         """
-        touched = self._turns_of(documents)
         with self._database.transaction() as db:
+            touched = self._turns_of(documents)
             for id_, turn in touched:
-                db.execute(
-                    "UPDATE conversation_turns SET state = 'removed', text = '', searched = '', verdict = '', "
-                    "statements = '[]', facts = '{}' WHERE conversation = ? AND turn = ?",
-                    (id_, turn),
-                )
-                for table in ("conversation_passages", "conversation_citations", "conversation_events"):
-                    db.execute(f"DELETE FROM {table} WHERE conversation = ? AND turn = ?", (id_, turn))
-                db.execute(
-                    "UPDATE conversations SET summary = '', summarised = 0 WHERE id = ? AND summarised >= ?",
-                    (id_, turn),
-                )
+                _clear(db, id_, turn, "removed")
+            _forget_summaries(db, touched)
         return len(touched)
+
+    def forget_summaries(self, documents: Collection[int]) -> None:
+        """Takes out what was summed up of answers that were written from any of these documents; they stay."""
+        with self._database.transaction() as db:
+            _forget_summaries(db, self._turns_of(documents))
 
     def _turns_of(self, documents: Collection[int]) -> list[tuple[int, int]]:
         found: set[tuple[int, int]] = set()
         for batch in batches(sorted(set(documents))):
-            found |= set(
-                self._database.rows(
-                    "SELECT p.conversation, p.turn FROM conversation_passages p "
-                    "JOIN conversations c ON c.id = p.conversation "
-                    f"WHERE c.base = ? AND p.document IN ({marks(len(batch))})",
-                    (self._name, *batch),
+            for table in _SOURCES:
+                found |= set(
+                    self._database.rows(
+                        f"SELECT p.conversation, p.turn FROM {table} p "
+                        "JOIN conversations c ON c.id = p.conversation "
+                        f"WHERE c.base = ? AND p.document IN ({marks(len(batch))})",
+                        (self._name, *batch),
+                    )
                 )
-            )
         return sorted(found)
+
+    def inconsistencies(self) -> tuple[int, list[str]]:
+        """How many answers are kept, of all knowledge bases, and what there is that belongs to none, a line each."""
+        ((answers,),) = self._database.rows("SELECT count(*) FROM conversation_turns WHERE verdict <> ''")
+        found = []
+        for what, table, belongs in (
+            ("passages", "conversation_passages", "t.verdict <> '' OR t.state = 'running'"),
+            ("recalled documents", "conversation_recalled", "t.verdict <> '' OR t.state = 'running'"),
+            ("citations", "conversation_citations", "t.verdict <> ''"),
+            ("events", "conversation_events", "t.state = 'running'"),
+        ):
+            ((n,),) = self._database.rows(
+                f"SELECT count(*) FROM {table} p WHERE NOT EXISTS (SELECT 1 FROM conversation_turns t "
+                f"WHERE t.conversation = p.conversation AND t.turn = p.turn AND ({belongs}))"
+            )
+            if n:
+                found.append(f"{what} of no answer: {n}")
+        return int(answers), found
 
     # -- rows ----------------------------------------------------------------------------------------
 
@@ -360,10 +408,22 @@ class Conversations:
             raise _nowhere(token)
         return int(rows[0][0])
 
+    def _running(self, token: str, owner: str, turn: int) -> int:
+        """The id of the conversation, if this turn of it is running."""
+        id_ = self._id(token, owner)
+        states = self._database.rows(
+            "SELECT state FROM conversation_turns WHERE conversation = ? AND turn = ?", (id_, turn)
+        )
+        if not states:
+            raise _no_turn(turn)
+        if states[0][0] != "running":
+            raise _not_running(turn)
+        return id_
+
     def _found(self, condition: str, values: Sequence[object], first: int, count: int) -> list[Conversation]:
         rows = self._database.rows(
             "SELECT token, title, profile, begun, changed, "
-            "(SELECT count(*) FROM conversation_turns t WHERE t.conversation = c.id), summary, summarised "
+            "(SELECT count(*) FROM conversation_turns t WHERE t.conversation = c.id) "
             f"FROM conversations c WHERE base = ? AND {condition} ORDER BY changed DESC, id DESC LIMIT ? OFFSET ?",
             (self._name, *values, count, first),
         )
@@ -376,17 +436,11 @@ class Conversations:
         return db.execute("DELETE FROM conversations WHERE changed < ?", (last,)).rowcount
 
 
-def _row_of(one: KeptStatement) -> list[object]:
-    return [one.text, one.quoted, one.span.start, one.span.end, list(one.numbers), one.support, one.claim]
-
-
-def _statement_of(row: Sequence[Any]) -> KeptStatement:
-    text, quoted, start, end, numbers, support, claim = row
-    return KeptStatement(text, Span(start, end), tuple(numbers), support, quoted, claim)
-
-
-def _show(db: sqlite3.Connection, id_: int, turn: int, passages: Sequence[KeptPassage]) -> None:
-    db.execute("DELETE FROM conversation_passages WHERE conversation = ? AND turn = ?", (id_, turn))
+def _show(
+    db: sqlite3.Connection, id_: int, turn: int, passages: Sequence[KeptPassage], recalled: Collection[int]
+) -> None:
+    for table in _SOURCES:
+        db.execute(f"DELETE FROM {table} WHERE conversation = ? AND turn = ?", (id_, turn))
     db.executemany(
         "INSERT INTO conversation_passages VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
@@ -394,6 +448,22 @@ def _show(db: sqlite3.Connection, id_: int, turn: int, passages: Sequence[KeptPa
             for n, one in enumerate(passages, 1)
         ],
     )
+    db.executemany("INSERT INTO conversation_recalled VALUES (?, ?, ?)", [(id_, turn, one) for one in set(recalled)])
+
+
+def _clear(db: sqlite3.Connection, id_: int, turn: int, state: State) -> None:
+    """Takes out all that is kept of a turn but its question."""
+    db.execute(
+        "UPDATE conversation_turns SET state = ?, text = '', searched = '', verdict = '', statements = '[]', "
+        "facts = '{}' WHERE conversation = ? AND turn = ?",
+        (state, id_, turn),
+    )
+    for table in (*_SOURCES, "conversation_citations", "conversation_events"):
+        db.execute(f"DELETE FROM {table} WHERE conversation = ? AND turn = ?", (id_, turn))
+
+
+def _forget_summaries(db: sqlite3.Connection, touched: Sequence[tuple[int, int]]) -> None:
+    db.executemany("UPDATE conversations SET summary = '', summarised = 0 WHERE id = ? AND summarised >= ?", touched)
 
 
 def _moment(at: datetime) -> str:
@@ -410,6 +480,10 @@ def _json(value: object) -> str:
 
 def _nowhere(token: str) -> NotFound:
     return NotFound("There is no conversation {token}.", remedy="`qianxun conversations` lists them.", token=token)
+
+
+def _not_running(turn: int) -> InputError:
+    return InputError("Turn {turn} is not running any more.", turn=turn)
 
 
 def _no_turn(turn: int) -> NotFound:

@@ -15,6 +15,7 @@ from pathlib import Path
 from qianxun.documents.split import indexed_text
 from qianxun.protocols import Encoder, Index
 from qianxun.records import Change, Document, IndexRow
+from qianxun.storage.conversations import Conversations
 from qianxun.storage.enrichments import Enricher, searched_text
 from qianxun.storage.feedback import Feedback
 from qianxun.storage.locks import Lock
@@ -69,6 +70,7 @@ class Keeping:
     beside: bool = False
     tokenizer: Path | None = None
     feedback: Callable[[], Feedback | None] = field(default=lambda: None)
+    conversations: Callable[[], Conversations | None] = field(default=lambda: None)
 
 
 def catch_up(keeping: Keeping, report: Report = silent) -> None:

@@ -125,6 +125,7 @@ def _verdict(verdict: str) -> str:
         "partial": say("borne in part"),
         "no_evidence": say("no evidence"),
         "ungrounded": say("not borne"),
+        "clarify": say("asked back"),
     }
     return names.get(verdict, verdict)
 

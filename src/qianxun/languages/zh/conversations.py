@@ -1,4 +1,6 @@
-"""Chinese for conversations: storage/conversations.py."""
+"""Chinese for conversations: their storage, settings, Python door and commands."""
+
+# ruff: noqa: E501 (a Chinese character counts as two)
 
 from typing import Final
 
@@ -7,4 +9,57 @@ MESSAGES: Final[dict[str, str]] = {
     "`qianxun conversations` lists them.": "`qianxun conversations` 列出所有对话。",
     "The conversation has no turn {turn}.": "这个对话没有第 {turn} 轮。",
     "Turn {turn} is not running any more.": "第 {turn} 轮已不在进行。",
+    "The answer of turn {turn} is not there any more.": "第 {turn} 轮的回答已不存在。",
+    "{n} conversations begin with {beginning}.": "有 {n} 个对话以 {beginning} 开头。",
+    "Type more of the token.": "请多输入几位标识。",
+    "Conversations are not kept.": "不保存对话。",
+    "Set conversation.keep to true.": "请将 conversation.keep 设为 true。",
+    "What the answer was being written from was removed meanwhile.": "回答所依据的文档在此期间被移除了。",
+    "Ask the question again.": "请重新提问。",
+    # settings
+    "keep conversations: questions, and of answers what is not the documents' own text": "保存对话：问题，以及回答中不属于文档原文的部分",
+    "days after the last question when a conversation is erased; 0: never": "最后一次提问之后多少天清除对话；0：从不",
+    "tokens of what was said before that a model reads with a question, at most, and no more than a quarter of its context; 0: none": "模型随问题一起读到的此前对话的 token 数上限，且不超过其上下文的四分之一；0：不读",
+    "have the model sum up what was said before that": "由模型为更早的对话写摘要",
+    # transcripts
+    "Begun {at} (UTC).": "开始于 {at}（UTC）。",
+    "This answer is still being written.": "这个回答还在生成。",
+    "This answer was stopped.": "这个回答被中止了。",
+    "This answer failed.": "这个回答失败了。",
+    "What this answer was written from was removed.": "这个回答所依据的文档已被移除。",
+    # commands
+    "list conversations: questions that lean on those before": "列出对话：前后相承的提问",
+    "show one conversation": "显示一个对话",
+    "write one conversation as Markdown or JSON": "将一个对话写成 Markdown 或 JSON",
+    "give a conversation another title": "更改对话的标题",
+    "delete conversations with all that was said in them": "删除对话及其全部内容",
+    "Lists conversations, the newest first. `qianxun ask --conversation new` begins one; of answers that quote, only the places are kept ([conversation]).": "列出对话，最新的在前。`qianxun ask --conversation new` 开始一个对话；摘录原文的回答只保存出处位置（[conversation]）。",
+    "No conversations.": "没有对话。",
+    "token": "标识",
+    "last question (UTC)": "最后提问（UTC）",
+    "questions": "问题数",
+    "Conversation {token}: ask on with `--conversation {token}`.": "对话 {token}：用 `--conversation {token}` 继续提问。",
+    "the conversation that the question belongs to, or the beginning of its token; `new` begins one": "问题所属的对话的标识或其开头；`new` 开始一个新对话",
+    "the conversation: its token, or the beginning of it": "对话的标识，或标识的开头",
+    "Writes a conversation with what its answers cite, as you may read it now.": "写出对话及其回答所引的内容，以您现在可以阅读的为限。",
+    "markdown (the default) or json": "markdown（默认）或 json",
+    "file to write; without it, standard output": "要写入的文件；不指定则写到标准输出",
+    "Wrote conversation {token} to {file}.": "已将对话 {token} 写入 {file}。",
+    "its new title": "新标题",
+    "The title is empty.": "标题是空的。",
+    "Type the new title behind the token.": "请在标识之后输入新标题。",
+    "Renamed {token}: {title}": "已改名 {token}：{title}",
+    "Deletes conversations: questions, answers and what was summed up of them. `qianxun compact` takes the last trace out of the file.": "删除对话：问题、回答及其摘要。`qianxun compact` 从文件中清除最后的痕迹。",
+    "the conversations: their tokens, or the beginnings of them": "这些对话的标识，或标识的开头",
+    "all of them, also those about other knowledge bases": "全部对话，包括关于其他知识库的",
+    "Which conversations are to be deleted?": "要删除哪些对话？",
+    "Name TOKENs, or --all.": "请给出标识，或 --all。",
+    "Delete all conversations?": "要删除全部对话吗？",
+    "1 conversation": "1 个对话",
+    "{n} conversations": "{n} 个对话",
+    "Delete {n}?": "要删除 {n}吗？",
+    "Nothing was deleted.": "没有删除任何内容。",
+    "Deleted {n}.": "已删除 {n}。",
+    "also erase the answers in conversations that were written from them": "同时清除对话中依据它们写成的回答",
+    "{n} stored answers written from them were erased.": "已清除依据它们写成的 {n} 个回答。",
 }

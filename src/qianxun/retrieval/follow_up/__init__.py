@@ -3,6 +3,7 @@
     年假有几天？ …  那病假呢？                      病假有几天              the same is asked of something else
     试用期是多久？ …  它可以延长吗？                试用期：它可以延长吗？  it points back
     How is the bonus calculated? …  and when?       bonus: and when?        it names nothing
+    年假有几天？ …  不是年假，是病假                病假有几天              it corrects (`correcting`)
 
 The text that comes out is for searching, not for showing as the question: what was carried over stands before the
 question, which stays as it was asked. A question that stands on its own is never changed: what is wrongly carried over
@@ -14,9 +15,11 @@ Where a generator is there, `prompt` asks it for the same, and `prompt.accepted`
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from qianxun.retrieval.follow_up import chinese, english
+from qianxun.retrieval.follow_up.choosing import chosen
+from qianxun.retrieval.follow_up.correcting import corrected, correction
 from qianxun.retrieval.follow_up.cues import Cue, Kind
 from qianxun.text import fold, has_cjk
 
@@ -39,10 +42,14 @@ _PREDICATE = re.compile("[有是要可能会需得须享应]")
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A question that was asked before, and what its answer cited: a heading or a title each, in order."""
+    """A question that was asked before, and what its answer cited: a heading or a title each, in order.
+
+    `options` are the labels of what an answer that asked back has listed.
+    """
 
     question: str
     cited: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,8 @@ class _Context:
     """What was last talked of: a question that stands on its own, and what its answer cited."""
 
     question: str = ""
-    cited: tuple[str, ...] = field(default=())
+    cited: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 def follow_up(question: str, turns: Sequence[Turn]) -> FollowUp:
@@ -66,7 +74,7 @@ def follow_up(question: str, turns: Sequence[Turn]) -> FollowUp:
     context = _Context()
     for turn in turns[-MAX_TURNS:]:
         if not _is_courtesy(turn.question):
-            context = _Context(_resolved(turn.question, context).text, turn.cited)
+            context = _Context(_resolved(turn.question, context).text, turn.cited, turn.options)
     return _resolved(question, context)
 
 
@@ -74,10 +82,20 @@ def _resolved(question: str, context: _Context) -> FollowUp:
     stands_alone = FollowUp(question)
     if not context.question or _is_courtesy(question):
         return stands_alone
+    before = _OPERATORS.sub(" ", context.question).strip(_END)
+    option = chosen(question, context.options) if context.options else None
+    if option is not None:
+        return FollowUp(_joined((option, before)), (before,))
+    found = correction(question)
+    if found is not None:
+        asked = corrected(before, found)
+        if asked is not None:
+            return FollowUp(asked, (before,))
+        if found.adds:
+            return _asked_of(found.right, before) or stands_alone
     cue = chinese.cue(question) if has_cjk(question) else english.cue(question)
     if cue is None:
         return stands_alone
-    before = _OPERATORS.sub(" ", context.question).strip(_END)
     if cue.kind is Kind.NAMED:
         return _asked_of(cue.what, before) or stands_alone
     carried = _carried(cue, before, context.cited)

@@ -14,7 +14,7 @@ _HAN: Final = f"[{CJK}]"
 _POLITE: Final = (
     "我想知道|我想了解|我想问|想知道|想了解|想问|请告诉我|告诉我|帮我查|帮我看|你知道|请问|麻烦|一下|看看|查查|请|呃|嗯"
 )
-_ASKING: Final = (
+ASKING: Final = (
     "什么时候|什么时间|为什么|为何|什么样的?|什么|怎么办(?![理证卡手公事])|怎么样|怎么|怎样|咋样|咋|如何|哪一?(?:些|里|儿|个|天|年|种|位|项|家|月)"
     "|哪|谁|多少(?:天|钱|个|次|人|元|年|月|块|小时)?|多长时间|多久|多(?:长|大|高|远|快|早|晚|重)"
     "|几(?:点|天|个|次|年|月|楼|层|号|位|种|份|小时|周)?(?:钟)?|何时|何地|是否|有没有|是不是|能不能|可不可以|要不要|会不会|该不该"
@@ -30,7 +30,7 @@ _HELPERS: Final = (
     "应该|应当|需要|必须|可以|能够|一般|通常|具体|分别|大概|大约|一共|总共|最多|最少|最晚|最早|至少|一次|还是|或者|没有"
     "|[是有在要会能可须得被把给让对向从到由于为以按用跟和与并而再也还又就都才了的地着过吗呢吧啊呀么不没别只很更最之里上下中内所请做]"
 )
-_EMPTY: Final = re.compile(f"{_POLITE}|{_ASKING}|{_LINKS}|{_POINTING}|{_HELPERS}|[^\\w]|_")
+_EMPTY: Final = re.compile(f"{_POLITE}|{ASKING}|{_LINKS}|{_POINTING}|{_HELPERS}|[^\\w]|_")
 # Words that say something of a topic, but are none: whoever asks with these alone means the topic of before.
 _GENERIC: Final = re.compile(
     "批下来|申请|办理|办好|办|审批|批准|核准|核可|批|提交|上交|交|递交|准备|提供|材料|资料|文件|流程|步骤|手续|提前|时间|时限|期限"
@@ -78,16 +78,16 @@ _LEADS: Final = (
     "应该|应当|需要|必须|可以|能够|能|要|得|会|最多|最少|最长|最短|最大|最小|最高|最低|最晚|最早|至少|一共|总共"
 )
 _OPENING: Final = re.compile(
-    f"^(?:{_LINKS}|还|也|又|再|都|在|去|到|从|由|给|一般|通常|大概|提前|直接|自己|那)*(?:{_ASKING}|{_LEADS})+"
+    f"^(?:{_LINKS}|还|也|又|再|都|在|去|到|从|由|给|一般|通常|大概|提前|直接|自己|那)*(?:{ASKING}|{_LEADS})+"
     "(?:提前|直接|自己|再|去|给|到)*"
 )
 _DEFINED: Final = re.compile("^(?:那么?)?(?:什么|谁|何)(?:是|叫|谓)")
-_PARTICLES: Final = re.compile(f"{_ASKING}|[了着过吗呢吧啊呀的得]|[^\\w]")
+_PARTICLES: Final = re.compile(f"{ASKING}|[了着过吗呢吧啊呀的得]|[^\\w]")
 _UNABLE: Final = re.compile(f"^{_HAN}不[了上下到通开完动起出进来去]$")
 _VERB_CHARS: Final = 2
 _LONGEST_NAMED: Final = 16
 # Places stand for each other: 北京的标准 … 上海呢.
-_PLACES: Final = re.compile(
+PLACES: Final = re.compile(
     "北京|上海|天津|重庆|广州|深圳|杭州|南京|苏州|武汉|成都|西安|青岛|大连|厦门|长沙|郑州|济南|合肥|福州|宁波|无锡|沈阳|哈尔滨"
     "|昆明|贵阳|南宁|海口|太原|石家庄|兰州|乌鲁木齐|香港|澳门|台湾|台北|新北|桃园|台中|台南|高雄|新竹|河北|山西|辽宁|吉林|黑龙江"
     "|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|广西|海南|四川|贵州|云南|西藏|陕西|甘肃|青海|宁夏|新疆|内蒙古"
@@ -109,7 +109,7 @@ def topic(question: str) -> str:
     folded = aligned(question)
     pieces: list[tuple[int, int]] = []
     at = 0
-    for divider in [*re.finditer(f"{_ASKING}|{_CLAUSES.pattern}", folded), None]:
+    for divider in [*re.finditer(f"{ASKING}|{_CLAUSES.pattern}", folded), None]:
         end = divider.start() if divider is not None else len(folded)
         start, end = _trimmed(folded, at, end)
         if start < end:
@@ -127,8 +127,8 @@ def topic(question: str) -> str:
 def swapped(before: str, what: str) -> str | None:
     """The question `before`, asked of `what` instead; None where it cannot be told what that takes the place of."""
     old, new = aligned(before), aligned(what)
-    places = list(_PLACES.finditer(old))
-    if _PLACES.fullmatch(new) and len(places) == 1:
+    places = list(PLACES.finditer(old))
+    if PLACES.fullmatch(new) and len(places) == 1:
         return before[: places[0].start()] + what + before[places[0].end() :]
     for shared in range(len(new) - 1, 0, -1):
         rest = len(new) - shared
@@ -196,7 +196,7 @@ def _named(question: str, folded: str) -> Cue | None:
     what = match["what"].strip(" ,")
     if not match["ending"] and (len(what) > _LONGEST_NAMED // 2 or not re.search(_HAN, what)):
         return None
-    if len(what) > _LONGEST_NAMED or re.search(_ASKING, what) or re.search("吗$", what) or not _content(what):
+    if len(what) > _LONGEST_NAMED or re.search(ASKING, what) or re.search("吗$", what) or not _content(what):
         return None
     start = folded.index(what, match.start("what"))
     whole = aligned(question)
