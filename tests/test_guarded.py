@@ -1,6 +1,7 @@
 """Word lists over questions, passages and answers, through the product."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
@@ -20,8 +21,10 @@ from qianxun.cli.main import main
 from qianxun.errors import InputError, SettingsError
 from qianxun.guarding import Entry, Words, guard
 from qianxun.knowledge_base import KnowledgeBase
-from qianxun.records import Answer, Span, Statement
+from qianxun.protocols import Delta
+from qianxun.records import Answer, Asker, Span, Statement
 from qianxun.settings import Settings, for_knowledge_base, load_settings, merged
+from qianxun.shapes import answer_shape
 
 WORDS = "密码\n内部代号 | block\nleave | warn\n"
 TEXTS = [
@@ -153,3 +156,103 @@ def test_logs_of_commands_have_nothing_personal(
     monkeypatch.setenv("QIANXUN_GUARD__MASK_LOGS", "false")
     main(["version"])
     assert "13812345678" in capsys.readouterr().err
+
+
+# -- every way that an answer goes
+
+HUNT = "猎鹰行动的预算是 300 万元。"
+
+
+class Saying:
+    """A model that says this, and keeps what it was asked."""
+
+    name, context_tokens = "saying", 6000
+
+    def __init__(self, text: str) -> None:
+        self.text, self.asked = text, ""
+
+    async def stream(self, messages: Any, **_: Any) -> AsyncIterator[Delta]:
+        self.asked = messages[-1].content
+        yield Delta(self.text)
+        yield Delta(finish_reason="stop", usage=(1, 1))
+
+    def count_tokens(self, text: str) -> int:
+        return len(text)
+
+
+@pytest.fixture
+def hunting(tmp_path: Path) -> Callable[..., KnowledgeBase]:
+    (tmp_path / "words.txt").write_text("猎鹰\n", encoding="utf-8")
+
+    def open_base(says: str = "", **guard_settings: Any) -> KnowledgeBase:
+        guarding = {"words": [str(tmp_path / "words.txt")], **guard_settings}
+        values = {"guard": guarding, "answer": {"hopeless": 0.0}, "home": str(tmp_path / "home")}
+        base = qianxun.open(tmp_path / "kb", settings=merged(load_settings(environ={}), values, "test"))
+        base.add_texts([TextItem("plan", "猎鹰计划", HUNT)])
+        if says:
+            base._made["generator"] = Saying(says)
+        return base
+
+    return open_base
+
+
+def everything(answer: Answer) -> str:
+    return json.dumps(answer_shape(answer), ensure_ascii=False)
+
+
+def test_an_answer_given_again_is_masked_again(hunting: Any) -> None:
+    with hunting("预算是 300 万元[1]。") as base:
+        first, again = base.ask("行动的预算？"), base.ask("行动的预算？")
+        assert again.cached
+        assert "猎鹰" not in everything(first) + everything(again)
+
+
+def test_conversations_and_their_exports_are_masked(hunting: Any) -> None:
+    with hunting() as base:
+        token = base.conversations.begin()
+        base.conversations.ask(token, "行动的预算是多少？")
+        (turn,) = base.conversations.get(token).turns
+        assert "■■行动的预算是 300 万元。" in turn.answer.text
+        assert "猎鹰" not in everything(turn.answer) + base.conversations.export(token, "json")
+        nothing = base.conversations.begin()
+        base.conversations.ask(nothing, "火星上的天气？")
+        assert "猎鹰" not in base.conversations.export(nothing)
+
+
+def test_summaries_and_deep_questions_are_too(hunting: Any) -> None:
+    with hunting() as base:
+        assert "猎鹰" not in everything(base.summarize("plan"))
+        assert "猎鹰" not in everything(base.ask("行动的预算是多少？何时开始？", deep=2))
+        assert "猎鹰" not in everything(base.ask("预算是多少？", documents=["plan"]))
+
+
+def test_notes_and_what_stands_within_marks_are_masked(hunting: Any) -> None:
+    with hunting("猎[1]鹰的预算是 999 万元，负责人是猎鹰。") as base:
+        answer = base.ask("行动的预算？")
+        assert "猎" not in answer.text
+        assert not any("猎鹰" in note for note in answer.notes)
+
+
+def test_an_earlier_question_carries_no_word_into_a_later_one(hunting: Any) -> None:
+    with hunting("好。") as base:
+        base.ask("那预算呢？", turns=["上海猎鹰的住宿限额是多少？"])
+        assert "猎鹰" not in base._made["generator"].asked
+        given = base.ask("总结以下内容：", attachments=["猎鹰 attachment"])
+        assert "猎鹰" not in base._made["generator"].asked + everything(given)
+
+
+def test_code_in_a_kept_answer_is_for_who_may_read_all_of_it(hunting: Any) -> None:
+    with hunting("预算是 300 万元[1]。\n\n```\nsecret = 4711\n```\n\n预算是 300 万元[1]。", places=[]) as base:
+        token = base.conversations.begin()
+        assert "4711" in base.conversations.ask(token, "行动的预算？").text
+        assert "4711" in base.conversations.export(token)
+        assert "4711" not in base.conversations.export(token, asker=Asker.of("nobody"))
+        base.remove(["plan"])
+        assert "4711" not in base.conversations.export(token)
+
+
+def test_an_edited_list_is_in_force_at_once(hunting: Any, tmp_path: Path) -> None:
+    with hunting() as base:
+        assert "预算" in base.search("预算").passages[0].text
+        (tmp_path / "words.txt").write_text("猎鹰\n预算\n", encoding="utf-8")
+        assert "预算" not in base.ask("行动花多少万元？").text

@@ -1,6 +1,7 @@
 """Personas, what a question brings along, tables: answers that stand on more, or less, than passages."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -315,6 +316,32 @@ def test_a_sum_is_over_all_of_a_table_however_it_was_cut(base: KnowledgeBase) ->
     result = base.ask("所有客户的金额合计是多少元？")
     assert "5,050" in result.text.split("[")[0]
     assert result.citations[0].source == "long"
+
+
+@pytest.mark.parametrize("overrides", [{}, {"splitting": {"strategy": "fixed", "overlap_tokens": 20}}])
+def test_a_row_longer_than_a_chunk_is_a_row(tmp_path: Path, overrides: dict[str, Any]) -> None:
+    settings = merged(load_settings(environ={}), overrides, "test")
+    rows = "\n".join(f"| 员工{n} | {n} | {'说明文字很长。' * (130 if n == 10 else 3)} |" for n in range(1, 21))
+    with qianxun.open(tmp_path / "kb", settings=settings) as kb:
+        kb.add_texts(
+            [TextItem("pay", "奖金表", f"说明。\n\n| 员工 | 奖金（元） | 备注 |\n|---|---|---|\n{rows}\n\n完。")]
+        )
+        result = kb.ask("奖金合计是多少元？")
+        assert "210 元" in result.text.split("[")[0]
+
+
+def test_tables_are_computed_for_deep_questions_too() -> None:
+    pasted = f"住宿标准是多少？销售额的合计是多少？\n\n{SALES}"
+    settings = load_settings(environ={})
+    with tempfile.TemporaryDirectory() as folder, qianxun.open(folder, settings=settings) as kb:
+        kb.add_texts([TextItem("stay", "住宿", "住宿标准是每晚 650 元。")])
+        assert "410 万元" in kb.ask(pasted, deep=3).text
+
+
+@pytest.mark.parametrize("policy", ["mark", "remove", "refuse"])
+def test_code_alone_is_no_answer_that_anybody_checked(policy: str) -> None:
+    result = say("密码？", Scripted("```\n年假的密码是 9999\n```"), unsupported=policy)
+    assert result.verdict == ("ungrounded" if policy == "mark" else "no_evidence")
 
 
 def test_the_question_as_it_was_asked_is_kept(base: KnowledgeBase) -> None:

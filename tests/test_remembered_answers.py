@@ -23,7 +23,7 @@ from qianxun.records import Answer, Asker
 from qianxun.settings import load_settings, merged
 from qianxun.shapes import answer_shape
 
-SECRETS = {"甲": "4711", "乙": "0815", "丙": "2357"}
+SECRETS = {"甲": "kappa", "乙": "lambda", "丙": "omega"}  # no digits: times and scores have them
 TEXTS = {name: f"{name}方的门禁密码是 {code}，请勿外传。" for name, code in SECRETS.items()}
 QUESTION = "门禁密码是多少？"
 
@@ -38,7 +38,7 @@ class Copying:
 
     async def stream(self, messages: Sequence[Message], **_: Any) -> AsyncIterator[Delta]:
         self.n_asked += 1
-        for number, text in re.findall(r"^\[(\d+)\][^\[]*?(.方的门禁密码是 \d+)", messages[-1].content, re.M):
+        for number, text in re.findall(r"^\[(\d+)\][^\[]*?(.方的门禁密码是 [a-z]+)", messages[-1].content, re.M):
             yield Delta(f"{text}[{number}]。")
         yield Delta(finish_reason="stop", usage=(1, 1))
 

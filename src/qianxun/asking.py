@@ -19,7 +19,7 @@ from qianxun.errors import InputError
 from qianxun.files import signature
 from qianxun.filters import Equals, Filter, Or, matches
 from qianxun.protocols import Generator, Message
-from qianxun.records import Asker, Document, Passage, SearchResult
+from qianxun.records import Answer, Asker, Document, Passage, SearchResult
 from qianxun.retrieval.follow_up import Turn
 from qianxun.settings import Settings
 from qianxun.storage.adapter import AdapterFile
@@ -71,17 +71,24 @@ class Asking:
         self._settings = settings
         self._searcher = searcher
         self._generator = generator
+        # One assignment sets both: threads need no lock.
+        self._lists: tuple[tuple[object, ...], WordGuard | None] = (), None
 
     # -- searching -----------------------------------------------------------------------------------
 
     def search(self, query: str, asker: Asker, *, turns: Sequence[Turn] = (), **how: Any) -> SearchResult:
         """What is found, as word lists let it be shown; `how` as in `Searcher.search`."""
-        found: SearchResult = self._searcher().search(self._asked(query), asker=asker, turns=list(turns), **how)
+        before = [turn for turn in turns if self._may_be_asked(turn.question)]
+        found: SearchResult = self._searcher().search(self._asked(query), asker=asker, turns=before, **how)
         return dataclasses.replace(found, passages=tuple(self.shown(found.passages)))
 
     def shown(self, passages: Sequence[Passage]) -> list[Passage]:
         """Passages as word lists let them be shown."""
         return list(self._guard.passages(passages) if self._guard is not None else passages)
+
+    def held(self, answer: Answer) -> Answer:
+        """An answer as word lists let it be shown."""
+        return self._guard.answer(answer) if self._guard is not None else answer
 
     # -- answering -----------------------------------------------------------------------------------
 
@@ -106,10 +113,13 @@ class Asking:
             raise InputError("A summary of {n} sentences cannot be made.", remedy="Ask for 1 or more.", n=sentences)
 
         def given() -> dict[str, Any]:
+            way = self._way(None)
+            where = way.within(None)
+            documents_of = [one for one in documents if where is None or matches(where, one)]
             return {
-                **self._means(self._way(None)),
+                **self._means(way),
                 "question": self._asked(about.strip()),
-                "material": self._material(documents, asker),
+                "material": self._material(documents_of, asker),
                 "encoder": self._searcher().encoder,
                 "sentences": sentences,
             }
@@ -125,7 +135,8 @@ class Asking:
         """The events as they come into being, or those of the answer that was given to the same question before."""
         from qianxun.answering.events import Done, Shown, Text
 
-        remembered, key = self._remembered, b""
+        # In a thread: what is made at first use may take its time.
+        remembered, key = await asyncio.to_thread(lambda: self._remembered), b""
         if remembered is not None:
             key = await asyncio.to_thread(lambda: remembered.key(asker, *self._depends_on(question)))
             known = await asyncio.to_thread(remembered.recall, key, question.text, asker)
@@ -141,7 +152,8 @@ class Asking:
                 yield event
 
     async def _guarded(self, events: Any) -> AsyncGenerator["AnswerEvent", None]:
-        guarded: Any = self._guard.events(events) if self._guard is not None else events
+        guard = await asyncio.to_thread(lambda: self._guard)
+        guarded: Any = guard.events(events) if guard is not None else events
         async with aclosing(guarded) as told:
             async for event in told:
                 yield event
@@ -156,7 +168,7 @@ class Asking:
         if question.documents:
             return self._read_whole(question, asker)
         way, searcher = self._way(question.persona), self._searcher()
-        given = asked(self._asked(question.text), question.attachments)
+        given = asked(self._asked(question.text), list(map(self._asked, question.attachments)))
         if way.manner.grounding == "off":
             found = SearchResult(given.question, (), {}, {}, searched=given.question)
         else:
@@ -184,7 +196,7 @@ class Asking:
                 most=flow.MOST_QUESTIONS,
             )
         way, searcher = self._way(question.persona), self._searcher()
-        given = asked(self._asked(question.text), question.attachments)
+        given = asked(self._asked(question.text), list(map(self._asked, question.attachments)))
         where, k = _among(question, way.within(question.where)), max(way.answer.passages, 1)
 
         def search(one: str) -> SearchResult:
@@ -224,9 +236,15 @@ class Asking:
 
     # -- parts ---------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def _guard(self) -> "WordGuard | None":
-        return assemble.word_guard(self._settings)
+        """The word lists as their files are now."""
+        now = tuple(signature(Path(path)) for path in self._settings.guard.words)
+        seen, guard = self._lists
+        if seen != now:
+            guard = assemble.word_guard(self._settings)
+            self._lists = now, guard
+        return guard
 
     @cached_property
     def _remembered(self) -> "Remembered | None":
@@ -237,7 +255,7 @@ class Asking:
         from qianxun.answering.remembered import Remembered
         from qianxun.caches.memory import MemoryCache
 
-        return Remembered(MemoryCache(answering.cache), self._store, answering.cache_seconds)
+        return Remembered(MemoryCache(answering.cache), self._store, answering.cache_seconds, self.shown)
 
     def _depends_on(self, question: Question) -> tuple[object, ...]:
         """What an answer depends on beside the documents and the asker: settings, files, the day (for "yesterday")."""
@@ -250,6 +268,10 @@ class Asking:
     def _asked(self, text: str) -> str:
         """A question as word lists let it be asked. Raises InputError if they do not."""
         return self._guard.question(text) if self._guard is not None else text
+
+    def _may_be_asked(self, text: str) -> bool:
+        """Whether word lists let a question stand as it is: what leans on it would have its words."""
+        return self._guard is None or self._guard.leaves_alone(text)
 
     def _way(self, persona: str | None) -> assemble.WayOfAnswering:
         return assemble.way_of_answering(self._directory, self._settings, persona)
@@ -278,7 +300,8 @@ class Asking:
         }
 
     def _found(self, text: str, asker: Asker, where: Filter | None, turns: Sequence[Turn], k: int) -> SearchResult:
-        found: SearchResult = self._searcher().search(text, asker=asker, k=k, where=where, turns=list(turns))
+        before = [turn for turn in turns if self._may_be_asked(turn.question)]
+        found: SearchResult = self._searcher().search(text, asker=asker, k=k, where=where, turns=before)
         return dataclasses.replace(found, passages=tuple(self.shown(found.passages)))
 
     def _count(self, found: SearchResult, asker: Asker) -> int:
@@ -295,7 +318,9 @@ class Asking:
         from qianxun.answering.whole.documents import read
 
         material = read(self._store, documents, asker, found=found)
-        return dataclasses.replace(material, passages=tuple(self.shown(material.passages)))
+        passages = tuple(self.shown(material.passages))
+        titles = tuple(dict.fromkeys(passage.title or passage.source for passage in passages))
+        return dataclasses.replace(material, passages=passages, titles=titles)
 
 
 def _among(question: Question, where: Filter | None) -> Filter | None:

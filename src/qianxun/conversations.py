@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from qianxun.answering.events import AnswerEvent, Done
 from qianxun.answering.history import SUMMARY_SHARE, History, Past, history, summed_up, to_sum_up
-from qianxun.answering.keeping import PastTurn, Talk, answer_of, kept_of
+from qianxun.answering.keeping import PastTurn, Show, Talk, answer_of, kept_of
 from qianxun.answering.telling import Ended, Telling, Told, told_since
 from qianxun.assemble import ConversationsFile
 from qianxun.errors import InputError, NotFound, QianxunError
@@ -64,12 +64,17 @@ class Talks:
         *,
         stream: Callable[..., AsyncIterator[AnswerEvent]],
         generator: Callable[[], Generator | None],
+        shown: Show = list,
+        held: Callable[[Answer], Answer] = lambda answer: answer,
     ) -> None:
         self._file = file
         self._store = store
         self._settings = settings
         self._stream = stream
         self._generator = generator
+        # What word lists let be shown of passages, and of answers that were given before the lists.
+        self._shown = shown
+        self._held = held
         self._running: set[asyncio.Task[None]] = set()
 
     def close(self) -> None:
@@ -241,7 +246,11 @@ class Talks:
         Of a turn that is over, only that last event. One whose writer is gone ends as `failed` after half a minute.
         """
         kept = await asyncio.to_thread(self._there, token)
-        async for told in told_since(kept, self._store, token, owner, turn, after=after, asker=asker):
+        async for told in told_since(
+            kept, self._store, token, owner, turn, after=after, asker=asker, shown=self._shown
+        ):
+            if isinstance(told.event, Done):
+                told = dataclasses.replace(told, event=Done(self._held(told.event.answer)))
             yield told
 
     def cancel(self, token: str, turn: int, *, owner: str = "") -> None:
@@ -273,7 +282,8 @@ class Talks:
     def _read(self, one: KeptTurn, asker: Asker) -> PastTurn:
         if one.answer is None:
             return PastTurn(one.turn, one.state, one.asked, one.question, None, whole=one.state != "removed")
-        answer, whole = answer_of(one.answer, one.question, self._store, asker)
+        answer, whole = answer_of(one.answer, one.question, self._store, asker, self._shown)
+        answer = self._held(answer)
         return PastTurn(one.turn, one.state, one.asked, one.question, answer, whole)
 
     def _past(self, turns: Sequence[KeptTurn], asker: Asker) -> "builtins.list[Past]":

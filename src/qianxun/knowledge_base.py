@@ -378,7 +378,8 @@ class KnowledgeBase:
 
         chosen = await asyncio.to_thread(self._chosen, documents, asker)
         given = Question(question, where, _turns(turns), tuple(history), persona, tuple(attachments), chosen, deep)
-        async with contextlib.aclosing(self._asking.events(given, asker, cancelled)) as events:
+        asking = await asyncio.to_thread(lambda: self._asking)  # which may wait for parts that are being made
+        async with contextlib.aclosing(asking.events(given, asker, cancelled)) as events:
             async for event in events:
                 yield event
 
@@ -422,7 +423,8 @@ class KnowledgeBase:
         import asyncio
 
         chosen = await asyncio.to_thread(self._chosen, what, asker)  # type: ignore[arg-type]
-        running = self._asking.summary(chosen, question or "", sentences, asker, cancelled)
+        asking = await asyncio.to_thread(lambda: self._asking)
+        running = asking.summary(chosen, question or "", sentences, asker, cancelled)
         async with contextlib.aclosing(running) as events:
             async for event in events:
                 yield event
@@ -491,6 +493,8 @@ class KnowledgeBase:
                     self.settings.conversation,
                     stream=self.stream,
                     generator=lambda: self._generator,
+                    shown=lambda passages: self._asking.shown(passages),
+                    held=lambda answer: self._asking.held(answer),
                 )
             found: Talks = self._made["conversations"]
             return found

@@ -531,11 +531,11 @@ class Option:
 class Answer:
     """An answer and everything needed to check it. `question` is as asked, `searched` what was searched for.
 
-    `conflicts` are where sources disagree; `options`, with the verdict "clarify", what the question may be about.
-    `usage` are the tokens that a generator read and wrote; None if it did not say, or none was asked. `material` is
-    what the question brought along and [Q] cites. `persona` is how it was answered, "" as usual. `finish_reason` is
-    why a generator ended, "stop" by itself; `cached` that the answer was given before. `coverage` is there where whole
-    documents were read, `plan` where the question was divided.
+    `language` is the one that it is in, "en" or "zh". `conflicts` are where sources disagree; `options`, with the
+    verdict "clarify", what the question may be about. `usage` are the tokens that a generator read and wrote; None if
+    it did not say, or none was asked. `material` is what the question brought along and [Q] cites. `persona` is how it
+    was answered, "" as usual. `finish_reason` is why a generator ended, "stop" by itself; `cached` that the answer was
+    given before. `coverage` is there where whole documents were read, `plan` where the question was divided.
     """
 
     question: str
@@ -552,6 +552,7 @@ class Answer:
     usage: tuple[int, int] | None = None
     material: str = ""
     persona: str = ""
+    language: str = ""
     finish_reason: FinishReason = "stop"
     cached: bool = False
     coverage: Coverage | None = None

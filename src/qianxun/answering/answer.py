@@ -193,6 +193,7 @@ async def stream(
             usage=draft.usage,
             material=brought.text if brought is not None else "",
             persona=manner.persona,
+            language=language,
             finish_reason=draft.finish_reason,
             conflicts=tuple(draft.conflicts),
             options=tuple(draft.options),

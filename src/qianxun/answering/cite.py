@@ -87,6 +87,11 @@ def without_code(text: str) -> str:
     return _FENCED.sub(r"\1", text)
 
 
+def mark_places(text: str) -> list[tuple[int, int]]:
+    """Where marks stand in a text, with the white space before them: from, to."""
+    return [found.span() for found in _MARK.finditer(text)]
+
+
 def mark(number: int) -> str:
     """The mark of a number."""
     return f"[{number}]" if number else "[Q]"

@@ -117,6 +117,10 @@ class Generation:
         draft = Draft(shown, "answered", self.passages, statements=[one.statement for one in kept])
         draft.citations = [citation for one in kept for citation in one.citations]
         claims = [one.statement for one in kept if one.statement.claim]
+        if not claims:  # code alone, a lead-in to nothing: nobody checked it
+            if self.policy != "mark":
+                return nothing_found(self.passages, self.n_documents, self.language)
+            draft.verdict = "ungrounded"
         own = sum(one.own for one in claims)
         unborne = sum(one.support != "supported" for one in claims) - own
         if unborne + own:

@@ -9,11 +9,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from qianxun.answering import cite
 from qianxun.answering.events import AnswerEvent, Checked, Done, Shown, Text, Withdrawn
-from qianxun.answering.wording import language_of, sentence
+from qianxun.answering.wording import Language, language_of, sentence
 from qianxun.errors import InputError
-from qianxun.guarding import Guarding, Words, guard
-from qianxun.records import Answer, Citation, Passage, Statement
+from qianxun.guarding import SIGN, Action, Guarding, Words, guard, strictest
+from qianxun.records import Answer, Citation, Conflict, Option, Passage, Plan, Statement
 
 Place: TypeAlias = Literal["questions", "passages", "answers"]
 PLACES: Final[tuple[Place, ...]] = ("questions", "passages", "answers")
@@ -53,40 +54,85 @@ class WordGuard:
         text, context, title, *heading = (one.text for one in found)
         return dataclasses.replace(passage, text=text, context=context, title=title, heading=tuple(heading))
 
+    def leaves_alone(self, text: str) -> bool:
+        """Whether a question may be asked as it is."""
+        return "questions" not in self.places or guard(text, self.words).action in (None, "warn")
+
     def answer(self, answer: Answer) -> Answer:
         """The answer as it may be shown: it ends before a blocked word, with the sentence before that."""
         if "answers" not in self.places:
             return answer
-        whole = guard(answer.text, self.words)
-        if whole.action is None:
-            return answer
-        kept = [one for one in answer.statements if one.span.end <= len(whole.text)]
-        cut = len(whole.text) < len(answer.text)
-        text = whole.text[: kept[-1].span.end if kept else 0] if cut else whole.text
-        notes = list(answer.notes)
-        language = language_of(answer.question)
+        text, action = self._as_read(answer.text)
+        cut = len(text) < len(answer.text)
+        kept = [one for one in answer.statements if one.span.end <= len(text)]
+        if cut:
+            text = text[: kept[-1].span.end if kept else 0]
+        notes = list(map(self._said, answer.notes))
+        language: Language = "zh" if (answer.language or language_of(answer.question)) == "zh" else "en"
         if cut:
             notes.append(sentence("blocked", language))
-        elif whole.action == "warn":
+        elif action == "warn":
             notes.append(sentence("warned", language))
         return dataclasses.replace(
             answer,
+            searched=self._said(answer.searched),
             text=text,
             verdict="no_evidence" if cut and not kept else answer.verdict,
             statements=tuple(self._statement(one) for one in kept),
             citations=tuple(self._citation(one) for one in answer.citations if one.statement < len(kept)),
             notes=tuple(notes),
+            degraded=tuple(map(self._said, answer.degraded)),
+            conflicts=() if cut else tuple(map(self._conflict, answer.conflicts)),
+            options=() if cut else tuple(map(self._option, answer.options)),
+            plan=answer.plan and self._plan(answer.plan),
         )
+
+    def _said(self, text: str) -> str:
+        return guard(text, self.words).text
+
+    def _as_read(self, text: str) -> tuple[str, Action | None]:
+        """The text as it may be shown, and the strictest action: a mark within a word does not hide the word."""
+        in_marks = {place for start, end in cite.mark_places(text) for place in range(start, end)}
+        places = [place for place in range(len(text)) if place not in in_marks]
+        found = self.words.find("".join(text[place] for place in places))
+        shown = list(text)
+        for each in found:
+            if each.action == "mask":
+                for place in places[each.start : each.end]:
+                    shown[place] = SIGN
+        end = min((places[each.start] for each in found if each.action == "block"), default=len(text))
+        return "".join(shown[:end]), strictest(found)
+
+    def _conflict(self, one: Conflict) -> Conflict:
+        values = (
+            dataclasses.replace(
+                stated, value=self._said(stated.value), citations=tuple(map(self._citation, stated.citations))
+            )
+            for stated in one.values
+        )
+        return dataclasses.replace(one, values=tuple(values))
+
+    def _option(self, one: Option) -> Option:
+        return Option(
+            self._said(one.label),
+            self._said(one.question),
+            self._said(one.value),
+            tuple(map(self._citation, one.citations)),
+        )
+
+    def _plan(self, plan: Plan) -> Plan:
+        questions = (dataclasses.replace(one, question=self._said(one.question)) for one in plan.questions)
+        return dataclasses.replace(plan, questions=tuple(questions))
 
     def _statement(self, one: Statement) -> Statement:
         return dataclasses.replace(
             one,
-            text=guard(one.text, self.words).text,
-            unknown=tuple(guard(fact, self.words).text for fact in one.unknown),
+            text=self._said(one.text),
+            unknown=tuple(map(self._said, one.unknown)),
         )
 
     def _citation(self, one: Citation) -> Citation:
-        return dataclasses.replace(one, sentence=guard(one.sentence, self.words).text)
+        return dataclasses.replace(one, sentence=self._said(one.sentence))
 
     async def events(self, events: AsyncIterator[AnswerEvent]) -> AsyncIterator[AnswerEvent]:
         """The events of an answer, of which nothing is shown that may not be."""
@@ -127,7 +173,7 @@ class WordGuard:
                         yield out
                     guarding, n_fed, n_given = Guarding(self.words), 0, 0
                     waiting.clear()
-                    yield Done(self.answer(event.answer)) if isinstance(event, Done) else event
+                    yield self._ending(event)
                 elif not guarding.stopped:
                     waiting.append((n_fed, event))
                     for out in given("", waiting):
@@ -138,3 +184,8 @@ class WordGuard:
             return event
         citations = tuple(map(self._citation, event.citations))
         return dataclasses.replace(event, statement=self._statement(event.statement), citations=citations)
+
+    def _ending(self, event: Withdrawn | Done | Shown) -> AnswerEvent:
+        if isinstance(event, Done):
+            return Done(self.answer(event.answer))
+        return Withdrawn(self._said(event.reason)) if isinstance(event, Withdrawn) else event

@@ -8,17 +8,18 @@ able to read them all. What an answer says while it is being written, they see o
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from qianxun.answering import material
+from qianxun.answering.cite import without_code
 from qianxun.answering.disagreement.clarifying import line
 from qianxun.answering.disagreement.conflicts import name_of
 from qianxun.answering.events import AnswerEvent, Checked, Mark, Shown, Text, Withdrawn
 from qianxun.answering.extract import heading_of, shown_under
 from qianxun.answering.pieces import pieces
 from qianxun.answering.quoting import with_mark
-from qianxun.answering.wording import GONE, is_ours, language_of
+from qianxun.answering.wording import GONE, is_ours
 from qianxun.filters import matches, visible_to
 from qianxun.records import Answer, Asker, Citation, Coverage, Option, Passage, Span, Statement
 from qianxun.retrieval.gather import as_passage
@@ -28,6 +29,8 @@ from qianxun.text import has_cjk
 
 __all__ = ["GONE", "KeptEvents", "PastTurn", "Talk", "answer_of", "kept_event", "kept_of"]
 
+# Passages as they may be shown (word lists).
+Show: TypeAlias = Callable[[Sequence[Passage]], Sequence[Passage]]
 # Stands for a title in a text of ours, which is no sentence of anybody.
 _TITLE: Final = re.compile("\0(\\d+)\0")
 
@@ -66,6 +69,7 @@ def kept_of(answer: Answer, *, searched: str | None = None, recalled: Sequence[i
             "usage": answer.usage,
             "material": answer.material,
             "persona": answer.persona,
+            "language": answer.language,
             "options": [[one.label, one.question] for one in answer.options],
             "finish_reason": answer.finish_reason,
             "coverage": answer.coverage and dataclasses.asdict(answer.coverage),
@@ -83,13 +87,14 @@ def _without_quotes(answer: Answer) -> str:
     return text if text.strip() or "\n" in text else ""
 
 
-def answer_of(kept: KeptAnswer, question: str, store: Store, asker: Asker) -> tuple[Answer, bool]:
+def answer_of(kept: KeptAnswer, question: str, store: Store, asker: Asker, shown: Show = list) -> tuple[Answer, bool]:
     """The answer as this asker may read it now, and whether all of it is there.
 
     A sentence that they may not read, or whose source is gone, is `GONE`, and its citations are left out; of such a
-    passage only its number is left. The two cases read the same.
+    passage only its number is left. The two cases read the same. `shown` gives passages as they may be shown, without
+    those that may not.
     """
-    passages = _passages(kept.passages, store, asker)
+    passages = _passages(kept.passages, store, asker, shown)
     all_there = all(passage is not None for passage in passages) and _may_read(kept.recalled, store, asker)
     brought = kept.facts.get("material", "")
     cited = {number: passage for number, passage in enumerate(passages, 1) if passage is not None}
@@ -103,15 +108,15 @@ def answer_of(kept: KeptAnswer, question: str, store: Store, asker: Asker) -> tu
     text, last, statements = "", 0, []
     for place, one in enumerate(kept.statements):
         # Of quotes nothing is kept, and there is nothing but spaces between them.
-        text += kept.text[last : one.span.start] or " " * (one.span.start - last)
+        between = kept.text[last : one.span.start] or " " * (one.span.start - last)
+        text += between if all_there else without_code(between)
         of_it = [citation for citation in citations if citation.statement == place]
         said, segment = gone, gone
         unknown: tuple[str, ...] = ()
         if one.quoted and of_it:
             said = _quoted(one, of_it[0], cited[of_it[0].number])
             if kept.verdict == "clarify":
-                label, language = labels.get(place) or name_of(of_it[0]), language_of(question)
-                said = line(label, said, language)
+                said = line(labels.get(place) or name_of(of_it[0]), said, kept.facts.get("language", "en"))
             segment = with_mark(said, one.numbers[0])
         elif not one.quoted and (all_there or (place in borne and _may_all_be_read(one, cited, len(passages)))):
             # What names that nothing was found stands behind quotes, of which no text is kept.
@@ -121,7 +126,7 @@ def answer_of(kept: KeptAnswer, question: str, store: Store, asker: Asker) -> tu
         text, last = text + segment, one.span.end
         statements.append(Statement(said, span, one.numbers, one.support, one.quoted, one.claim, one.own, unknown))
     if kept.statements:
-        text += kept.text[last:]
+        text += kept.text[last:] if all_there else without_code(kept.text[last:])
     elif all_there:
         text = _TITLE.sub(lambda found: _name(passages[int(found[1])]), kept.text)
     else:
@@ -143,6 +148,7 @@ def answer_of(kept: KeptAnswer, question: str, store: Store, asker: Asker) -> tu
         statements=tuple(statements),
         material=brought,
         persona=kept.facts.get("persona", ""),
+        language=kept.facts.get("language", ""),
         options=tuple(Option(label, asks, "", ()) for label, asks in options),
         finish_reason=kept.facts.get("finish_reason", "stop"),
     )
@@ -152,7 +158,7 @@ def answer_of(kept: KeptAnswer, question: str, store: Store, asker: Asker) -> tu
 _NO_PASSAGE: Final = Passage(0, 0.0, 0, 0, "", "", None, None, (), Span(0, 0), "", "", (), {})
 
 
-def _passages(kept: Sequence[KeptPassage], store: Store, asker: Asker) -> list[Passage | None]:
+def _passages(kept: Sequence[KeptPassage], store: Store, asker: Asker, shown: Show) -> list[Passage | None]:
     """Each passage as it was shown; None where it is not there for this asker."""
     found = store.passages([one.chunk for one in kept], visible_to(asker))
     passages: list[Passage | None] = []
@@ -161,7 +167,7 @@ def _passages(kept: Sequence[KeptPassage], store: Store, asker: Asker) -> list[P
         if passage is not None and passage.span != one.span:
             text = store.text(passage.document)[one.span.start : one.span.end]
             passage = dataclasses.replace(passage, span=one.span, text=text)
-        passages.append(passage)
+        passages.append(next(iter(shown([passage])), None) if passage is not None else None)
     return passages
 
 
@@ -277,8 +283,9 @@ class KeptEvents:
     From the moment they may not, what was said is withdrawn, and nothing comes until there is an answer.
     """
 
-    def __init__(self, store: Store, asker: Asker) -> None:
+    def __init__(self, store: Store, asker: Asker, shown: Show = list) -> None:
         self._store = store
+        self._shown = shown
         self._asker = asker
         self._kept: tuple[KeptPassage, ...] = ()
         self._recalled: tuple[int, ...] = ()
@@ -303,7 +310,7 @@ class KeptEvents:
         return found
 
     def _look(self) -> bool:
-        passages = [one for one in _passages(self._kept, self._store, self._asker) if one is not None]
+        passages = [one for one in _passages(self._kept, self._store, self._asker, self._shown) if one is not None]
         self._passages = tuple(passages)
         return len(passages) == len(self._kept) and _may_read(self._recalled, self._store, self._asker)
 
@@ -327,6 +334,7 @@ class KeptEvents:
                 told = [
                     dataclasses.replace(_citation(one, self._passages[one.number - 1]), sentence=statement.text)
                     for one in citations
+                    if 1 <= one.number <= len(self._passages)  # of what the question brought along nothing is kept yet
                 ]
                 return Checked(statement, tuple(told), tuple(row["added"]), tuple(row["unknown"]))
             case "withdrawn":

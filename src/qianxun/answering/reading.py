@@ -104,7 +104,9 @@ class Reader:
         if self._code is not None and not self._leaves_code(character):
             return
         may_be_fence = self._begins_line and character == FENCE[0]
-        self._begins_line = character == "\n" or (self._begins_line and (character.isspace() or may_be_fence))
+        self._begins_line = character == "\n" or (
+            self._begins_line and (may_be_fence or (character.isspace() and not self._n_ticks))
+        )
         if self._begun is not None:
             if self._begun.takes(character):
                 self._held.append(character)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from qianxun.answering.keeping import answer_of, kept_of
+from qianxun.answering.keeping import Show, answer_of, kept_of
 from qianxun.protocols import Cache
 from qianxun.records import Answer, Asker, Span
 from qianxun.storage.conversations import KeptAnswer, KeptCitation, KeptPassage, KeptStatement
@@ -28,6 +28,7 @@ class Remembered:
     cache: Cache
     store: Store
     seconds: int
+    shown: Show = list
 
     def key(self, asker: Asker, *depends_on: object) -> bytes:
         """The key of an answer now; `depends_on` is what it depends on beside the documents and the asker."""
@@ -41,7 +42,7 @@ class Remembered:
         if found is None:
             return None
         kept, scores, notes = _read(found)
-        answer, all_there = answer_of(kept, question, self.store, asker)
+        answer, all_there = answer_of(kept, question, self.store, asker, self.shown)
         if not all_there:
             return None
         passages = tuple(dataclasses.replace(p, score=s) for p, s in zip(answer.passages, scores, strict=True))

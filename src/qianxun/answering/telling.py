@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from qianxun.answering.events import AnswerEvent, Done, Shown
-from qianxun.answering.keeping import KeptEvents, answer_of, kept_event
+from qianxun.answering.keeping import KeptEvents, Show, answer_of, kept_event
 from qianxun.errors import InputError, NotFound, QianxunError
 from qianxun.records import Answer, Asker
 from qianxun.storage.conversations import Conversations, KeptAnswer, KeptPassage, State
@@ -165,13 +165,21 @@ class Telling:
 
 
 async def told_since(
-    kept: Conversations, store: Store, token: str, owner: str, turn: int, *, after: int, asker: Asker
+    kept: Conversations,
+    store: Store,
+    token: str,
+    owner: str,
+    turn: int,
+    *,
+    after: int,
+    asker: Asker,
+    shown: Show = list,
 ) -> AsyncIterator[Told]:
     """What a turn said after a place, and what it says until it ends; the last event holds the answer, or is `Ended`.
 
     Of a turn that is over only its end is told: what it said in between is not kept. Raises NotFound.
     """
-    reading, place = KeptEvents(store, asker), 0
+    reading, place = KeptEvents(store, asker, shown), 0
     settled = time.monotonic()
     while True:
         state, rows = await asyncio.to_thread(kept.said, token, owner, turn, place)
@@ -185,12 +193,14 @@ async def told_since(
             await asyncio.to_thread(kept.settle)
             settled = time.monotonic()
         await asyncio.sleep(_LOOK_SECONDS)
-    end = await asyncio.to_thread(_end_of, kept, store, token, owner, turn, asker)
+    end = await asyncio.to_thread(_end_of, kept, store, token, owner, turn, asker, shown)
     yield Told(turn, max(after, place) + 1, end)
 
 
-def _end_of(kept: Conversations, store: Store, token: str, owner: str, turn: int, asker: Asker) -> "Done | Ended":
+def _end_of(
+    kept: Conversations, store: Store, token: str, owner: str, turn: int, asker: Asker, shown: Show
+) -> "Done | Ended":
     (found,) = (one for one in kept.turns(token, owner) if one.turn == turn)
     if found.answer is None:
         return Ended(found.state)
-    return Done(answer_of(found.answer, found.question, store, asker)[0])
+    return Done(answer_of(found.answer, found.question, store, asker, shown)[0])

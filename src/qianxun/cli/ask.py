@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from qianxun.answering import cite
 from qianxun.cli.arguments import add_filters, positive
 from qianxun.cli.conversations import conversation_of
 from qianxun.cli.counts import passages_read
@@ -48,7 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help=say("give a file with the question: evidence as [Q], kept nowhere; may be repeated"),
+        help=say("give a file with the question: evidence, cited as [Q]; may be repeated"),
     )
     parser.add_argument(
         "--document",
@@ -168,10 +169,12 @@ def _show_source(screen: Screen, cited: list[Citation], passage: Passage | None)
     alike = len({citation.support for citation in cited}) == 1
     mark, style = MARKS[first.support]
     support: list[Piece] = [(f"{mark} {support_in_words(first.support)}", style), "  "] if alike else []
-    screen.line(f"[{first.number}] ", *support, (first.title, "bold"))
-    heading = heading_below(first.title, first.heading)
-    where = place(first.source, first.page, first.location)
-    screen.line("    ", (where, "cyan"), (f"  {heading}" if heading else "", "dim"))
+    title = first.title if first.number else say("what the question brought along")
+    screen.line(f"{cite.mark(first.number)} ", *support, (title, "bold"))
+    if first.number:
+        heading = heading_below(first.title, first.heading)
+        where = place(first.source, first.page, first.location)
+        screen.line("    ", (where, "cyan"), (f"  {heading}" if heading else "", "dim"))
     for support_of, quote in dict.fromkeys((c.support, " ".join(c.quote.split())) for c in cited):
         lead = "" if alike else f"{MARKS[support_of][0]} {support_in_words(support_of)}  "
         screen.paragraph(lead + say("“{quote}”", quote=cut(quote, LONGEST_QUOTE)), indent=4)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from qianxun.answering.events import AnswerEvent, Done, Mark, Text, Withdrawn
 from qianxun.cli.screen import Screen
 from qianxun.cli.words import cells
-from qianxun.conversations import removed_meanwhile
+from qianxun.conversations import Ended, removed_meanwhile
 from qianxun.records import Answer
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def spoken(screen: Screen, base: "KnowledgeBase", question: str, token: str | No
     speech = Speech(screen)
 
     async def listen() -> Answer:
+        answer: Answer | None = None
         cancelled = asyncio.Event()
         loop = asyncio.get_running_loop()
 
@@ -72,8 +73,12 @@ def spoken(screen: Screen, base: "KnowledgeBase", question: str, token: str | No
                 elif isinstance(event, Withdrawn | Done):
                     speech.take_back()
                 if isinstance(event, Done):
-                    return event.answer
-        raise removed_meanwhile()
+                    answer = event.answer
+        if token is not None:
+            await base.conversations.finished()  # a summary may be due
+        if answer is None:
+            raise removed_meanwhile()
+        return answer
 
     return asyncio.run(listen())
 
@@ -95,8 +100,10 @@ async def _heard(
         await asyncio.to_thread(base.conversations.cancel, token, turn)
 
     telling: Any = base.conversations.stream(token, question, **how)
-    async for told in telling:
-        stopping = stopping or asyncio.create_task(stop(told.turn))
-        if isinstance(told.event, Done) and stopping is not None:
-            stopping.cancel()
-        yield told.event
+    async with aclosing(telling) as heard:
+        async for told in heard:
+            stopping = stopping or asyncio.create_task(stop(told.turn))
+            if isinstance(told.event, Done | Ended):
+                stopping.cancel()
+            if not isinstance(told.event, Ended):
+                yield told.event

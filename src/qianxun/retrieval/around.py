@@ -12,8 +12,8 @@ from qianxun.retrieval.gather import as_passage
 from qianxun.storage.store import Store, StoredChunk
 
 _CELLS_APART: Final = "|\t"
-# On either side: some four thousand rows.
-_MOST_CHUNKS: Final = 200
+# Some ten thousand rows.
+_MOST_CHARS: Final = 1_000_000
 
 
 def neighbours(store: Store, chunk: int, before: int, after: int, asker: Asker) -> list[Passage]:
@@ -53,34 +53,19 @@ def section(store: Store, chunk: int, asker: Asker) -> Passage:
 
 
 def whole_table(store: Store, passage: Passage) -> Passage | None:
-    """A passage that a table stands in, with all chunks of the table; None if no table does, or it is too long.
+    """The lines around a passage that a table stands in, from one empty line to the next: no table has any.
 
-    A chunk goes on with the table of the one before it if that ends with a line of cells and this one begins with one.
-    What lies between chunks is white space.
+    None if it has no cells, or its document is too long to be read for that.
     """
     if not any(mark in passage.text for mark in _CELLS_APART):
         return None
-    own = passage.chunk % MAX_CHUNKS_PER_DOCUMENT
-    begin = max(0, own - _MOST_CHUNKS)
-    chunks = {c.id % MAX_CHUNKS_PER_DOCUMENT: c for c in store.chunks(passage.document, begin, 2 * _MOST_CHUNKS + 1)}
-    if own not in chunks:
+    document = store.live([passage.document]).get(passage.document)
+    if document is None or document.chars > _MOST_CHARS:
         return None
-    first = last = own
-    while first - 1 in chunks and _goes_on(chunks[first - 1], chunks[first]):
-        first -= 1
-    while last + 1 in chunks and _goes_on(chunks[last], chunks[last + 1]):
-        last += 1
-    if first == begin > 0 or last - own >= _MOST_CHUNKS:
-        return None
-    text, start = "", chunks[first].span.start
-    for place in range(first, last + 1):
-        text = f"{text:\n<{chunks[place].span.start - start}}{chunks[place].text}"
-    return dataclasses.replace(passage, text=text, span=Span(start, start + len(text)))
-
-
-def _goes_on(before: StoredChunk, chunk: StoredChunk) -> bool:
-    lines = before.text.rstrip().rpartition("\n")[2], chunk.text.lstrip().partition("\n")[0]
-    return all(any(mark in line for mark in _CELLS_APART) for line in lines)
+    text = store.text(passage.document)
+    before, after = text.rfind("\n\n", 0, passage.span.start + 1), text.find("\n\n", passage.span.end)
+    start, end = before + 2 if before >= 0 else 0, after if after >= 0 else len(text)
+    return dataclasses.replace(passage, text=text[start:end], span=Span(start, end))
 
 
 def _found(store: Store, chunk: int, asker: Asker) -> tuple[Document, StoredChunk]:

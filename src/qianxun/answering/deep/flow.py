@@ -20,7 +20,7 @@ from qianxun.answering.cite import Judge
 from qianxun.answering.deep.planning import PLANNING_SHARE, planned
 from qianxun.answering.draft import Draft, nothing_found
 from qianxun.answering.events import AnswerEvent, Done, Text
-from qianxun.answering.figures_of_tables import WholeTable
+from qianxun.answering.figures_of_tables import WholeTable, computed_of
 from qianxun.answering.generating import Run
 from qianxun.answering.manner import Manner
 from qianxun.answering.quoting import quotations, quoted, similarities_by
@@ -256,13 +256,14 @@ class _Quoting:
                 place = places.get(one.result.passages[candidate.passage].chunk)
                 if place is not None:
                     chosen.setdefault((place, candidate.piece.start), dataclasses.replace(candidate, passage=place))
-        if not chosen and brought is not None:
+        tables = computed_of(question, packed, brought, whole_table)
+        if not chosen and not tables:
+            if brought is None:
+                return nothing_found(packed, n_documents, language)
             return quoted(
                 question, packed, encoder, term_weights, settings, n_documents, language, brought, whole_table
             )
-        if not chosen:
-            return nothing_found(packed, n_documents, language)
-        return quotations(list(chosen.values()), packed, "answered", language)
+        return quotations(list(chosen.values()), packed, "answered", language, brought, tables)
 
 
 def _interleaved(results: Sequence[SearchResult], each: int) -> tuple[Passage, ...]:

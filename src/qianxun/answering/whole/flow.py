@@ -156,6 +156,9 @@ async def stream(
             usage=calls.usage if calls else None,
             coverage=coverage,
             persona=manner.persona,
+            language=work.language,
+            conflicts=tuple(draft.conflicts),
+            options=tuple(draft.options),
             finish_reason=draft.finish_reason,
         )
     )
@@ -218,8 +221,9 @@ class _Work:
             state.read = len(passages)
             turns = self._at_once(passages)
             calls.made += 1
-            async for event in self._written(calls, turns, passages, max_tokens):
-                yield event
+            async with aclosing(self._written(calls, turns, passages, max_tokens)) as written:
+                async for event in written:
+                    yield event
             return
         taker = NoteTaker(self.instruction, self.language, calls, max_tokens, self._similarities(), self.run)
         n_parts = max(1, calls.most - 1 - calls.most // 5)
@@ -250,8 +254,10 @@ class _Work:
         lines = [prompts.line(note.text, [numbers[place] for place in note.places]) for note in notes]
         turns = prompts.reduce(self.instruction, lines, self.language)
         calls.made += 1
-        async for event in self._written(calls, turns, tuple(passages[place] for place in places), max_tokens):
-            yield event
+        cited = tuple(passages[place] for place in places)
+        async with aclosing(self._written(calls, turns, cited, max_tokens)) as written:
+            async for event in written:
+                yield event
 
     def quoted(self, encoder: Encoder | None) -> Draft:
         """What can be quoted of the documents."""
@@ -346,7 +352,9 @@ class _Work:
             turns,
             calls.sampling(max_tokens),
             passages,
-            Checker(passages, self._similarities(), judge=self.judge, known=(self.question,)),
+            Checker(
+                passages, self._similarities(), judge=self.judge, own_words=self.manner.may_add, known=(self.question,)
+            ),
             self.settings.unsupported,
             self.material.documents,
             self.language,

@@ -56,8 +56,9 @@ MESSAGES: Final[dict[str, str]] = {
     "the product's": "自带的",
     "show what models are asked by, or copy it to be changed": "显示向模型提问所用的提示词，或复制一份来修改",
     # cli/ask.py, extraction/material.py
-    "give a file with the question: evidence as [Q], kept nowhere; may be repeated": "随问题给出一个文件：作为依据 [Q]，不保存；可重复使用",
+    "give a file with the question: evidence, cited as [Q]; may be repeated": "随问题给出一个文件，作为依据，引用为 [Q]；可重复使用",
     "{source} cannot be given with a question: {reason}": "无法随问题给出 {source}：{reason}",
+    "what the question brought along": "随问题给出的材料",
     "it holds no text.": "其中没有文本。",
     "Give files that hold text.": "请给出含有文本的文件。",
     "answer as the section [personas.NAME] of the settings says; '' as usual": "按设置中 [personas.NAME] 小节回答；'' 为通常方式",
