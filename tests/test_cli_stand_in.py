@@ -31,6 +31,7 @@ from qianxun.records import (
     Status,
     chunk_id,
 )
+from qianxun.settings import Settings
 from qianxun.storage.reindex import Progress
 
 FOLDER = str(Path("docs").absolute())
@@ -97,6 +98,7 @@ class StandIn:
     fails: BaseException | None = None
     report: AddReport | None = None
     problems: tuple[Problem, ...] = ()
+    settings = Settings()
     verdict: str = "answered"
 
     def __enter__(self) -> "StandIn":
