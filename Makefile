@@ -29,7 +29,7 @@ $(VENV)/.installed: pyproject.toml $(shell find src/qianxun -type f -not -name '
 $(TEST_VENV)/.installed: pyproject.toml tests/constraints.txt
 	@test -x $(TEST_BIN)/python || $(PYTHON) -m venv $(TEST_VENV)
 	@echo "Installing qianxun and what its tests need into $(TEST_VENV) …"
-	@$(TEST_BIN)/python -m pip install $(PIP_FLAGS) -c tests/constraints.txt -e '.[test,qwen,train,redis,ocr]'
+	@$(TEST_BIN)/python -m pip install $(PIP_FLAGS) -c tests/constraints.txt -e '.[test,qwen,train,redis,ocr,otel]'
 	@touch $@
 
 test: lint unit ## everything that must hold before a commit; WHAT=tests/test_x.py for a part
@@ -52,7 +52,7 @@ test-real: $(TEST_VENV)/.installed ## the test files of ten other libraries, bes
 	@$(TEST_BIN)/python tools/real_files.py .real-files
 	@$(TEST_BIN)/python -m pytest -m real $(WHAT)
 
-test-fuzz: $(TEST_VENV)/.installed ## two thousand damaged files of all formats
+test-fuzz: $(TEST_VENV)/.installed ## two thousand damaged files of all formats; many random requests to the service
 	@$(TEST_BIN)/python -m pytest -m fuzz $(WHAT)
 
 test-quality: $(TEST_VENV)/.installed ## retrieval quality on every development set, against its gates

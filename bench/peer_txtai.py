@@ -3,6 +3,7 @@
 build VECTORS INDEX          a hybrid index with texts, fed the vectors in the folder (see corpus.vectors)
 search INDEX QUESTION        one question in a fresh process, encoded by its own model; prints the hits
 warm INDEX VECTORS RUNS K    JSON: p50 and p95 in ms of each run over all questions, fed their vectors
+serve INDEX VECTORS          its own API on a free port, which it prints; questions are fed their vectors
 add FOLDER INDEX             reads, encodes, indexes and saves every .txt file of a folder
 """
 
@@ -82,6 +83,27 @@ def warm(index: Path, vectors: Path, runs: int, k: int) -> None:
     print(json.dumps({"p50": p50s, "p95": p95s}))
 
 
+def serve(index: Path, vectors: Path) -> None:
+    import os
+    import socket
+    import tempfile
+
+    import uvicorn
+
+    with tempfile.NamedTemporaryFile("w", suffix=".yml", delete=False) as config:
+        config.write(f"path: {index}\nembeddings:\n  path: {model_folder()}\n")
+    os.environ["CONFIG"] = config.name
+    from txtai.api import app, application
+
+    application.start()
+    questions = feed(application.get().embeddings, (vectors, "questions"))
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    assert application.get().search(questions[0], 1)
+    print(listening.getsockname()[1], flush=True)
+    uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off")).run(sockets=[listening])
+
+
 def add(folder: Path, index: Path) -> None:
     embeddings = new_index()
     files = sorted(folder.glob("*.txt"))
@@ -97,6 +119,8 @@ if __name__ == "__main__":
             search(Path(index), question)
         case ["warm", index, vectors, runs, k]:
             warm(Path(index), Path(vectors), int(runs), int(k))
+        case ["serve", index, vectors]:
+            serve(Path(index), Path(vectors))
         case ["add", folder, index]:
             add(Path(folder), Path(index))
         case _:

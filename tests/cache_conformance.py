@@ -25,6 +25,7 @@ class CacheConformance:
 
     # Lets so many seconds pass for the cache. A test module says how, without waiting.
     let_pass: Callable[..., None]
+    max_value_bytes = MAX_VALUE_BYTES
 
     def test_values_come_back_in_the_order_of_the_keys(self, cache: Any) -> None:
         cache.set({KEYS[0]: b"zero", KEYS[1]: "年假 ２０２５".encode(), KEYS[2]: b"\x00\xff\n"})
@@ -74,10 +75,10 @@ class CacheConformance:
         assert cache.get(KEYS[:2]) == [b"b", None]
 
     def test_a_value_too_large_is_not_kept_and_its_old_one_neither(self, cache: Any) -> None:
-        cache.set({KEYS[0]: b"old", KEYS[1]: b"x" * MAX_VALUE_BYTES})
-        cache.set({KEYS[0]: b"x" * (MAX_VALUE_BYTES + 1), KEYS[2]: b"beside it"})
+        cache.set({KEYS[0]: b"old", KEYS[1]: b"x" * self.max_value_bytes})
+        cache.set({KEYS[0]: b"x" * (self.max_value_bytes + 1), KEYS[2]: b"beside it"})
         assert cache.get([KEYS[0], KEYS[2]]) == [None, b"beside it"]
-        assert [len(value or b"") for value in cache.get([KEYS[1]])] == [MAX_VALUE_BYTES]
+        assert [len(value or b"") for value in cache.get([KEYS[1]])] == [self.max_value_bytes]
 
     def test_cleared_means_gone(self, cache: Any) -> None:
         cache.set(dict.fromkeys(KEYS, b"x"))

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from cache_conformance import KEYS, CacheConformance
 
-from qianxun.caches import MemoryCache, RedisCache, memory
+from qianxun.caches import MemoryCache, RedisCache, SealedCache, memory
 from qianxun.caches import redis as redis_cache
+from qianxun.caches.sealed import OVERHEAD_BYTES
 from qianxun.errors import MissingExtra, SettingsError
 from qianxun.settings import Settings, with_overrides
 
@@ -40,6 +41,41 @@ class TestMemory(CacheConformance):
 
     def let_pass(self, cache: MemoryCache, seconds: float) -> None:
         self.clock.seconds += seconds
+
+
+class TestSealed(CacheConformance):
+    clock: Clock
+    max_value_bytes = memory.MAX_VALUE_BYTES - OVERHEAD_BYTES
+
+    @pytest.fixture
+    def cache(self) -> SealedCache:
+        self.clock = Clock()
+        return SealedCache(MemoryCache(64, now=self.clock), bytes(range(32)))
+
+    def let_pass(self, cache: SealedCache, seconds: float) -> None:
+        self.clock.seconds += seconds
+
+
+def test_what_is_sealed_can_be_read_with_its_secret_only() -> None:
+    inner = MemoryCache(64)
+    SealedCache(inner, b"a" * 32).set({KEYS[0]: "年假有五天".encode()})
+    assert SealedCache(inner, b"a" * 32).get([KEYS[0]]) == ["年假有五天".encode()]
+    assert SealedCache(inner, b"b" * 32).get([KEYS[0]]) == [None]
+    assert inner.get([KEYS[0]]) == [None], "names are hashes too"
+    (value,) = (value for value, _ in inner._kept.values())
+    assert "年假".encode() not in value
+
+
+def test_what_was_sealed_and_then_changed_or_moved_is_not_there() -> None:
+    inner = MemoryCache(64)
+    sealed = SealedCache(inner, b"a" * 32)
+    sealed.set({KEYS[0]: b"zero", KEYS[1]: b"one"})
+    (first, second) = inner._kept
+    values = [inner._kept[first][0], inner._kept[second][0]]
+    inner.set({first: values[1], second: values[0][:-1] + bytes([values[0][-1] ^ 1])})
+    assert sealed.get([KEYS[0], KEYS[1]]) == [None, None]
+    inner.set({first: b"short"})
+    assert sealed.get([KEYS[0]]) == [None]
 
 
 @pytest.fixture(scope="module")

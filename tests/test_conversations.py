@@ -387,13 +387,14 @@ def test_an_answer_is_read_on_after_any_place_as_if_nothing_had_broken(speaking:
         await until(lambda: all(rests[after] and rests[after][-1].place >= n_kept for after in range(n_kept)))
         Speaker.wait.set()
         await asyncio.gather(listening, *readers)
-        rests += [await told_of(talks.resume(token, 1, after=after)) for after in range(len(whole) + 1)]
+        rests += [await told_of(talks.resume(token, 1, after=after)) for after in range(len(whole))]
+        assert await told_of(talks.resume(token, 1, after=len(whole))) == [], "who has seen the end has seen all"
         return whole, rests, n_kept
 
     whole, rests, n_kept = asyncio.run(scene())
     assert [one.place for one in whole] == list(range(1, len(whole) + 1))
     assert isinstance(whole[0].event, Shown)
-    n_running = len(rests) - len(whole) - 1
+    n_running = len(rests) - len(whole)
     for after, rest in enumerate(rests[:n_running]):
         assert [one.place for one in rest[:-1]] == list(range(after + 1, after + len(rest)))
         for one, other in zip(whole[after:], rest[:-1], strict=False):
@@ -405,6 +406,23 @@ def test_an_answer_is_read_on_after_any_place_as_if_nothing_had_broken(speaking:
         after = n if n < n_running else n - n_running
         assert shown([*whole[:after], *rest]) == shown(whole) == SPOKEN
         assert isinstance(rest[-1].event, Done)
+        assert rest[-1].place == len(whole), "the end has one place, however it is heard of"
+
+
+@pytest.mark.parametrize("question", ["去上海出差，住宿限額是多少？", "On-call 多久要回？", "恐龙什么时候灭绝？"])
+def test_the_end_of_an_answer_without_a_model_has_one_place(base: KnowledgeBase, question: str) -> None:
+    async def scene() -> None:
+        talks = base.conversations
+        token = talks.begin()
+        heard = await told_of(talks.stream(token, question))
+        assert isinstance(heard[-1].event, Done)
+        for after in range(len(heard)):
+            (end,) = await told_of(talks.resume(token, 1, after=after))
+            assert isinstance(end.event, Done)
+            assert end.place == heard[-1].place
+        assert await told_of(talks.resume(token, 1, after=len(heard))) == []
+
+    asyncio.run(scene())
 
 
 def test_who_stops_listening_does_not_stop_the_answer(speaking: KnowledgeBase) -> None:

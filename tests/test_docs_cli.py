@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import qianxun
 from qianxun import assemble, samples
 from qianxun.cli.demo import QUESTIONS
 from qianxun.cli.main import commands, main
@@ -60,7 +61,7 @@ def test_every_command_has_a_section_in_both_pages() -> None:
     for _, group in commands():
         for name, _ in group:
             assert f"\n## {name}\n" in written
-            assert name.replace(" ", "_") in EXAMPLES or name in ("label", "watch")
+            assert name.replace(" ", "_") in EXAMPLES or name in ("label", "mcp", "serve", "watch")
 
 
 def test_every_exit_code_is_documented() -> None:
@@ -471,3 +472,44 @@ def test_extract(run: Json, tmp_path: Path) -> None:
     row = json.loads((tmp_path / "o.jsonl").read_text(encoding="utf-8"))
     more = {"digest", "schema", "model", "qianxun_extract"}
     assert set(row) == (set(EXAMPLES["extract"]["results"][0]) - {"kept"}) | more
+
+
+def test_keys(run: Json) -> None:
+    code, made = run("keys", "create", "张三", "--label", "hr,public", "--base", "kb", "--until", "90d")
+    assert code == 0
+    agree(made, "keys_create")
+    id_ = made["keys"][0]["id"]
+    code, rotated = run("keys", "rotate", "张三", "--keep", "1h")
+    agree(rotated, "keys_rotate")
+    assert rotated["secret"] != made["secret"]
+    agree(run("keys")[1], "keys", may_lack=frozenset({"keys[].labels[]"}))
+    code, revoked = run("keys", "revoke", id_)
+    agree(revoked, "keys_revoke")
+    assert revoked["keys"][0]["revoked"]
+
+
+def test_jobs(run: Json, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    from qianxun.storage.jobs import Jobs
+    from qianxun.storage.service import open_service
+
+    home = tmp_path / "home"
+    monkeypatch.setenv("QIANXUN_HOME", str(home))
+    monkeypatch.setenv("QIANXUN_ENCODER__NAME", "hash")
+    assert run("jobs")[1]["jobs"] == []
+    assert run("jobs", "show", "abc")[0] == 4
+    qianxun.open(home / "kb" / "人事").close()
+    jobs = Jobs(open_service(home))
+    request.addfinalizer(jobs.close)
+    schedule = jobs.submit("check", "人事", schedule="nightly")
+    gone, stopped = jobs.submit("add", "没有", arguments={"files": [{"source": "a.txt"}]}), jobs.submit("sync", "人事")
+    code, shape = run("jobs", "cancel", stopped.token[:8])
+    assert (code, shape["jobs"][0]["state"]) == (0, "cancelled")
+    agree(shape, "jobs_cancel")
+    agree(run("jobs", "run", "--set", "jobs.nice=0")[1], "jobs_run")
+    code, shape = run("jobs", "--state", "done")
+    assert [job["job"] for job in shape["jobs"]] == [schedule.token]
+    agree(shape, "jobs")
+    code, shape = run("jobs", "show", gone.token[:10])
+    assert (code, shape["state"]) == (0, "failed")
+    agree(shape, "jobs_show")
+    agree(run("jobs", "schedules")[1], "jobs_schedules")

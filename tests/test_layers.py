@@ -19,6 +19,7 @@ LAYERS = {
         "settings",
         "text",
         "messages",
+        "tally",
         "prompting",
         "languages",
         "samples",
@@ -68,7 +69,9 @@ LAYERS = {
         "opinions",
         "facts",
         "shapes",
+        "service",
         "cli",
+        "client",
         "testing",
     ),
 }
@@ -76,6 +79,7 @@ LAYERS = {
 ALLOWED = {
     ("__init__", "knowledge_base"),  # public names, imported at first use
     ("__init__", "ingestion"),
+    ("__init__", "client"),
     ("__init__", "extracting"),
     ("__init__", "extraction"),
     ("__init__", "retrieval.filter_language"),
@@ -95,11 +99,15 @@ ENGINES = {
     "markdown_it": "documents.formats",
     "ir_measures": "evaluation",
     "rich": "cli",
-    "httpx": "models sources",
+    "uvicorn": "service",
+    "limits": "service",
+    "opentelemetry": "service",
+    "httpx": "client models sources",
     "httpcore": "sources",
     "protego": "sources",
     "botocore": "sources",
     "redis": "caches",
+    "cryptography": "caches",
     "safetensors": "models training",
     "tokenizers": "models documents.splitting",
     "peft": "training",
@@ -108,9 +116,12 @@ ENGINES = {
     "opencc": "text",
     "ahocorasick_rs": "guarding",
     "Stemmer": "text",
+    "jwt": "service.tokens",
 }
 # May be imported at the top of a module; everything else heavy is imported by the function that uses it.
 LIGHT = {"filelock"}
+# What the service is made of: nothing imports these rooms before it runs.
+WEB = {"fastapi", "starlette", "pydantic", "mcp", "prometheus_client"}
 
 
 def modules() -> dict[str, Path]:
@@ -179,6 +190,16 @@ def test_engine_is_imported_in_its_room_only_and_late(name: str) -> None:
             at_home = any(name == room or name.startswith(room + ".") for room in rooms)
             assert at_home, f"{name} imports {root}, which belongs to {rooms}"
             assert not at_top, f"{name} imports {root} when it is imported itself; import it where it is used"
+
+
+@pytest.mark.parametrize("name", modules())
+def test_the_web_framework_is_imported_by_the_service_only(name: str) -> None:
+    if name == "service" or name.startswith("service."):
+        return
+    tree = ast.parse(modules()[name].read_text(encoding="utf-8"))
+    for target, at_top in imports(tree):
+        assert target.partition(".")[0] not in WEB, f"{name} imports {target}"
+        assert not (at_top and target.startswith("qianxun.service")), f"{name} imports {target} before it is used"
 
 
 def test_every_layer_entry_names_something_that_exists() -> None:

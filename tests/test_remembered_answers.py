@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from test_caches import running
 
 import qianxun
 from qianxun import TextItem, assemble
@@ -201,3 +203,61 @@ def test_no_answer_survives_a_deletion_or_a_change_of_labels(
             assert without_times(again) == without_times(fresh)
             assert again.cached == is_worth_keeping(fresh)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def shared_redis() -> Iterator[str]:
+    """The address of a real Redis of our own, and nothing in it."""
+    pytest.importorskip("redis")
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
+    with tempfile.TemporaryDirectory(prefix="qx") as place, running(program, Path(place)) as path:
+        yield f"unix://{path}"
+
+
+def everything_in(address: str) -> bytes:
+    """All names and values that a Redis holds."""
+    import redis
+
+    with redis.Redis.from_url(address) as client:
+        return b"\n".join(part for key in client.scan_iter() for part in (key, client.dump(key) or b""))
+
+
+def test_processes_share_answers_which_nobody_can_read_after_a_removal(tmp_path: Path, shared_redis: str) -> None:
+    model, other = Copying(), Copying()
+    with (
+        opened(tmp_path / "kb", model, cache_redis=shared_redis) as kb,
+        opened(tmp_path / "kb", other, cache_redis=shared_redis) as elsewhere,
+    ):
+        for name, text in TEXTS.items():
+            kb.add_texts([TextItem(name, name, text)], labels=[name, "all"])
+        first, again = kb.ask(QUESTION), elsewhere.ask(QUESTION)
+        assert (first.cached, again.cached, other.n_asked) == (False, True, 0)
+        assert without_times(first) == without_times(again)
+        held = everything_in(shared_redis)
+        assert held
+        assert not [secret for secret in SECRETS.values() if secret.encode() in held], "no word of a document"
+
+        before = kb._store.secret()
+        kb.remove(["甲"])
+        assert kb._store.secret() != before, "what sealed the answers is gone"
+        kb.compact()
+        left = b"".join(path.read_bytes() for path in (tmp_path / "kb").rglob("*") if path.is_file())
+        assert before.hex().encode() not in left
+        later = elsewhere.ask(QUESTION)
+        assert not later.cached
+        assert SECRETS["甲"] not in later.text
+
+
+def test_an_answer_that_was_being_made_when_a_document_went_is_not_kept(
+    base: tuple[KnowledgeBase, Copying],
+) -> None:
+    kb, _ = base
+    remembered = kb._asking._remembered
+    assert remembered is not None
+    key = remembered.key(Asker.admin(), "a question")
+    answer = kb.ask(QUESTION)
+    kb.remove(["乙"])
+    remembered.keep(key, answer)
+    assert remembered._found(key) is None

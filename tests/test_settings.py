@@ -10,6 +10,7 @@ from qianxun.errors import InputError, SettingsError
 from qianxun.settings import (
     ANY_NAME,
     PersonaSettings,
+    ScheduleSettings,
     Settings,
     every_setting,
     for_knowledge_base,
@@ -127,8 +128,10 @@ def test_every_setting_says_what_it_is_and_its_default_is_valid_toml(tmp_path: P
         assert setting.about
         section, _, key = setting.key.rpartition(".")
         text = f"[{section}]\n" * bool(section) + f"{key} = {to_toml(setting.default)}"
-        named = {ANY_NAME: PersonaSettings()} if ANY_NAME in section else {}
-        assert load(tmp_path, text) == dataclasses.replace(Settings(), personas=named)
+        kinds = {"personas": PersonaSettings, "schedules": ScheduleSettings}
+        name = section.partition(".")[0]
+        named = {name: {ANY_NAME: kinds[name]()}} if ANY_NAME in section else {}
+        assert load(tmp_path, text) == dataclasses.replace(Settings(), **named)
 
 
 def test_sections_under_names_are_merged_by_name(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import qianxun
 from qianxun.errors import Damaged, NewerVersion, NotFound
 from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Not, Or, Prefix, Range, matches
 from qianxun.records import Asker, Chunk, Part, Span, Status, chunk_id
@@ -250,7 +251,7 @@ def test_a_base_of_the_first_format_learns_what_its_chunks_are_written_in(tmp_pa
     with sqlite3.connect(tmp_path / "knowledge.db") as db:
         db.execute("ALTER TABLE chunks DROP COLUMN script")
         db.execute("ALTER TABLE documents DROP COLUMN stamp")
-        for table in ("root_files", "roots", "enrichments"):
+        for table in ("root_files", "roots", "enrichments", "originals", "forgotten_originals"):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
     db.close()
@@ -258,3 +259,13 @@ def test_a_base_of_the_first_format_learns_what_its_chunks_are_written_in(tmp_pa
     assert [c.script for c in new.chunks(document)] == ["cjk", "alphabetic"]
     assert [c.text for c in new.chunks(document)] == texts
     new.close()
+
+
+def test_whether_something_begins_so_is_told_like_a_look_at_every_document(tmp_path: Path) -> None:
+    with qianxun.open(tmp_path / "kb", overrides=["encoder.name=hash"]) as kb:
+        sources = ("会话:甲/一.txt", "会话/二.txt", "conversation:a/x.txt", "conversations/y.txt")
+        kb.add_texts([qianxun.TextItem(source, "", f"text of {source}") for source in sources])
+        for prefix in ("会话:", "会话", "conversation:", "conversation:b", "z", "会议"):
+            assert kb.has_below(prefix) == any(source.startswith(prefix) for source in sources), prefix
+        kb.remove(["conversation:a/x.txt"])
+        assert not kb.has_below("conversation:")

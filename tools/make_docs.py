@@ -21,13 +21,14 @@ EXIT_CODES = """\
 | 2 | The command line, a setting, a path or a question cannot be used. |
 | 3 | `add`: some files could not be read; `extract`: some gave nothing valid. They are named; all others are kept. |
 | 4 | What was named does not exist, or may not be seen by the asker. |
-| 5 | `check` found orphans or gaps; or an index is missing, damaged or of another encoder (`qianxun rebuild`). |
-| 68 | A page, site, repository, bucket or mailbox cannot be reached, refuses, or is none. |
+| 5 | `check` found orphans or gaps, `audit verify` tampering; or an index cannot be used (`qianxun rebuild`). |
+| 68 | A page, site, repository, bucket, mailbox or service cannot be reached, refuses, or is none. |
 | 69 | An optional package is not installed; the message is the line that installs it. |
 | 70 | An error nobody foresaw. `-v` shows the traceback. |
 | 74 | Disk or knowledge base: no room, damaged, made by a newer version. |
 | 75 | Another process is writing, and `--no-wait` was given (or `check` was asked while an `add` runs). |
 | 76 | A model failed: not reachable, too slow, busy, refused, answered nonsense, or failed its self-test. |
+| 77 | Who asks may not: no key that holds, a key that does not allow it, or a limit that is reached. |
 | 130 | Ctrl-C. `add`, `extract`, `rebuild`, `reindex`, `compact`, `models pull` go on when they are run again. |
 | 141 | Whoever read our output has gone (`qianxun list \\| head`). |
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from qianxun.client import Client
     from qianxun.extracting import extract
     from qianxun.extraction import Extraction
     from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Not, Or, Prefix, Range
@@ -24,6 +25,7 @@ _HOME = {
     "AnyLabel": "qianxun.filters",
     "Asker": "qianxun.records",
     "Citation": "qianxun.records",
+    "Client": "qianxun.client",
     "Contains": "qianxun.filters",
     "Document": "qianxun.records",
     "Equals": "qianxun.filters",
@@ -52,6 +54,7 @@ __all__ = [
     "AnyLabel",
     "Asker",
     "Citation",
+    "Client",
     "Contains",
     "Document",
     "Equals",

@@ -18,7 +18,7 @@ from qianxun import assemble
 from qianxun.errors import InputError
 from qianxun.files import signature
 from qianxun.filters import Equals, Filter, Or, matches
-from qianxun.protocols import Generator, Message
+from qianxun.protocols import Generator, Message, Sampling
 from qianxun.records import Answer, Asker, Document, Passage, SearchResult
 from qianxun.retrieval.follow_up import Turn
 from qianxun.settings import Settings
@@ -38,7 +38,8 @@ class Question:
     """A question with all that comes with it. `persona` None is `answer.persona`; `documents` are to be read whole.
 
     `turns` are the questions asked before, for search; `history` is what was said, for a model. `deep` is how many
-    sub-questions there may be, 0 for none.
+    sub-questions there may be, 0 for none. `sampling` is how a model chooses tokens where not as the settings say, and
+    `instructions` go under those of the persona; neither holds where whole documents are read or there is a plan.
     """
 
     text: str
@@ -49,6 +50,8 @@ class Question:
     attachments: Sequence[str] = ()
     documents: Sequence[Document] = ()
     deep: int = 0
+    sampling: Sampling | None = None
+    instructions: str = ""
 
 
 class Asking:
@@ -85,6 +88,10 @@ class Asking:
     def shown(self, passages: Sequence[Passage]) -> list[Passage]:
         """Passages as word lists let them be shown."""
         return list(self._guard.passages(passages) if self._guard is not None else passages)
+
+    def shown_text(self, text: str) -> str:
+        """The text of a document as word lists let it be shown, up to the first blocked word."""
+        return self._guard.document(text) if self._guard is not None else text
 
     def held(self, answer: Answer) -> Answer:
         """An answer as word lists let it be shown."""
@@ -136,7 +143,8 @@ class Asking:
         from qianxun.answering.events import Done, Shown, Text
 
         # In a thread: what is made at first use may take its time.
-        remembered, key = await asyncio.to_thread(lambda: self._remembered), b""
+        varies = question.sampling is not None and question.sampling.temperature > 0.0
+        remembered, key = None if varies else await asyncio.to_thread(lambda: self._remembered), None
         if remembered is not None:
             key = await asyncio.to_thread(lambda: remembered.key(asker, *self._depends_on(question)))
             known = await asyncio.to_thread(remembered.recall, key, question.text, asker)
@@ -147,8 +155,8 @@ class Asking:
         flow, given = await asyncio.to_thread(self._flow, question, asker)
         async with aclosing(flow(**given, cancelled=cancelled)) as events:
             async for event in events:
-                if isinstance(event, Done) and remembered is not None:
-                    remembered.keep(key, event.answer)
+                if isinstance(event, Done) and remembered is not None and key is not None:
+                    await asyncio.to_thread(remembered.keep, key, event.answer)
                 yield event
 
     async def _guarded(self, events: Any) -> AsyncGenerator["AnswerEvent", None]:
@@ -175,12 +183,13 @@ class Asking:
             k = max(way.answer.passages, 1)
             found = self._found(given.question, asker, way.within(question.where), question.turns, k)
         return stream, {
-            **self._means(way),
+            **self._means(way.with_instructions(question.instructions)),
             **self._of_search(found, searcher),
             "found": dataclasses.replace(found, query=question.text),
             "brought": given.material,
             "whole_table": self._whole_table,
             "history": question.history,
+            "sampling": question.sampling,
             "n_documents": self._count(found, asker),
         }
 
@@ -250,12 +259,14 @@ class Asking:
     def _remembered(self) -> "Remembered | None":
         """Answers given before; None where there is nothing to remember: no model, or one that varies."""
         answering = self._settings.answer
-        if self._generator() is None or not answering.cache or self._settings.generator.temperature > 0.0:
+        if self._generator() is None or self._settings.generator.temperature > 0.0:
+            return None
+        caches = assemble.answer_caches(self._settings, self._store)
+        if caches is None:
             return None
         from qianxun.answering.remembered import Remembered
-        from qianxun.caches.memory import MemoryCache
 
-        return Remembered(MemoryCache(answering.cache), self._store, answering.cache_seconds, self.shown)
+        return Remembered(caches, self._store, answering.cache_seconds, self.shown)
 
     def _depends_on(self, question: Question) -> tuple[object, ...]:
         """What an answer depends on beside the documents and the asker: settings, files, the day (for "yesterday")."""

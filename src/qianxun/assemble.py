@@ -10,14 +10,16 @@ import dataclasses
 import importlib
 import json
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qianxun.errors import Busy, InputError, ModelError, SettingsError, StaleIndex, StorageError
+from qianxun.errors import Busy, InputError, ModelError, NotFound, SettingsError, StaleIndex, StorageError
 from qianxun.filters import And, Filter
 from qianxun.models.formats import tokenizer_file
 from qianxun.protocols import Cache, Encoder, Generator, Index, Reranker
@@ -39,7 +41,10 @@ from qianxun.settings import (
 from qianxun.settings.own import refuse_unwritable
 from qianxun.sources.registry import BUILT_IN as SOURCES
 from qianxun.storage.adapter import AdapterFile
+from qianxun.storage.audit import Audit
+from qianxun.storage.audit_records import Entry
 from qianxun.storage.conversations import Conversations
+from qianxun.storage.database import Database
 from qianxun.storage.enrichments import Enricher
 from qianxun.storage.feedback import Feedback
 from qianxun.storage.locks import QUIET_SECONDS, Lock
@@ -177,6 +182,13 @@ class WayOfAnswering:
         """A filter and this one together."""
         given = tuple(part for part in (where, self.where) if part is not None)
         return And(given) if len(given) > 1 else next(iter(given), None)
+
+    def with_instructions(self, more: str) -> "WayOfAnswering":
+        """The same with further instructions under its own."""
+        if not more.strip():
+            return self
+        joined = "\n\n".join(part for part in (self.manner.instructions.strip(), more.strip()) if part)
+        return dataclasses.replace(self, manner=dataclasses.replace(self.manner, instructions=joined))
 
 
 def way_of_answering(directory: Path, settings: Settings, persona: str | None) -> WayOfAnswering:
@@ -702,8 +714,59 @@ def _merged_reranker(reranker: Reranker | None, settings: Settings) -> Reranker 
     return MergedReranker(reranker, window / 1000)
 
 
+def answer_caches(settings: Settings, store: Store) -> Callable[[], list[Cache]] | None:
+    """Where a model's answers are kept, the nearest first; None: nowhere. What leaves this process is sealed with the
+    secret that the store has at the moment of the call."""
+    from qianxun.caches.memory import MemoryCache
+    from qianxun.caches.redis import RedisCache
+    from qianxun.caches.sealed import SealedCache
+
+    section = settings.answer
+    near = [MemoryCache(section.cache)] if section.cache else []
+    far = [RedisCache(section.cache_redis, setting="answer.cache_redis")] if section.cache_redis else []
+    if not near and not far:
+        return None
+    return lambda: [*near, *(SealedCache(one, store.secret()) for one in far)]
+
+
 def caches(settings: Settings) -> list[Cache]:
     """Where vectors of questions are kept, the nearest first."""
     names = ["memory"] if settings.models.query_cache else []
     names += ["redis"] if settings.models.query_cache_redis else []
     return [factory("caches", name)(settings) for name in names]
+
+
+def audit(settings: Settings, database: Database) -> Audit:
+    """The record of who asked or changed what. Raises SettingsError if the key that signs it is not there."""
+    section, keys = settings.audit, list[bytes]()
+    if section.key_env:
+        keys = [key.encode() for key in os.environ.get(section.key_env, "").split()]
+        if not keys:
+            raise SettingsError(
+                "audit.key_env names the environment variable {variable}, which is not set.",
+                remedy="Put the key that signs the audit into it, or empty audit.key_env.",
+                variable=section.key_env,
+            )
+    return Audit(
+        database,
+        questions=section.questions,
+        people=section.people,
+        retention_days=section.retention_days,
+        keys=keys,
+    )
+
+
+def record_of_keys(settings: Settings, database: Database, action: str, key: str, who: str, **detail: Any) -> None:
+    """Puts what was done with a key into the audit, where one is kept: a key is what lets everything else be done."""
+    if settings.audit.enabled:
+        fields = {"changes": True, "detail": {"key": key, **detail}}
+        at = time.time_ns() // 1000
+        audit(settings, database).record(Entry(at, action, who, fields=fields))
+
+
+def audit_of_home(settings: Settings) -> Audit:
+    """The audit of the service under home, for who looks at it from outside. Raises NotFound where there is none."""
+    home = home_directory(settings)
+    if not has_service(home):
+        raise NotFound("Nothing was recorded below {home}.", remedy="`qianxun serve` begins a record.", home=home)
+    return audit(settings, open_service(home))

@@ -135,6 +135,16 @@ class Talks:
         kept = self._file()
         return kept.erase(owner) if kept is not None else 0
 
+    def forget_all(self) -> int:
+        """Deletes everybody's about this knowledge base; returns how many there were."""
+        kept = self._file()
+        return kept.forget_all() if kept is not None else 0
+
+    def exists(self, token: str) -> bool:
+        """Whether there is such a conversation, whosever it is."""
+        kept = self._file()
+        return kept is not None and kept.exists(token)
+
     def export(
         self,
         token: str,

@@ -14,6 +14,12 @@
     ├── StaleIndex             the operator: a derived index is missing, damaged or of another encoder
     ├── SourceError            the operator: a site, repository, bucket or mailbox cannot be read
     ├── Busy                   nobody: another process is writing; try again
+    ├── AccessError            who asks
+    │   ├── Unauthorized       ... has shown no key or token that holds
+    │   ├── Forbidden          ... may not do this
+    │   └── LimitReached       ... has asked as often, or for as much, as agreed; `retry_after` says until when
+    ├── Overloaded             nobody: the service has all that it can do; `retry_after` says until when
+    ├── ServiceUnavailable     the operator: a client's service cannot be reached, or is none
     ├── OutOfTime              the operator: a stage took longer than its budget
     └── ModelError             the model service
         ├── ModelUnavailable   ... cannot be reached
@@ -173,3 +179,36 @@ class BadModelReply(ModelError):
 
 class UnfitModel(ModelError):
     """A model failed its self-test: not the one that the settings name, or started wrongly."""
+
+
+class AccessError(QianxunError):
+    """Who asks may not."""
+
+    exit_code = 77
+
+
+class Unauthorized(AccessError):
+    """No key or token was shown, or none that holds."""
+
+
+class Forbidden(AccessError):
+    """The key or token does not allow this."""
+
+
+class LimitReached(AccessError):
+    """As much was asked as was agreed. `retry_after` is in seconds."""
+
+    retry_after: float = 1.0
+
+
+class Overloaded(QianxunError):
+    """All places are taken. `retry_after` is in seconds."""
+
+    exit_code = 75
+    retry_after: float = 1.0
+
+
+class ServiceUnavailable(QianxunError):
+    """The service that a client asks cannot be reached, or what answers there is no such service."""
+
+    exit_code = 68

@@ -3,13 +3,14 @@
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qianxun import assemble
 from qianxun.errors import Damaged, StaleIndex
-from qianxun.protocols import Encoder
+from qianxun.protocols import Encoder, Index
 from qianxun.retrieval.adapt import Adapter
 from qianxun.settings import Settings, generator_of, maker_of
 from qianxun.storage.adapter import AdapterFile
@@ -137,3 +138,23 @@ def _sizes(directory: Path) -> Iterator[int]:
         with contextlib.suppress(OSError):
             if path.is_file():
                 yield path.stat().st_size
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A few counts of a knowledge base. `behind`: index → changes of the documents that it does not know yet."""
+
+    documents: int
+    failed: int
+    chunks: int
+    revision: int
+    behind: Mapping[str, int]
+
+
+def figures_of(store: Store, indexes: Sequence[Index]) -> Figures:
+    """The counts now. An index that cannot be read is left out: searching says what is wrong with it."""
+    counts, behind, revision = store.counts(), dict[str, int](), store.revision
+    for index in indexes:
+        with contextlib.suppress(StaleIndex):
+            behind[index.name] = max(0, revision - index.revision)
+    return Figures(counts["ready"], counts["failed"], counts["chunks"], revision, behind)

@@ -16,7 +16,7 @@ one writes.
 import contextlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -63,7 +63,8 @@ if TYPE_CHECKING:
     from qianxun.asking import Asking
     from qianxun.conversations import Talks
     from qianxun.extraction import Extraction
-    from qianxun.protocols import Message
+    from qianxun.ingestion.originals import Original
+    from qianxun.protocols import Encoder, Generator, Message, Reranker, Sampling, Source
 
 # The writing flows, the search flow and their libraries are imported by the methods that need them:
 # `import qianxun` and listing documents stay fast.
@@ -202,6 +203,57 @@ class KnowledgeBase:
             progress=progress or _silent,
         )
 
+    def add_handed(
+        self,
+        files: Mapping[str, str | Path],
+        *,
+        labels: Sequence[str] | None = None,
+        retry: bool = False,
+        progress: Any = None,
+    ) -> Any:
+        """Adds files by names of their own (`{"人事/年假.pdf": path}`) and keeps their bytes; returns an AddReport.
+
+        `original` gives the bytes back for as long as the document is there; the files are not needed any more.
+        """
+        from qianxun import ingestion
+        from qianxun.sources.handed import HandedFiles
+
+        handed = {name: Path(path) for name, path in files.items()}
+        report = self.add_sources([HandedFiles(handed)], labels=labels, retry=retry, progress=progress)
+        ingestion.keep_originals(self._keeping, handed, progress or _silent)
+        return report
+
+    def add_sources(
+        self,
+        sources: "Sequence[Source]",
+        *,
+        labels: Sequence[str] | None = None,
+        retry: bool = False,
+        progress: Any = None,
+    ) -> Any:
+        """Adds what places of your own have (`qianxun.protocols.Source`), once; returns an AddReport."""
+        from qianxun import ingestion
+
+        return ingestion.add_files(
+            self._keeping,
+            list(sources),
+            settings=self.settings,
+            labels=labels,
+            retry=retry,
+            wait=self.wait,
+            progress=progress or _silent,
+        )
+
+    def original(self, id: int, *, asker: Asker = Asker.admin()) -> "Original":  # noqa: B008 (frozen)
+        """The file that a document was read from, byte for byte; its stream is the caller's to close.
+
+        Raises NotFound where there is no such document that the asker may see, and where its file is not kept (an
+        address), or is not what it was (a file on the disk).
+        """
+        from qianxun.ingestion.originals import open_original
+
+        return open_original(self._store, self._store.document(id, asker))
+
     def sync(self, *, retry: bool = False, progress: Any = None) -> Any:
         """Brings the knowledge base in step with everything that was ever added; returns an AddReport.
 
@@ -259,17 +311,31 @@ class KnowledgeBase:
 
         return select(self._store, what, asker)
 
-    def remove(self, what: Sequence[str | int | Path], *, purge: bool = False, progress: Any = None) -> Receipt:
-        """Removes documents by id, path, folder or glob, and says what went; with `purge` also the answers in
-        conversations that were written from them. Raises NotFound."""
+    def remove(
+        self,
+        what: Sequence[str | int | Path],
+        *,
+        purge: bool = False,
+        progress: Any = None,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+    ) -> Receipt:
+        """Removes documents by id, path, folder or glob, of those that the asker may see, and says what went; with
+        `purge` also the answers in conversations that were written from them. Raises NotFound."""
         from qianxun import ingestion
 
-        return ingestion.remove_documents(self._keeping, self.matching(what), purge=purge, progress=progress or _silent)
+        chosen = self.matching(what, asker=asker)
+        return ingestion.remove_documents(self._keeping, chosen, purge=purge, progress=progress or _silent)
 
     def label(
-        self, what: Sequence[str | int | Path], *, add: Sequence[str] = (), remove: Sequence[str] = ()
+        self,
+        what: Sequence[str | int | Path],
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
     ) -> list[Document]:
-        """Adds and removes labels, in force from the next query on; returns the documents as they are now."""
+        """Adds and removes labels of those that the asker may see, in force from the next query on; returns the
+        documents as they are now."""
         from qianxun import ingestion
         from qianxun.storage.reindex import settle
 
@@ -279,7 +345,7 @@ class KnowledgeBase:
                 remedy="Example: --add hr",
                 labels=[*add, *remove],
             )
-        chosen = [document.id for document in self.matching(what)]
+        chosen = [document.id for document in self.matching(what, asker=asker)]
         keeping = self._keeping
         settle(keeping)
         with keeping.write.held(wait=self.wait):
@@ -362,11 +428,15 @@ class KnowledgeBase:
         attachments: Sequence[str] = (),
         documents: Sequence[str | int | Path] = (),
         deep: int = 0,
+        sampling: "Sampling | None" = None,
+        instructions: str = "",
         cancelled: Any = None,
     ) -> AsyncIterator["AnswerEvent"]:
         """The answer as it comes into being: events of `qianxun.answering.events`, the last of them holds the answer.
 
-        `history` is what a model is told that was said before, user and assistant in turn.
+        `history` is what a model is told that was said before, user and assistant in turn. `sampling` is how it chooses
+        tokens where not as the settings say (never more tokens than those allow); `instructions` go under those of the
+        persona. Neither holds with `documents` or `deep`.
 
         Closing the iterator stops the model. So does setting `cancelled`, an `asyncio.Event`: the answer is then what
         was said. As `ask` otherwise.
@@ -377,7 +447,18 @@ class KnowledgeBase:
         from qianxun.asking import Question
 
         chosen = await asyncio.to_thread(self._chosen, documents, asker)
-        given = Question(question, where, _turns(turns), tuple(history), persona, tuple(attachments), chosen, deep)
+        given = Question(
+            question,
+            where,
+            _turns(turns),
+            tuple(history),
+            persona,
+            tuple(attachments),
+            chosen,
+            deep,
+            sampling,
+            instructions,
+        )
         asking = await asyncio.to_thread(lambda: self._asking)  # which may wait for parts that are being made
         async with contextlib.aclosing(asking.events(given, asker, cancelled)) as events:
             async for event in events:
@@ -555,6 +636,19 @@ class KnowledgeBase:
         """The documents that the asker may see, by source."""
         return self._store.documents(asker, where)
 
+    def has_below(self, prefix: str) -> bool:
+        """Whether there is a document whose source begins so, whoever may see it. Quick, however many there are."""
+        return self._store.has_below(prefix)
+
+    def count(
+        self,
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        where: Filter | None = None,
+    ) -> int:
+        """How many documents the asker may see."""
+        return self._store.count(asker, where)
+
     def duplicates(self, *, asker: Asker = Asker.admin(), least: float = 0.8) -> list[Any]:  # noqa: B008 (frozen)
         """Groups of documents that say the same, DuplicateGroups; which share `least` of their text."""
         from qianxun import ingestion
@@ -579,6 +673,14 @@ class KnowledgeBase:
             return [as_passage(document, found[id][1], rank=1)]
         document = self._store.document(id, asker)
         return [as_passage(document, c, rank=n) for n, c in enumerate(self._store.chunks(document.id), start=1)]
+
+    def shown(self, passages: Sequence[Passage]) -> list[Passage]:
+        """Passages as word lists let them be shown: masked, and without those that hold a blocked word."""
+        return self._asking.shown(passages)
+
+    def shown_text(self, text: str) -> str:
+        """The text of a document as word lists let it be shown: masked, up to the first blocked word."""
+        return self._asking.shown_text(text)
 
     def neighbours(
         self,
@@ -764,6 +866,40 @@ class KnowledgeBase:
         _, write = assemble.locks(self.directory)
         notebook = assemble.notebook(self._store, write, self.settings, wait=True)
         return assemble.check_model(role, self.settings, notebook)
+
+    @property
+    def encoder(self) -> "Encoder":
+        """The encoder in force, as searches use it."""
+        found: Encoder = self._searcher.encoder
+        return found
+
+    @property
+    def reranker(self) -> "Reranker | None":
+        """The reranker in force; None if there is none."""
+        found: Reranker | None = self._searcher.reranker
+        return found
+
+    @property
+    def generator(self) -> "Generator | None":
+        """The generator in force; None if answers quote."""
+        found: Generator | None = self._generator
+        return found
+
+    def prepare(self) -> list[str]:
+        """Opens what the first question needs, and tests the models; returns the roles of those that are not ready.
+
+        Raises StaleIndex, Damaged, SettingsError.
+        """
+        roles = ("encoder", "reranker", "generator")
+        found = {role: self.check_model(role) for role in roles}
+        self.search("ready", k=1)
+        return [role for role, report in found.items() if report is not None and not report.ok]
+
+    def figures(self) -> facts.Figures:
+        """A few counts, and how far behind each index is that this process has opened. Opens no model and no index."""
+        with self._guard:
+            searcher = self._made.get("searcher")
+        return facts.figures_of(self._store, searcher.indexes if searcher is not None else ())
 
     # -- parts ---------------------------------------------------------------------------------------
 

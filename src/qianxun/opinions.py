@@ -87,6 +87,11 @@ class Opinions:
         feedback = self._file()
         return feedback.erase(person) if feedback is not None else 0
 
+    def forget_all(self) -> int:
+        """Takes out everything about this knowledge base; returns how many judgements that were."""
+        feedback = self._file()
+        return feedback.forget_all() if feedback is not None else 0
+
     def forget_questions(self) -> int:
         """Forgets the texts of all questions; returns how many there were."""
         feedback = self._file()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qianxun.answering.keeping import Talk
     from qianxun.answering.prompts import Template
     from qianxun.answering.telling import Ended, Told
+    from qianxun.errors import QianxunError
     from qianxun.evaluation.adaptation import AdaptReport
     from qianxun.evaluation.comparing.ablation import AblationReport
     from qianxun.evaluation.comparing.differences import ComparisonReport
@@ -29,9 +30,14 @@ if TYPE_CHECKING:
     from qianxun.models.planning.compare import Cell, Row
     from qianxun.models.planning.plan import Plan
     from qianxun.models.serving.vllm_command import ModelServer
+    from qianxun.service.jobs.schedules import ScheduleState
+    from qianxun.storage.audit_records import Row as AuditRow
+    from qianxun.storage.audit_records import Verified as VerifiedAudit
     from qianxun.storage.conversations import Conversation
     from qianxun.storage.enrich import EnrichReport
     from qianxun.storage.feedback import Kind
+    from qianxun.storage.jobs import Job
+    from qianxun.storage.keys import Key
     from qianxun.storage.sources import FileNote, RootNote
 
 Shape: TypeAlias = dict[str, Any]
@@ -711,5 +717,137 @@ def extract_shape(found: "Sequence[Extraction]", out: str | None) -> Shape:
             "prompt_tokens": sum(one.usage[0] for one in found if not one.kept),
             "completion_tokens": sum(one.usage[1] for one in found if not one.kept),
         },
+        "version": version(),
+    }
+
+
+def job_shape(job: "Job") -> Shape:
+    """A job: what it is about, how far it is, what came of it."""
+    files = job.arguments.get("files", ())
+    return {
+        "job": job.token,
+        "kind": job.kind,
+        "base": job.base or None,
+        "state": job.state,
+        "stage": job.stage,
+        "done": job.done,
+        "total": job.total,
+        "files": [one["source"] for one in files],
+        "addresses": list(job.arguments.get("addresses", ())),
+        "result": None if job.result is None else dict(job.result),
+        "error": job.error and {"kind": job.error.kind, **_problem(job.error.as_error())},
+        "created": job.created,
+        "started": job.started or None,
+        "finished": job.finished or None,
+        "attempts": job.attempts,
+        "stopping": job.stopping and not job.ended,
+        "schedule": job.schedule or None,
+        "version": version(),
+    }
+
+
+def _problem(error: "QianxunError") -> Shape:
+    return {
+        "message": error.template.format(**error.values),
+        "remedy": error.remedy.format(**error.values),
+    }
+
+
+def jobs_shape(jobs: "Iterable[Job]") -> Shape:
+    """`{"jobs": […], "version"}`."""
+    return {"jobs": [job_shape(job) for job in jobs], "version": version()}
+
+
+def schedules_shape(schedules: "Iterable[ScheduleState]") -> Shape:
+    """`{"schedules": [{"name", "job", "base", "cron", "time_zone", "next", "open", "last"}], "version"}`."""
+    return {
+        "schedules": [
+            {
+                "name": one.schedule.name,
+                "job": one.schedule.kind,
+                "base": one.schedule.base or None,
+                "cron": one.schedule.cron,
+                "time_zone": str(one.schedule.zone),
+                "next": None if one.due is None else one.due.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "open": one.open and job_shape(one.open),
+                "last": one.last and job_shape(one.last),
+            }
+            for one in schedules
+        ],
+        "version": version(),
+    }
+
+
+def keys_shape(keys: "Iterable[Key]") -> Shape:
+    """`{"keys": [{"id", "name", "labels", "bases", "actions", "expires", "revoked", …}], "version"}`; null: all."""
+    return {
+        "keys": [
+            {
+                "id": key.id,
+                "name": key.name,
+                "labels": None if key.grant.labels is None else sorted(key.grant.labels),
+                "bases": None if key.grant.bases is None else sorted(key.grant.bases),
+                "actions": sorted(key.grant.actions),
+                "requests_per_minute": key.grant.requests_per_minute,
+                "tokens_per_day": key.grant.tokens_per_day,
+                "streams": key.grant.streams,
+                "created": key.created,
+                "expires": key.expires or None,
+                "revoked": key.revoked or None,
+                "used": key.used or None,
+            }
+            for key in keys
+        ],
+        "version": version(),
+    }
+
+
+def audit_shape(rows: "Iterable[AuditRow]") -> Shape:
+    """`{"rows": [what `audit_row_shape` says of each], "version"}`."""
+    return {"rows": [audit_row_shape(row) for row in rows], "version": version()}
+
+
+def audit_row_shape(row: "AuditRow") -> Shape:
+    """A row of the audit: ids, counts and hashes. `question_text` only where the settings keep it."""
+    body = row.body
+    prompt, completion = body.get("tokens", (0, 0))
+    return {
+        "seq": row.seq,
+        "at": row.at.isoformat(timespec="microseconds"),
+        "who": row.who,
+        "action": row.action,
+        "request": body.get("request", ""),
+        "route": body.get("route", ""),
+        "method": body.get("method", ""),
+        "status": body.get("status", 0),
+        "kb": body.get("kb", ""),
+        "question": body.get("question", ""),
+        "question_text": row.question,
+        "passages": body.get("passages", []),
+        "documents": body.get("documents", []),
+        "models": body.get("models", {}),
+        "tokens": {"prompt": prompt, "completion": completion},
+        "seconds": body.get("seconds", 0.0),
+        "verdict": body.get("verdict", ""),
+        "degraded": body.get("degraded", []),
+        "cached": body.get("cached", False),
+        "changes": body.get("changes", False),
+        "detail": body.get("detail", {}),
+        "hash": row.hash.hex(),
+    }
+
+
+def audit_verify_shape(found: "VerifiedAudit") -> Shape:
+    """Whether the audit holds; each problem with the first row concerned, and the last of several."""
+    return {
+        "ok": found.ok,
+        "rows": found.rows,
+        "first": found.first,
+        "head": found.head,
+        "dropped": found.dropped,
+        "dropped_until": None if found.dropped_until is None else found.dropped_until.isoformat(),
+        "signed": found.signed,
+        "unchecked": found.unchecked,
+        "problems": [{"seq": one.seq, "last": one.last or one.seq, "fault": one.fault} for one in found.problems],
         "version": version(),
     }

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 
 from qianxun.answering import evidence, extract, prompts
 from qianxun.answering.bounds import Bounds
@@ -87,6 +88,7 @@ async def stream(
     judge: Judge | None = None,
     brought: Passage | None = None,
     whole_table: WholeTable | None = None,
+    sampling: Sampling | None = None,
     run: Run = asyncio.to_thread,
     cancelled: asyncio.Event | None = None,
     quote: Callable[..., Draft] = quoted,
@@ -96,10 +98,11 @@ async def stream(
     `term_weights` maps the question's words to their idf. `n_documents` is how many documents the asker may search.
     `history` is what was said before, user and assistant in turn; `brought` is what the question brings along. `judge`
     says by meaning whether a quote supports a sentence, `whole_table` what the table of a passage is; `quote` makes the
-    answer where no model does, as `quoting.quoted`. `run(function, *arguments)` runs a synchronous stage away from the
-    event loop. `passages[n - 1]` of the result is what `[n]` in its text points to. A generator that fails is done
-    without, and named in `degraded`. Closing the iterator stops the model; setting `cancelled` does, too, and what was
-    said until then is the answer. Raises InputError if the question brings along more than the model can read.
+    answer where no model does, as `quoting.quoted`. `sampling` goes over that of `generation`, but for longer answers.
+    `run(function, *arguments)` runs a synchronous stage away from the event loop. `passages[n - 1]` of the result is
+    what `[n]` in its text points to. A generator that fails is done without, and named in `degraded`. Closing the
+    iterator stops the model; setting `cancelled` does, too, and what was said until then is the answer. Raises
+    InputError if the question brings along more than the model can read.
     """
     seconds, degraded = dict(found.seconds), list(found.degraded)
     language = manner.language or language_of(question)
@@ -139,6 +142,7 @@ async def stream(
                     whole_table,
                     claimed,
                     language,
+                    sampling or Sampling(generation.max_tokens, generation.temperature, generation.top_p),
                     run,
                     cancelled,
                 )
@@ -239,13 +243,14 @@ async def _generation(
     whole_table: WholeTable | None,
     claimed: Sequence[conflicts.Claimed],
     language: Language,
+    sampling: Sampling,
     run: Run,
     cancelled: asyncio.Event | None,
 ) -> Generation:
     """The passages that fit the model, in the order in which it reads them, and what it is asked."""
     # A server may have to be asked for it.
     context: int = await run(getattr, generator, "context_tokens")
-    max_tokens = min(generation.max_tokens, context // 2)
+    max_tokens = min(sampling.max_tokens, generation.max_tokens, context // 2)
     template = manner.template(language)
     disagreeing: Sequence[int] = range(1, 1 + sum(len(one.candidates) for one in claimed))
 
@@ -282,7 +287,7 @@ async def _generation(
     return Generation(
         generator,
         turns(passages, figures),
-        Sampling(max_tokens=max_tokens, temperature=generation.temperature, top_p=generation.top_p),
+        replace(sampling, max_tokens=max_tokens),
         passages,
         Checker(
             passages,

@@ -44,6 +44,10 @@ class WordGuard:
             return tuple(passages)
         return tuple(shown for passage in passages if (shown := self._passage(passage)) is not None)
 
+    def document(self, text: str) -> str:
+        """The text of a document as it may be shown: up to the first blocked word."""
+        return guard(text, self.words).text if "passages" in self.places else text
+
     def _passage(self, passage: Passage) -> Passage | None:
         parts = (passage.text, passage.context, passage.title, *passage.heading)
         found = [guard(part, self.words) for part in parts]

@@ -154,7 +154,7 @@ class Telling:
     def _finish(self, state: State, answer: KeptAnswer | None) -> State:
         """Keeps what came of it; returns how the turn stands then: it may have been taken out, or given up."""
         try:
-            self._kept.finish(*self._whose, state, answer)
+            self._kept.finish(*self._whose, state, answer, places=self._place + 1)
         except NotFound:
             return "removed"
         except InputError:
@@ -177,7 +177,9 @@ async def told_since(
 ) -> AsyncIterator[Told]:
     """What a turn said after a place, and what it says until it ends; the last event holds the answer, or is `Ended`.
 
-    Of a turn that is over only its end is told: what it said in between is not kept. Raises NotFound.
+    Of a turn that is over only its end is told, with the place that it had for who listened: what it said in between is
+    not kept. After that place there is nothing. Where the writer was lost, nobody knows the place, and the end is told
+    after whichever is given. Raises NotFound.
     """
     reading, place = KeptEvents(store, asker, shown), 0
     settled = time.monotonic()
@@ -194,7 +196,9 @@ async def told_since(
             settled = time.monotonic()
         await asyncio.sleep(_LOOK_SECONDS)
     end = await asyncio.to_thread(_end_of, kept, store, token, owner, turn, asker, shown)
-    yield Told(turn, max(after, place) + 1, end)
+    ended_at = await asyncio.to_thread(kept.places, token, owner, turn) or max(after, place) + 1
+    if ended_at > after:
+        yield Told(turn, ended_at, end)
 
 
 def _end_of(

@@ -2,5 +2,6 @@
 
 from qianxun.caches.memory import MemoryCache
 from qianxun.caches.redis import RedisCache
+from qianxun.caches.sealed import SealedCache
 
-__all__ = ["MemoryCache", "RedisCache"]
+__all__ = ["MemoryCache", "RedisCache", "SealedCache"]

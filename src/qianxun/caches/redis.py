@@ -41,14 +41,16 @@ def open_cache(settings: Settings) -> "RedisCache":
 class RedisCache:
     """Values in the Redis at `url`. Satisfies `Cache`. Safe to share between threads.
 
-    A value of more than MAX_VALUE_BYTES is not kept. Redis itself decides what goes when its memory is full
-    (`maxmemory-policy`). `now` gives seconds that never go back.
+    `setting` is where the address was written. A value of more than MAX_VALUE_BYTES is not kept. Redis itself decides
+    what goes when its memory is full (`maxmemory-policy`). `now` gives seconds that never go back.
     """
 
     name = "redis"
 
-    def __init__(self, url: str, *, now: Callable[[], float] = time.monotonic) -> None:
-        _check_url(url)
+    def __init__(
+        self, url: str, *, setting: str = "models.query_cache_redis", now: Callable[[], float] = time.monotonic
+    ) -> None:
+        _check_url(url, setting)
         if importlib.util.find_spec("redis") is None:
             raise MissingExtra(
                 "The cache in Redis needs a package that is not installed.",
@@ -170,12 +172,13 @@ def _named(key: bytes) -> str:
     return f"{_NAMESPACE}{key.hex()}"
 
 
-def _check_url(url: str) -> None:
+def _check_url(url: str, setting: str) -> None:
     if not _usable(url):
         # The value seen may hold a password.
         raise SettingsError(
-            "models.query_cache_redis is not the address of a Redis.",
+            "{setting} is not the address of a Redis.",
             remedy="Write it as redis://HOST:6379/0, rediss:// with encryption, or unix:///PATH.",
+            setting=setting,
         )
 
 

@@ -25,7 +25,7 @@ WITHOUT_SETTINGS = ("init", "doctor", "version")
 # After Ctrl-C the same command goes on where it stopped.
 RESUME = ("add", "extract", "watch", "sources", "rebuild", "reindex", "compact", "models pull")
 # First words of commands of two words.
-PAIRED = ("conversations", "eval", "feedback", "models", "tune")
+PAIRED = ("audit", "conversations", "eval", "feedback", "jobs", "keys", "models", "tune")
 STOPPED = 130
 BROKEN_PIPE = 141
 UNEXPECTED = 70
@@ -82,6 +82,22 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
             ],
         ),
         (
+            say("the service"),
+            [
+                ("serve", say("serve knowledge bases over HTTP")),
+                ("mcp", say("serve an assistant with tools to search, ask and read (MCP)")),
+                ("keys", say("list the keys of the service")),
+                ("keys create", say("make a key: for whom, to which documents, until when")),
+                ("keys rotate", say("give a key a new secret")),
+                ("keys revoke", say("end a key, from the next request on")),
+                ("jobs", say("list the jobs of the service")),
+                ("jobs show", say("show one job, and what came of it")),
+                ("jobs cancel", say("stop jobs")),
+                ("jobs run", say("run the jobs that wait, where no service runs")),
+                ("jobs schedules", say("list what runs by the clock")),
+            ],
+        ),
+        (
             say("quality"),
             [
                 ("eval retrieval", say("measure search on a data set with known answers")),
@@ -105,6 +121,18 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
                 ("embed", say("show the vectors of texts")),
                 ("rerank", say("judge passages by a reranker")),
                 ("generate", say("show what the generator writes for a prompt")),
+            ],
+        ),
+        (
+            say("the service's record"),
+            [
+                ("audit", say("list who asked or changed what through the service")),
+                ("audit verify", say("tell whether the record was tampered with")),
+                ("audit head", say("show the last row's number and hash, to be noted elsewhere")),
+                ("audit export", say("write the record as JSON lines")),
+                ("audit report", say("count requests, changes and refusals by day, person and action")),
+                ("audit erase", say("make one person unknown in the record")),
+                ("monitoring", say("write a dashboard, alert rules and a scrape configuration")),
             ],
         ),
     ]
@@ -149,7 +177,8 @@ def _run(arguments: list[str]) -> int:
         return int(end.code or 0)
     if problem is not None and command not in WITHOUT_SETTINGS:
         raise problem
-    session = Session(settings, kb=args.kb, overrides=args.overrides, as_json=args.json)
+    config = Path(args.config).expanduser() if args.config else None
+    session = Session(settings, kb=args.kb, overrides=args.overrides, as_json=args.json, config=config)
     with _logging_to(session, args.verbose):
         code: int = module.run(session, args)
     sys.stdout.flush()

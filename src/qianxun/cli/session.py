@@ -30,8 +30,17 @@ if TYPE_CHECKING:
 class Session:
     """What a command needs of the world."""
 
-    def __init__(self, settings: Settings, *, kb: str | None, overrides: Sequence[str], as_json: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        kb: str | None,
+        overrides: Sequence[str],
+        as_json: bool,
+        config: Path | None = None,
+    ) -> None:
         self.settings = settings
+        self.config = config
         self.kb = kb
         self.overrides = tuple(overrides)
         self.as_json = as_json

@@ -3,6 +3,7 @@
 from qianxun.ingestion.add import TextItem, add_files, add_texts, sync_all
 from qianxun.ingestion.change import ChangeReport, change_encoder
 from qianxun.ingestion.duplicates import DuplicateGroup, find_duplicates
+from qianxun.ingestion.originals import keep_originals
 from qianxun.ingestion.remove import bring_up_to_date, remove_documents, select
 from qianxun.ingestion.run import AddReport
 from qianxun.ingestion.upkeep import CheckReport, Problem, check, compact, rebuild
@@ -22,6 +23,7 @@ __all__ = [
     "check",
     "compact",
     "find_duplicates",
+    "keep_originals",
     "rebuild",
     "remove_documents",
     "select",

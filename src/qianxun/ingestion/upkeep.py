@@ -74,6 +74,7 @@ def check(keeping: Keeping, *, progress: Report = silent) -> CheckReport:
             report.problems += _vectors(keeping, report)
             for index in keeping.indexes:
                 report.problems += _index(keeping, index, report)
+            report.problems += _originals(keeping, report)
             report.problems += _feedback(keeping, report)
             report.problems += _conversations(keeping, report)
     report.seconds = time.monotonic() - started
@@ -122,6 +123,14 @@ def _vectors(keeping: Keeping, report: CheckReport) -> Iterator[Problem]:
         yield Problem("gap", where, hash_.hex(), "chunk without a vector")
     for hash_ in keeping.vectors.wrong_size():
         yield Problem("damaged", where, hash_.hex(), "vector of the wrong size")
+
+
+def _originals(keeping: Keeping, report: CheckReport) -> Iterator[Problem]:
+    kept = keeping.store.originals
+    if kept.count() or kept.folder.exists():
+        report.checked["originals"] = kept.count()
+        for kind, name, detail in kept.contradictions():
+            yield Problem(kind, kept.folder.name, name, detail)
 
 
 def _feedback(keeping: Keeping, report: CheckReport) -> Iterator[Problem]:
@@ -180,6 +189,7 @@ def rebuild(keeping: Keeping, *, progress: Report = silent, wait: bool = True) -
             keeping.store.abandon()
             surplus = sorted(keeping.vectors.hashes() - known_vectors(keeping)) + keeping.vectors.wrong_size()
             orphans = keeping.vectors.remove(surplus)
+            keeping.store.originals.mend()
             if keeping.maker:
                 keeping.store.enrichments.forget_vain(keeping.maker)
         forget_unused(keeping)
@@ -203,6 +213,7 @@ def compact(keeping: Keeping, *, foreign: Sequence[Path] = (), progress: Report 
         with keeping.write.held():
             keeping.store.abandon()
             SourceNotes(keeping.store).forget_removed()
+            keeping.store.originals.mend()
         erase_fetched(keeping.store.path.parent)
         catch_up(keeping, progress)
         steps = 2 + len(keeping.indexes)

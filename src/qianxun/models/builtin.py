@@ -73,6 +73,11 @@ class BuiltinEncoder:
         """Vectors of passages: `(n, dim) float32`, unit rows (zeros for a text of which nothing is known)."""
         return self._encode(texts)
 
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """Tokens of these texts together, without those that mark where one begins and ends."""
+        tokenizer = self._model().tokenizer
+        return sum(len(tokenizer.numbers(text)) for text in texts)
+
     def _encode(self, texts: Sequence[str]) -> Vectors:
         rows = np.zeros((len(texts), self.dim), dtype=np.float32)
         if not texts:

@@ -20,7 +20,7 @@ FILE_NAME = "qianxun.toml"
 KB_FILE_NAME = "kb.toml"
 ENVIRONMENT_PREFIX = "QIANXUN_"
 # Variables of this prefix that are no settings: where everything lies, and what is never to be in a file.
-_NO_SETTINGS = frozenset({"QIANXUN_HOME", "QIANXUN_SOURCE_PASSWORD"})
+_NO_SETTINGS = frozenset({"QIANXUN_HOME", "QIANXUN_SOURCE_PASSWORD", "QIANXUN_AUDIT_KEY"})
 
 if typing.TYPE_CHECKING:
     from _typeshed import DataclassInstance

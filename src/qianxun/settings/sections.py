@@ -431,6 +431,11 @@ class AnswerSettings:
     )
     cache: int = _is(256, "answers of a model kept in memory for the same question; 0: none", at_least=0)
     cache_seconds: int = _is(3600, "time that an answer is kept", at_least=1)
+    cache_redis: str = _is(
+        "",
+        "Redis that keeps a model's answers for all processes, as redis://HOST:6379/0; sealed, and lost to everybody "
+        "as soon as a document is removed",
+    )
     judge: bool = _is(True, "let the reranker, where there is one, judge what passages say in other words")
     persona: str = _is("", "section [personas.NAME] that questions are answered by unless another is asked for")
     unsupported: Literal["mark", "remove", "refuse"] = _is(
@@ -501,6 +506,47 @@ class AccessSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """What `qianxun serve` does: where it listens, whom it answers, how much it takes on."""
+
+    host: str = _is("127.0.0.1", "address to listen on")
+    port: int = _is(8000, "port to listen on", at_least=0, at_most=65535)
+    workers: int = _is(1, "processes that answer; more than 1 only where no model runs in process", at_least=1)
+    knowledge_bases: tuple[str, ...] = _is(
+        [], "knowledge bases that are served: names under `home`, folders, or NAME=FOLDER; empty: all under `home`"
+    )
+    anonymous: Literal["loopback", "off", "everywhere"] = _is(
+        "loopback",
+        "who shows no key reads what is labelled `public`: on this machine only, nowhere, or wherever the service is "
+        "reached",
+    )
+    hosts: tuple[str, ...] = _is(
+        [],
+        "names that the service goes by; others are refused. Empty: any with a key, without one this machine's, "
+        "and addresses where everybody may read",
+    )
+    cors_origins: tuple[str, ...] = _is([], "web pages of other origins that may call it, such as https://wiki.example")
+    trusted_proxies: tuple[str, ...] = _is(
+        [], "addresses or networks of proxies whose X-Forwarded headers are believed"
+    )
+    max_body_mb: float = _is(4.0, "largest request but uploads", at_least=0.001)
+    max_upload_mb: int = _is(1024, "largest upload, all its files together", at_least=1)
+    search_threads: int = _is(0, "searches at a time in one process; 0: one more than processors", at_least=0)
+    search_queue: int = _is(256, "searches that wait for their turn; more are refused with 503", at_least=0)
+    streams: int = _is(64, "answers at a time in one process; more are refused with 503", at_least=1)
+    model_calls: int = _is(16, "bare embeddings, judgements and completions at a time in one process", at_least=1)
+    requests_per_minute: int = _is(
+        0, "requests of one caller in a minute, where the key says nothing; 0: any", at_least=0
+    )
+    tokens_per_day: int = _is(0, "tokens of one caller in a day, where the key says nothing; 0: any", at_least=0)
+    streams_per_caller: int = _is(0, "answers of one caller at a time, where the key says nothing; 0: any", at_least=0)
+    anonymous_requests_per_minute: int = _is(600, "requests in a minute of all who show no key; 0: any", at_least=0)
+    limits_redis: str = _is("", "Redis in which limits are counted for all processes, as redis://HOST:6379/0")
+    stop_seconds: float = _is(30.0, "time that answers have to finish when the service is stopped", at_least=0.0)
+    files_days: int = _is(7, "days that the files of a conversation are kept", at_least=1)
+
+
+@dataclass(frozen=True, slots=True)
 class SourcesSettings:
     """Places that documents come from: repositories, buckets, servers, mailboxes."""
 
@@ -551,6 +597,119 @@ class ExtractionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenAISettings:
+    """What clients made for OpenAI, and for rerankers, are told."""
+
+    citations: Literal["text", "field"] = _is(
+        "text", "sources and notes: below the text of an answer, or in its field `qianxun` alone (field)"
+    )
+    stream: Literal["sentences", "answer", "pieces"] = _is(
+        "sentences",
+        "what a streamed answer waits for: sentences (each is sent once it is checked), answer (nothing is sent before "
+        "all of it is checked), pieces (nothing; what turns out to be void is said to be)",
+    )
+    system_messages: Literal["ignore", "follow"] = _is(
+        "ignore", "system messages of callers: not told to the model, or told below the persona's instructions (follow)"
+    )
+    max_texts: int = _is(2048, "texts of one request for vectors or judgements", at_least=1, at_most=100_000)
+    max_chars: int = _is(2_000_000, "characters of such a request together", at_least=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TokensSettings:
+    """Bearer tokens of an identity provider (OpenID Connect): whose are taken, and what their claims let people do."""
+
+    issuer: str = _is("", "issuer of tokens, exactly as it writes itself in them; empty: no tokens are taken")
+    audience: tuple[str, ...] = _is([], "whom tokens must be for: what the issuer knows this service by")
+    jwks_url: str = _is("", "address of the issuer's keys; empty: what the issuer says, at its well-known address")
+    algorithms: tuple[str, ...] = _is(
+        ["RS256", "PS256", "ES256", "EdDSA"], "signatures that are taken; only such with a public key"
+    )
+    leeway_seconds: float = _is(
+        30.0, "by how much the clocks of issuer and service may differ", at_least=0.0, at_most=600.0
+    )
+    keys_minutes: float = _is(10.0, "time after which the issuer's keys are looked for again", at_least=1.0)
+    keys_hours_unreachable: float = _is(
+        24.0, "time for which its last keys hold while the issuer cannot be reached", at_least=0.0, at_most=720.0
+    )
+    subject_claim: str = _is("sub", "claim that says who it is; limits and conversations are kept under it")
+    name_claim: str = _is("name", "claim with the name that people are shown")
+    labels_claim: str = _is(
+        "groups", "claim whose values become labels; a dot leads into a claim, as in realm_access.roles; empty: none"
+    )
+    labels_prefix: str = _is("", "put before a value to make a label, such as `group:`")
+    label_of: tuple[str, ...] = _is(
+        [], "labels of values, as `VALUE=LABEL`; where there are any, other values give no label"
+    )
+    labels: tuple[str, ...] = _is(["public"], "labels that everybody with a token has")
+    bases_claim: str = _is("", "claim with the names of the knowledge bases that somebody may use; empty: every one")
+    actions: tuple[str, ...] = _is(
+        ["search", "ask", "read", "feedback"],
+        "what somebody with a token may do at most: search, ask, read, write, feedback, evaluate, models",
+    )
+    actions_claim: str = _is("", "claim that says which of these, as `search` or `qianxun:search`; empty: all of them")
+    admin_values: tuple[str, ...] = _is(
+        [], "values of the claim of labels that make an administrator, who may do and see everything"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """Work behind the service: uploads, upkeep, evaluations."""
+
+    retention_days: int = _is(
+        30, "days that a job that has ended is kept, with what it found; 0: for ever", at_least=0, at_most=36500
+    )
+    time_zone: str = _is("", "time zone of schedules, as Asia/Shanghai; empty: this machine's")
+    nice: int = _is(10, "how far the process that runs jobs steps back for others", at_least=0, at_most=19)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSettings:
+    """A job that runs by the clock, under a name."""
+
+    job: str = _is("", "what is done: sync, check, compact, rebuild, reindex, evaluate, audit or expire")
+    knowledge_base: str = _is("", "the knowledge base that it is about; empty for audit and expire")
+    cron: str = _is("", 'when: minute, hour, day, month, weekday, as "0 2 * * *" for every night at two')
+    arguments: tuple[str, ...] = _is([], "what else it is told, as KEY=VALUE: retry=true")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """The record of who asked or changed what through the service."""
+
+    enabled: bool = _is(True, "keep a record of who asked or changed what through the service")
+    questions: Literal["hash", "text", "none"] = _is(
+        "hash", "what is kept of questions: a keyed hash, by which equal ones can be told; also their text; or nothing"
+    )
+    people: Literal["id", "hash"] = _is("id", "what is kept of callers: their id, or only a keyed hash of it")
+    required: bool = _is(False, "refuse requests while the record cannot be written; else they are served, and logged")
+    retention_days: int = _is(
+        365, "days after which rows are taken out; the record says so, and still verifies; 0: never", at_least=0,
+        at_most=36500,
+    )  # fmt: skip
+    key_env: str = _is(
+        "",
+        "environment variable that holds the key that signs the record; after a space, keys of before; empty: unsigned",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """What the service tells of itself: metrics, logs, traces."""
+
+    metrics: Literal["loopback", "key", "off"] = _is(
+        "loopback",
+        "who may read /metrics: whoever is on this machine, and administrators' keys; only these keys; or nobody",
+    )
+    logs: Literal["text", "json"] = _is("text", "form of the service's log lines")
+    traces: str = _is(
+        "", "address that OpenTelemetry traces go to, as http://127.0.0.1:4318/v1/traces (extra `otel`); empty: none"
+    )
+    trace_share: float = _is(1.0, "share of requests traced, unless the caller says", at_least=0.0, at_most=1.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set."""
 
@@ -581,4 +740,11 @@ class Settings:
     guard: GuardSettings = field(default_factory=GuardSettings)
     conversation: ConversationSettings = field(default_factory=ConversationSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
+    service: ServiceSettings = field(default_factory=ServiceSettings)
     extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
+    openai: OpenAISettings = field(default_factory=OpenAISettings)
+    tokens: TokensSettings = field(default_factory=TokensSettings)
+    jobs: JobSettings = field(default_factory=JobSettings)
+    schedules: Mapping[str, ScheduleSettings] = field(default_factory=dict)
+    audit: AuditSettings = field(default_factory=AuditSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

@@ -53,6 +53,8 @@ MAX_TITLE_CHARS: Final = 200
 # A writer makes itself heard every second; after so long it is gone (a process that ended, a machine that stood still).
 SILENT_SECONDS: Final = 30.0
 _MAX_QUESTION_CHARS: Final = 100_000
+# Among the facts of a turn: how many events it had.
+_PLACES: Final = "places"
 # What says which documents a turn was written from.
 _SOURCES: Final = ("conversation_passages", "conversation_recalled")
 _ANSWERED: Final = "SELECT turn FROM conversation_turns WHERE conversation = ? AND verdict <> ''"
@@ -144,6 +146,17 @@ class Conversations:
         """Deletes all of an owner's, of all knowledge bases; returns how many there were."""
         with self._database.transaction() as db:
             return db.execute("DELETE FROM conversations WHERE owner = ?", (owner,)).rowcount
+
+    def forget_all(self) -> int:
+        """Deletes all about this knowledge base; returns how many there were."""
+        with self._database.transaction() as db:
+            return db.execute("DELETE FROM conversations WHERE base = ?", (self._name,)).rowcount
+
+    def exists(self, token: str) -> bool:
+        """Whether there is such a conversation about this knowledge base, whosever it is."""
+        return bool(
+            self._database.rows("SELECT 1 FROM conversations WHERE base = ? AND token = ?", (self._name, token))
+        )
 
     def expire(self, now: datetime | None = None) -> int:
         """Deletes those not changed for longer than the retention, of all knowledge bases; returns how many."""
@@ -251,8 +264,10 @@ class Conversations:
         )
         return cast("State", states[0][0]), [(place, json.loads(event)) for place, event in rows]
 
-    def finish(self, token: str, owner: str, turn: int, state: State, answer: KeptAnswer | None = None) -> None:
-        """Keeps what came of a running turn, in place of what it said so far.
+    def finish(
+        self, token: str, owner: str, turn: int, state: State, answer: KeptAnswer | None = None, *, places: int = 0
+    ) -> None:
+        """Keeps what came of a running turn, in place of what it said so far; `places` is how many events there were.
 
         Raises InputError if it is not running any more: what was removed meanwhile does not come back.
         """
@@ -268,7 +283,7 @@ class Conversations:
                     given.searched,
                     given.verdict if answer is not None else "",
                     _json(list(map(row_of, given.statements))),
-                    _json(given.facts),
+                    _json({**given.facts, _PLACES: places}),
                     id_,
                     turn,
                 ),
@@ -284,6 +299,13 @@ class Conversations:
                     for place, one in enumerate(given.citations)
                 ],
             )
+
+    def places(self, token: str, owner: str, turn: int) -> int:
+        """How many events a turn had that is over, its end included; 0 where nobody knows."""
+        rows = self._database.rows(
+            "SELECT facts FROM conversation_turns WHERE conversation = ? AND turn = ?", (self._id(token, owner), turn)
+        )
+        return int(json.loads(rows[0][0] or "{}").get(_PLACES, 0)) if rows else 0
 
     def turns(self, token: str, owner: str, *, last: int = 0) -> list[KeptTurn]:
         """Its turns in order; only the `last` ones, 0 for all."""
@@ -318,6 +340,8 @@ class Conversations:
         for turn, state, asked, question, text, searched, verdict, statements, facts in reversed(rows):
             answer = None
             if verdict:
+                known = json.loads(facts)
+                known.pop(_PLACES, None)
                 answer = KeptAnswer(
                     text,
                     searched,
@@ -325,7 +349,7 @@ class Conversations:
                     tuple(map(statement_of, json.loads(statements))),
                     tuple(citations.get(turn, ())),
                     tuple(passages.get(turn, ())),
-                    json.loads(facts),
+                    known,
                     tuple(recalled.get(turn, ())),
                 )
             found.append(KeptTurn(turn, state, asked, question, answer))

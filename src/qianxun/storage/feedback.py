@@ -181,6 +181,11 @@ class Feedback:
         with self._database.transaction() as db:
             return db.execute("DELETE FROM feedback WHERE person = ?", (self._hash("person", person),)).rowcount
 
+    def forget_all(self) -> int:
+        """Takes out everything about this knowledge base; returns how many judgements that were."""
+        with self._database.transaction() as db:
+            return db.execute("DELETE FROM feedback WHERE base = ?", (self._base,)).rowcount
+
     def expire(self, now: datetime | None = None) -> int:
         """Takes out what is older than the retention, of all knowledge bases; returns how many judgements that were."""
         with self._database.transaction() as db:

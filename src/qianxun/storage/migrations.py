@@ -135,12 +135,22 @@ def m005_enrichments(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m006_originals(db: sqlite3.Connection) -> None:
+    """Which documents' own bytes are kept, and which of them may have become needless (`storage.originals`)."""
+    for statement in (
+        "CREATE TABLE originals (digest TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
+        "CREATE TABLE forgotten_originals (digest TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
+    ):
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_tables,
     m002_script,
     m003_stamp,
     m004_sources,
     m005_enrichments,
+    m006_originals,
 )
 VERSION = len(MIGRATIONS)
 

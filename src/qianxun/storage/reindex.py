@@ -313,8 +313,10 @@ def _not_encoded(keeping: Keeping, searched: Sequence[tuple[bytes, str]]) -> dic
 
 
 def forget_unused(keeping: Keeping) -> int:
-    """Takes out the vectors whose last chunk went; returns how many."""
+    """Takes out the vectors whose last chunk went, and originals whose last document did; returns how many vectors."""
     removed = 0
+    with keeping.write.held():
+        keeping.store.originals.work_off()
     while True:
         with keeping.write.held():
             hashes = keeping.store.forgotten(4096)

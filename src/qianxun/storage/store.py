@@ -9,6 +9,7 @@ that the caller holds the knowledge base's `write` lock; each is one transaction
 
 import json
 import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ from qianxun.storage.conditions import condition_of
 from qianxun.storage.database import Database, batches, marks
 from qianxun.storage.enrichments import Enrichments, erase
 from qianxun.storage.migrations import migrate, refuse_newer, version_of
+from qianxun.storage.originals import Originals, note_gone
 from qianxun.text import Script, script
 
 FILE_NAME = "knowledge.db"
@@ -46,6 +48,9 @@ HEADING_JOINT = " › "
 CHUNKS_AT_ONCE = 1024
 # SQLite's integers have 63 bits; a chunk's id is its document's with CHUNK_BITS more.
 MAX_DOCUMENT_ID = 1 << (63 - CHUNK_BITS)
+
+# Under which the secret of caches elsewhere is kept.
+_SECRET = "secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class Store:
         self.path = directory / FILE_NAME
         self._database = Database(self.path, _damaged)
         self.enrichments = Enrichments(self._database)
+        self.originals = Originals(self._database, directory)
         self._matching: dict[tuple[int, Filter], Any] = {}
         self._guard = threading.Lock()
         with _reachable(directory):
@@ -228,6 +234,8 @@ class Store:
 
     def _erase(self, db: sqlite3.Connection, documents: Sequence[int]) -> int:
         n_chunks = 0
+        # What was sealed with it in caches elsewhere may say what stood in these documents.
+        db.execute("DELETE FROM meta WHERE key = ?", (_SECRET,))
         for document in documents:
             limits = (document << CHUNK_BITS, (document + 1) << CHUNK_BITS)
             hashes = [h for (h,) in db.execute("SELECT hash FROM chunks WHERE id >= ? AND id < ?", limits)]
@@ -238,9 +246,10 @@ class Store:
             )
             erase(db, set(hashes))
             db.execute("DELETE FROM texts WHERE document = ?", (document,))
-            source = db.execute("SELECT source FROM documents WHERE id = ?", (document,)).fetchone()
-            if source is not None:
-                db.execute("DELETE FROM journal WHERE source = ?", source)
+            facts = db.execute("SELECT source, digest FROM documents WHERE id = ?", (document,)).fetchone()
+            if facts is not None:
+                db.execute("DELETE FROM journal WHERE source = ?", facts[:1])
+                note_gone(db, facts[1:])
             db.execute("DELETE FROM documents WHERE id = ?", (document,))
         return n_chunks
 
@@ -274,6 +283,12 @@ class Store:
         if not found:
             raise NotFound("There is no document {id}.", remedy="`qianxun list` shows the ids.", id=document)
         return found[0]
+
+    def has_below(self, prefix: str) -> bool:
+        """Whether there is a document whose source begins so. Costs no look at the others."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        found = "SELECT EXISTS (SELECT 1 FROM documents WHERE live = 1 AND source >= ? AND source < ?)"
+        return bool(self._rows(found, (prefix, end))[0][0])
 
     def count(self, asker: Asker, where: Filter | None = None) -> int:
         """How many searchable documents the asker may see."""
@@ -554,6 +569,15 @@ class Store:
             db.execute(
                 "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
             )
+
+    def secret(self) -> bytes:
+        """32 random bytes that caches elsewhere seal with: other ones after every removal and replacement."""
+        found = self.meta(_SECRET)
+        if found is None:
+            with self.transaction() as db:
+                db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (_SECRET, secrets.token_hex(32)))
+                ((found,),) = db.execute("SELECT value FROM meta WHERE key = ?", (_SECRET,)).fetchall()
+        return bytes.fromhex(str(found))
 
     def note_indexed(self, index: str) -> None:
         """Remembers that an index has files, so that their loss is noticed."""

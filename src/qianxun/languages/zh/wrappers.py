@@ -8,7 +8,7 @@ MESSAGES: Final[dict[str, str]] = {
     # caches
     "The cache in Redis needs a package that is not installed.": "Redis 缓存所需的软件包未安装。",
     "Run `pip install 'qianxun[redis]'`.": "请运行 `pip install 'qianxun[redis]'`。",
-    "models.query_cache_redis is not the address of a Redis.": "models.query_cache_redis 不是 Redis 的地址。",
+    "{setting} is not the address of a Redis.": "{setting} 不是 Redis 的地址。",
     "Write it as redis://HOST:6379/0, rediss:// with encryption, or unix:///PATH.": "请写成 redis://主机:6379/0；加密连接用 rediss://，本机套接字用 unix:///路径。",
     # models/wrappers
     "The {engine} was closed.": "模型引擎（{engine}）已关闭。",

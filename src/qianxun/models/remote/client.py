@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
+from qianxun import tally
 from qianxun.errors import BadModelReply, ModelTimeout, ModelUnavailable, QianxunError
 from qianxun.models.remote import refusals
 from qianxun.models.remote.address import Place, place_of
@@ -91,15 +92,25 @@ class Client:
         """
         import httpx
 
-        async with httpx.AsyncClient(**self._options()) as http:
-            response = await self._begun(http, url, body)
-            try:
-                if "html" in response.headers.get("content-type", ""):
-                    raise refusals.web_page(self.place, url, await self._beginning(response, url))
-                async with aclosing(self._lines(response, url, max_bytes)) as lines:
-                    yield lines
-            finally:
-                await response.aclose()
+        with _counted(self.section):
+            async with (
+                httpx.AsyncClient(**self._options()) as http,
+                self._answering(http, url, body, max_bytes) as lines,
+            ):
+                yield lines
+
+    @asynccontextmanager
+    async def _answering(
+        self, http: Any, url: str, body: dict[str, Any], max_bytes: int
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        response = await self._begun(http, url, body)
+        try:
+            if "html" in response.headers.get("content-type", ""):
+                raise refusals.web_page(self.place, url, await self._beginning(response, url))
+            async with aclosing(self._lines(response, url, max_bytes)) as lines:
+                yield lines
+        finally:
+            await response.aclose()
 
     def close(self) -> None:
         """Lets go of connections and threads."""
@@ -115,7 +126,7 @@ class Client:
         content = None if body is None else _encoded(body)
         tries = 0
         # A request that waits for its next try keeps its slot: a server that is overloaded gets no more of them.
-        with self._slots:
+        with self._slots, _counted(self.section):
             while True:
                 tries += 1
                 outcome = self._outcome(method, url, content)
@@ -261,6 +272,16 @@ class Client:
                     address=url,
                 ) from error
             raise _unreachable(url, error, self._remote) from error
+
+
+@contextmanager
+def _counted(section: str) -> Iterator[None]:
+    """Counts a call that fails after all its tries, by engine and kind."""
+    try:
+        yield
+    except QianxunError as error:
+        tally.count("engine_errors", section, type(error).__name__)
+        raise
 
 
 def _encoded(body: dict[str, Any]) -> bytes:

@@ -7,6 +7,7 @@ Three answers, from cheap to exact: a bound that needs nothing (`most_tokens`), 
 import functools
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from qianxun.models.formats import tokenizer_file
@@ -125,8 +126,12 @@ def local_tokenizer(
     A server's model may be named by a path on the server's machine: then there is none here, which is no error.
     """
     file = tokenizer_file(section, settings)
-    if file is None:
-        return None
+    return None if file is None else tokenizer_at(file)
+
+
+@functools.lru_cache(maxsize=4)
+def tokenizer_at(file: Path) -> Tokenize:
+    """The tokenizer of a file; reading one takes its time, so the latest are kept."""
     from tokenizers import Tokenizer
 
     found: Any = Tokenizer.from_file(str(file))

@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from qianxun import tally
 from qianxun.models.wrappers.wrapped import WrappedEncoder
 from qianxun.protocols import Cache, Encoder, Vectors
 
@@ -153,6 +154,8 @@ class CachedEncoder(WrappedEncoder):
         with self._guard:
             before = self._counts[cache.name]
             self._counts[cache.name] = (before[0] + hits, before[1] + misses)
+        tally.count("cache", f"vectors_{cache.name}", "hit", n=hits)
+        tally.count("cache", f"vectors_{cache.name}", "miss", n=misses)
         share = getattr(cache, "count", None)
         if share is not None:
             share(hits, misses)

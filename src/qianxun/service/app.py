@@ -1,0 +1,148 @@
+"""The application that a server runs: routes, errors in the shape that each path's clients understand, the doorway.
+
+`create_app(create_service(settings))` is all that a test or a server of one's own needs.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import compile_path
+from starlette.types import ASGIApp
+
+from qianxun import __version__
+from qianxun.errors import InputError, NotFound, QianxunError
+from qianxun.service import openai, problems, reranking
+from qianxun.service.doorway import Doorway
+from qianxun.service.mcp.doors import route as mcp_route
+from qianxun.service.openapi import described
+from qianxun.service.routes import routers
+from qianxun.service.service import Service
+from qianxun.service.telemetry import attach
+from qianxun.service.tokens import reader_of_tokens
+from qianxun.service.visit import visit_of
+from qianxun.settings import Settings
+
+__all__ = ["create_app", "create_service"]
+
+
+def create_service(settings: Settings, *, loopback: bool = True) -> Service:
+    """What requests are served with. `loopback` says whether only this machine can reach it."""
+    service = Service(settings, loopback=loopback)
+    service.telemetry = attach(service)
+    service.caller_of_token = reader_of_tokens(settings)
+    return service
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application over a service, which is closed with it."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        service.readiness.start()
+        try:
+            yield
+        finally:
+            await service.finished()
+            await service.limiter.close()
+            service.close()
+
+    app = _Served(
+        title="qianxun",
+        version=__version__,
+        # The pages of FastAPI load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        # They would repeat whatever name the request was made to.
+        redirect_slashes=False,
+        lifespan=life,
+    )
+    app.service = service
+    for router in (*routers(), openai.router, reranking.router):
+        app.include_router(router)
+    app.router.routes.append(mcp_route())
+    app.add_exception_handler(QianxunError, _told)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(Exception, _unforeseen)
+    app.openapi = lambda: described(app)  # type: ignore[method-assign]
+    return app
+
+
+class _Served(FastAPI):
+    """FastAPI behind the doorway: nothing is outside of it, not even what answers unforeseen errors."""
+
+    service: Service
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Doorway(super().build_middleware_stack(), self.service, _in_its_shape)
+
+
+def _in_its_shape(error: QianxunError, path: str, request_id: str) -> tuple[Mapping[str, Any], str]:
+    """An error's body and its media type, as the clients of a path understand them."""
+    if openai.speaks(path):
+        return openai.error_of(error), "application/json"
+    return problems.problem_of(error, request_id), problems.MEDIA_TYPE
+
+
+def _response(error: QianxunError, request: Request, *, headers: Mapping[str, str] | None = None) -> Response:
+    visit = visit_of(request)
+    body, media_type = _in_its_shape(problems.tellable(error, visit), request.scope["path"], visit.id)
+    return problems.JSONReply(
+        body,
+        status_code=problems.status_of(error),
+        headers={**problems.headers_of(error), **(headers or {})},
+        media_type=media_type,
+    )
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    assert isinstance(error, QianxunError)
+    return _response(error, request)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """A request that is not as documented: the first thing that is wrong with it, and where."""
+    assert isinstance(error, RequestValidationError)
+    first: Mapping[str, Any] = next(iter(error.errors()), {})
+    where = ".".join(str(part) for part in first.get("loc", ()))
+    wrong = InvalidRequest(
+        "{where}: {what}.", where=where or "body", what=str(first.get("msg", "not valid")).rstrip(".")
+    )
+    return _response(wrong, request)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    """What nobody foresaw. The doorway gets the error, too, and says in the log where it was."""
+    return _response(problems.unforeseen(), request)
+
+
+async def _plain(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: a path that there is not, a method that a path has not."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return _response(NotFound("There is no such path."), request)
+    refused = InvalidRequest("{what}.", what=str(error.detail).rstrip("."))
+    refused.status = error.status_code
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted({*_allowed(request), *headers.get("Allow", "").split(", ")} - {""}))
+    return _response(refused, request, headers=headers)
+
+
+def _allowed(request: Request) -> set[str]:
+    """What may be done with a path: the framework names the first of its routes only."""
+    paths: Mapping[str, Mapping[str, Any]] = request.app.openapi()["paths"]
+    at = [known for template, known in paths.items() if compile_path(template)[0].match(request.scope["path"])]
+    return {method.upper() for known in at for method in known if method != "parameters"}
+
+
+class InvalidRequest(InputError):
+    """A request that is not as the OpenAPI document says."""
+
+    status: int = 422

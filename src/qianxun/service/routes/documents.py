@@ -1,0 +1,135 @@
+"""Documents: which there are, what stands in them, who may see them, and taking them out."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from qianxun.records import Document
+from qianxun.service import replies
+from qianxun.service.passages import passage_of
+from qianxun.service.routes.given import BaseName, ChunkId, DocumentId, Label, Request, Visiting, Words
+from qianxun.service.routes.labelling import may_label
+from qianxun.service.visit import readable_filter
+from qianxun.shapes import document_shape, receipt_shape, shown_shape, version
+
+router = APIRouter(tags=["documents"])
+
+Part = Literal["", "text", "chunks"]
+# What of a receipt counts other people's words.
+_OF_OTHERS = ("answers", "questions", "judgements")
+
+
+class Labels(Request):
+    """Labels to give and to take."""
+
+    add: list[Label] = Field(default_factory=list, max_length=100)
+    remove: list[Label] = Field(default_factory=list, max_length=100)
+
+
+@router.get("/bases/{base}/documents", responses={200: {"model": replies.Documents}})
+async def list_documents(
+    base: BaseName,
+    visit: Visiting,
+    filter: Annotated[Words | None, Query(description="which documents, as in docs/searching.md: label = hr")] = None,
+    after: Annotated[int, Query(ge=0, description="how many to leave out: `next` of the page before")] = 0,
+    count: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> JSONResponse:
+    """The documents that the caller may see, by source, a page at a time."""
+    visit.facts.action = "documents.list"
+    there = visit.base(base, "read")
+    where = visit.where(readable_filter(filter))
+    found = await visit.run("look", there.kb.documents, asker=visit.asker, where=where)
+    page = found[after : after + count]
+    shape = {
+        "documents": [document_shape(one) for one in page],
+        "next": after + count if after + count < len(found) else None,
+        "version": version(),
+    }
+    return JSONResponse(visit.as_told(shape))
+
+
+@router.get(
+    "/bases/{base}/documents/{id}",
+    responses={200: {"model": replies.Shown | replies.ShownText | replies.ShownChunks}},
+)
+async def show_document(
+    base: BaseName,
+    id: DocumentId,
+    visit: Visiting,
+    part: Annotated[Part, Query(description="also its cleaned `text`, or the `chunks` that it was cut into")] = "",
+) -> JSONResponse:
+    """One document."""
+    visit.facts.action = "documents.show"
+    there = visit.base(base, "read")
+    visit.facts.documents = (id,)
+
+    def shown() -> dict[str, Any]:
+        document = visit.may_see(there.kb.document(id, asker=visit.asker))
+        if part == "text":
+            return shown_shape(document, text=there.kb.shown_text(there.kb.text(id, asker=visit.asker)))
+        if part == "chunks":
+            return shown_shape(document, chunks=there.kb.shown(there.kb.chunks(id, asker=visit.asker)))
+        return shown_shape(document)
+
+    return JSONResponse(visit.as_told(await visit.run("look", shown)))
+
+
+@router.get("/bases/{base}/passages/{chunk}", responses={200: {"model": replies.ShownPassage}})
+async def show_passage(
+    base: BaseName,
+    chunk: ChunkId,
+    visit: Visiting,
+    around: Annotated[int, Query(ge=0, le=20, description="passages before and after it")] = 0,
+) -> JSONResponse:
+    """One passage, and what stands before and after it."""
+    visit.facts.action = "passages.show"
+    there = visit.base(base, "read")
+    visit.facts.passages = (chunk,)
+
+    document, found, beside = await visit.run("look", passage_of, visit, there.kb, chunk, around)
+    return JSONResponse(visit.as_told(shown_shape(document, chunk=found, around=beside)))
+
+
+@router.patch("/bases/{base}/documents/{id}", responses={200: {"model": replies.Shown}})
+async def label_document(base: BaseName, id: DocumentId, request: Labels, visit: Visiting) -> JSONResponse:
+    """Gives and takes labels, in force from the next request on."""
+    visit.facts.action = "label"
+    there = visit.base(base, "write")
+    visit.facts.documents, visit.facts.changes = (id,), True
+
+    def labelled() -> Document:
+        visit.may_see(there.kb.document(id, asker=visit.asker))
+        # What is inside its file goes with it, as far as the caller may see that.
+        for one in there.kb.matching([id], asker=visit.asker):
+            may_label(visit.caller, one.labels, add=request.add, remove=request.remove)
+        after = there.kb.label([id], add=request.add, remove=request.remove, asker=visit.asker)
+        return next(one for one in after if one.id == id)
+
+    visit.facts.detail = {"add": sorted(request.add), "remove": sorted(request.remove)}
+    return JSONResponse(visit.as_told(shown_shape(await visit.run("change", labelled))))
+
+
+@router.delete("/bases/{base}/documents/{id}", responses={200: {"model": replies.Removed}})
+async def remove_document(
+    base: BaseName,
+    id: DocumentId,
+    visit: Visiting,
+    purge: Annotated[bool, Query(description="also answers in conversations that were written from it")] = False,
+) -> JSONResponse:
+    """Takes a document out, with everything made from it; the reply is the receipt.
+
+    Of what is inside its file, only what the caller may see goes with it. How many answers and judgements of others
+    were about it only administrators are told.
+    """
+    visit.facts.action = "documents.remove"
+    there = visit.base(base, "write")
+    visit.facts.documents, visit.facts.changes = (id,), True
+
+    def removed() -> dict[str, Any]:
+        visit.may_see(there.kb.document(id, asker=visit.asker))
+        receipt = receipt_shape(there.kb.remove([id], purge=purge, asker=visit.asker))
+        return receipt if visit.caller.is_admin else receipt | dict.fromkeys(_OF_OTHERS)
+
+    return JSONResponse(await visit.run("change", removed))

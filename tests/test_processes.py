@@ -1,0 +1,220 @@
+"""`qianxun serve` as a person runs it: real processes, signals, kills."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from service_fixtures import SETTINGS
+
+import qianxun
+from qianxun.errors import InputError, SettingsError
+from qianxun.service.processes import check, first_key, is_loopback, listen
+from qianxun.settings import load_settings
+
+START_SECONDS = 60
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with one knowledge base, and a settings file for it."""
+    folder = tmp_path / "家"
+    folder.mkdir()
+    settings = "\n".join(f"{key} = {json.dumps(value)}" for key, value in (("home", str(folder)),))
+    sections = '[encoder]\nname = "hash"\n[reading]\nworkers = 1\n[service]\nport = 0\nstop_seconds = 5\n'
+    (folder / "qianxun.toml").write_text(f"{settings}\n{sections}", encoding="utf-8")
+    monkeypatch.setenv("QIANXUN_HOME", str(folder))
+    with qianxun.open(folder / "kb" / "default", settings=load_settings(overrides=[f"home={folder}", *SETTINGS])) as kb:
+        kb.add_texts([qianxun.TextItem("制度.md", "制度", "工作满一年的员工每年有五天带薪年假。")])
+    return folder
+
+
+class Serving:
+    """A running `qianxun serve`."""
+
+    def __init__(self, home: Path, *arguments: str) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        with (home / "serve.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "qianxun",
+                    "serve",
+                    "--json",
+                    "--config",
+                    str(home / "qianxun.toml"),
+                    *arguments,
+                ],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                cwd=home,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, (home / "serve.log").read_text(encoding="utf-8")[-2000:]
+        told: dict[str, Any] = json.loads(line)
+        self.url, self.key = told["url"], told["key"]
+
+    def get(self, path: str, **given: Any) -> httpx.Response:
+        """A reply to a request without a key."""
+        return httpx.get(self.url + path, timeout=30, trust_env=False, **given)
+
+    def search(self) -> httpx.Response:
+        """A search."""
+        place = f"{self.url}/api/v1/bases/default/search"
+        return httpx.post(place, json={"query": "年假"}, timeout=30, trust_env=False)
+
+    def children(self) -> set[int]:
+        """The processes that it has started."""
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        found = [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+        return {pid for pid in found if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()}
+
+    def end(self) -> int:
+        """Ends it as an operator does; its exit code."""
+        self.process.terminate()
+        return self.process.wait(30)
+
+
+@contextmanager
+def serving(home: Path, *arguments: str) -> Iterator[Serving]:
+    one = Serving(home, *arguments)
+    try:
+        yield one
+    finally:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.wait(30)
+        if one.process.stdout is not None:
+            one.process.stdout.close()
+
+
+def wait_for(what: Any, seconds: float = START_SECONDS) -> None:
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(0.05)
+
+
+def test_it_serves_is_ready_and_ends_when_told_to(home: Path) -> None:
+    with serving(home) as one:
+        assert one.key.startswith("qx-")
+        wait_for(lambda: one.get("/readyz").status_code == 200)
+        assert one.search().json()["hits"][0]["source"] == "制度.md"
+        me = one.get("/api/v1/me", headers={"Authorization": f"Bearer {one.key}"}).json()
+        assert me["labels"] is None
+        assert "admin" in me["actions"]
+        assert one.end() == 0
+        with pytest.raises(httpx.ConnectError):
+            one.get("/healthz")
+    with serving(home) as again:
+        assert again.key is None, "the first key is shown once"
+        assert again.end() == 0
+    log = (home / "serve.log").read_text(encoding="utf-8")
+    assert "年假" not in log
+    assert one.key not in log
+
+
+@pytest.mark.parametrize("which", [min, max])  # the one that answers was started first, the one that runs jobs last
+def test_a_process_that_is_killed_is_started_again(home: Path, which: Any) -> None:
+    with serving(home) as one:
+        before = one.children()
+        assert len(before) == 2
+        os.kill(which(before), signal.SIGKILL)
+        wait_for(lambda: len(one.children()) == 2 and one.children() != before)
+        assert one.search().status_code == 200  # the connection waits until somebody takes it up
+        assert one.end() == 0
+
+
+def test_a_parent_that_is_killed_takes_its_workers_along(home: Path) -> None:
+    with serving(home) as one:
+        workers = one.children()
+        one.process.kill()
+        one.process.wait(30)
+        wait_for(lambda: not any(_runs(pid) for pid in workers))
+    with serving(home) as again:
+        assert again.search().status_code == 200
+        assert again.end() == 0
+
+
+def test_settings_are_read_anew_without_a_break(home: Path) -> None:
+    file = home / "qianxun.toml"
+    with serving(home) as one:
+        before = one.children()
+        assert one.get("/api/v1/me").json()["requests_per_minute"] == 600
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text + "anonymous_requests_per_minute = 1000\n", encoding="utf-8")
+        one.process.send_signal(signal.SIGHUP)
+        while one.get("/api/v1/me").json()["requests_per_minute"] != 1000:  # every one of these is answered
+            time.sleep(0.02)
+        wait_for(lambda: one.children().isdisjoint(before))
+        after = one.children()
+        file.write_text(text + "workers = many\n", encoding="utf-8")
+        one.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "as they were" in (home / "serve.log").read_text(encoding="utf-8"))
+        assert one.children() == after
+        assert one.search().status_code == 200
+        assert one.end() == 0
+
+
+def test_two_workers_answer_on_one_port(home: Path) -> None:
+    with serving(home, "--workers", "2") as one:
+        assert len(one.children()) == 3
+        assert {one.search().status_code for _ in range(8)} == {200}
+        assert one.end() == 0
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_made(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = load_settings(overrides=[f"home={home}", f"service.port={taken.getsockname()[1]}"])
+        with pytest.raises(InputError, match="cannot be listened on"):
+            listen(settings)
+
+
+@pytest.mark.parametrize(
+    "host, loopback", [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("::", False)]
+)
+def test_which_addresses_only_this_machine_reaches(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+def test_what_is_no_address_is_said() -> None:
+    with pytest.raises(InputError, match="no address"):
+        is_loopback("no such host。")
+
+
+def test_nobody_listens_elsewhere_without_a_key_to_show(tmp_path: Path) -> None:
+    settings = load_settings(overrides=[f"home={tmp_path}", "service.host=0.0.0.0"])
+    with pytest.raises(SettingsError, match=r"Nobody could show a key.*keys create"):
+        check(settings)
+    assert first_key(settings) is not None
+    assert first_key(settings) is None
+    check(settings)
+
+
+def test_models_in_process_are_loaded_once_only(tmp_path: Path) -> None:
+    settings = load_settings(
+        overrides=[f"home={tmp_path}", "service.workers=3", "encoder.model=/m", "encoder.name=transformers"]
+    )
+    with pytest.raises(SettingsError, match="would load the encoder 3 times"):
+        check(settings)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
