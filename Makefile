@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 TEST_BIN := $(TEST_VENV)/bin
 PIP_FLAGS := --quiet --disable-pip-version-check
 WHAT ?=
+# Test processes at a time; a file's tests stay together.
+JOBS ?= logical
 
 .PHONY: demo install test lint unit test-kill test-load test-fuzz test-real test-quality test-vllm test-training bench docs clean help
 
@@ -40,7 +42,7 @@ lint: $(TEST_VENV)/.installed
 	@$(TEST_BIN)/mypy
 
 unit: $(TEST_VENV)/.installed
-	@$(TEST_BIN)/python -m pytest -m "not kill and not load and not fuzz and not quality and not training and not vllm and not real" $(WHAT)
+	@$(TEST_BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not kill and not load and not fuzz and not quality and not training and not vllm and not real" $(WHAT)
 
 test-kill: $(TEST_VENV)/.installed ## kill -9 at random moments during add, remove and compact, then compare
 	@$(TEST_BIN)/python -m pytest -m kill $(WHAT)

@@ -129,14 +129,28 @@ class StandIn:
             )
         return found
 
-    def remove(self, what: Sequence[Any], *, purge: bool = False, progress: Any = None) -> Receipt:
+    def remove(
+        self,
+        what: Sequence[Any],
+        *,
+        purge: bool = False,
+        asker: Asker = Asker.admin(),  # noqa: B008
+        progress: Any = None,
+    ) -> Receipt:
         self._note("remove", what=what, purge=purge)
-        gone = self.matching(what)
+        gone = self.matching(what, asker=asker)
         return Receipt(tuple((d.id, d.source) for d in gone), chunks=2 * len(gone), vectors=2, revision=9, purge=purge)
 
-    def label(self, what: Sequence[Any], *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> list[Document]:
+    def label(
+        self,
+        what: Sequence[Any],
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        asker: Asker = Asker.admin(),  # noqa: B008
+    ) -> list[Document]:
         self._note("label", what=what, add=add, remove=remove)
-        return self.matching(what)
+        return self.matching(what, asker=asker)
 
     def search(
         self,

@@ -470,7 +470,8 @@ class TestTruth:
         directory = plain.directory
         plain.close()
         with sqlite3.connect(directory / "knowledge.db") as db:
-            db.execute("DROP TABLE enrichments")
+            for later in ("enrichments", "originals", "forgotten_originals"):
+                db.execute(f"DROP TABLE {later}")
             db.execute("PRAGMA user_version = 4")
         db.close()
         store = Store(directory)
