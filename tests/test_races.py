@@ -185,7 +185,7 @@ def test_a_document_replaced_while_its_removal_waits_is_removed_all_the_same(
     chosen = kb.matching([path])
     path.write_text("第二版", encoding="utf-8")
     other.add([path])
-    monkeypatch.setattr(kb, "matching", lambda _: chosen)
+    monkeypatch.setattr(kb, "matching", lambda _, **__: chosen)
     receipt = kb.remove([path])
     assert receipt.chunks == 1
     assert kb.documents() == []
@@ -198,7 +198,7 @@ def test_a_document_removed_while_its_label_waits_is_no_error(
     kb.add([path])
     chosen = kb.matching([path])
     other.remove([path])
-    monkeypatch.setattr(kb, "matching", lambda _: chosen)
+    monkeypatch.setattr(kb, "matching", lambda _, **__: chosen)
     assert kb.label([path], add=["hr"]) == []
     assert kb.check().ok
 
