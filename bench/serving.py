@@ -86,6 +86,7 @@ def started(command: Sequence[str | Path], environment: dict[str, str]) -> Itera
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            process.stdout.close()
 
 
 @contextmanager

@@ -364,7 +364,7 @@ def test_it_waits_as_long_as_it_is_asked_to_and_not_for_ever() -> None:
         server.replies = [FULL] * 9
         with pytest.raises(Overloaded, match="满了 稍后再试。") as caught:
             server.client(retries=2).health()
-        assert caught.value.retry_after == 7
+        assert (caught.value.retry_after, caught.value.remedy) == (7, "稍后再试。")
         assert len(server.asked) == 7
         server.replies = [(429, {"Retry-After": "86400"}, problem("LimitReached", "今天的已用完。"))]
         with pytest.raises(LimitReached) as limit:

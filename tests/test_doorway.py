@@ -397,6 +397,26 @@ def test_a_body_of_any_kind_is_refused_as_a_problem(made: Any, content: bytes) -
     assert reply.json()["kind"] == "InvalidRequest"
 
 
+@pytest.mark.parametrize(
+    ("content", "content_type", "detail", "remedy"),
+    [
+        ('{"query": "  "}', "application/json", "body.query is empty", "OpenAPI"),
+        ('{"query": "年假", }', "application/json", "not valid JSON at character", "JSON object in UTF-8"),
+        ('{"query": "年假"}', "text/plain; charset=utf-8", "sent as JSON but as 'text/plain", "Content-Type"),
+        ('["年假"]', "application/json; charset=utf-8", "no JSON object", "OpenAPI"),
+        ('{"k": 3}', "application/json", "body.query is missing", "OpenAPI"),
+        ('{"query": "年假", "问": 1}', "application/json", "body.问 is not known here", "OpenAPI"),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_said_to_who_wrote_it(
+    made: Any, content: str, content_type: str, detail: str, remedy: str
+) -> None:
+    reply = made().client().post(SEARCH, content=content.encode(), headers={"Content-Type": content_type})
+    assert reply.status_code == 422
+    assert detail in reply.json()["detail"]
+    assert remedy in reply.json()["remedy"]
+
+
 # -- errors --------------------------------------------------------------------------------------------------
 
 

@@ -74,7 +74,7 @@ def test_one_bad_file_stops_nothing_and_is_reported(folder: Path, tmp_path: Path
     assert outcomes["two.zip!a.txt"] == "valid"
     assert "film.mp4" not in outcomes
     assert all(one.problems for one in found if not one.valid)
-    assert [done for done, _ in seen] == list(range(1, len(seen) + 1))
+    assert [done for done, _ in seen] == list(range(len(seen)))
     assert seen[-1][0] == seen[-1][1] == 17  # 12, three of our own, two inside of one of them
 
 

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 import qianxun
+from qianxun.errors import InputError
 from qianxun.knowledge_base import KnowledgeBase
-from qianxun.service.jobs import kinds, results, uploads
+from qianxun.service.jobs import kinds, results, runner, uploads
 from qianxun.service.jobs.holding import Holder
 from qianxun.service.jobs.runner import run_jobs
-from qianxun.service.jobs.work import Work
+from qianxun.service.jobs.work import Stopped, Telling, Work
 from qianxun.settings import Settings, load_settings
 from qianxun.shapes import job_shape
 from qianxun.storage.jobs import Job, Jobs, new_token
@@ -295,6 +296,47 @@ def test_while_another_process_adds_a_job_waits_in_the_queue(place: Place) -> No
         place.until(lambda: place.jobs.get(job.token).state == "done")
 
 
+# -- how far it is ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("last", [Progress("asking", 7, 7), Progress("asking", 0, 1), Progress("reading", 5, None)])
+def test_what_a_job_tells_first_and_last_is_heard(
+    place: Place, monkeypatch: pytest.MonkeyPatch, last: Progress
+) -> None:
+    told, go_on = threading.Event(), threading.Event()
+
+    def quick(work: Work) -> dict[str, Any]:
+        work.telling(Progress("beginning", 1, 9))
+        told.set()
+        assert go_on.wait(20)
+        work.telling(last)
+        return {}
+
+    monkeypatch.setattr(runner, "_HEARD_SECONDS", 5.0)
+    monkeypatch.setitem(kinds.KINDS, "check", quick)  # type: ignore[misc]
+    job = place.jobs.submit("check", "人事")
+    with running(place, threading.Event()):
+        assert told.wait(20)
+        place.until(lambda: place.jobs.get(job.token).stage == "beginning", 2.0)
+        go_on.set()
+        place.until(lambda: place.jobs.get(job.token).ended)
+    ended = place.jobs.get(job.token)
+    whole = last.done if last.total is None else last.total
+    assert (ended.state, ended.stage, ended.done, ended.total) == ("done", last.stage, whole, last.total)
+
+
+def test_a_job_that_fails_shows_how_far_it_came(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(work: Work) -> dict[str, Any]:
+        work.telling(Progress("checking", 2, 5))
+        raise InputError("那里有问题。")
+
+    monkeypatch.setitem(kinds.KINDS, "check", broken)  # type: ignore[misc]
+    job = place.jobs.submit("check", "人事")
+    place.run()
+    ended = place.jobs.get(job.token)
+    assert (ended.state, ended.stage, ended.done, ended.total) == ("failed", "checking", 2, 5)
+
+
 # -- being killed ----------------------------------------------------------------------------------------
 
 
@@ -319,6 +361,41 @@ def test_a_holder_lives_as_long_as_its_process(tmp_path: Path) -> None:
         assert holder.alive(name) is False
         holder.sweep(set())
         assert holder.alive(name) is None
+
+
+def test_a_lock_that_outlives_its_process_for_a_moment_loses_no_job(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = place.jobs.submit("check", "人事")
+    dying = Holder(place.home)
+    dying.__enter__()
+    assert place.jobs.claim(dying.name) is not None
+    letting_go = threading.Timer(1.0, dying._lock.release)
+    letting_go.start()
+    assert place.run() == 1
+    letting_go.join()
+    ended = place.jobs.get(job.token)
+    assert (ended.state, ended.lost, ended.attempts) == ("done", 1, 2)
+
+
+def test_a_job_that_another_process_works_on_is_not_waited_for(place: Place) -> None:
+    job = place.jobs.submit("check", "人事")
+    with Holder(place.home) as other:
+        assert place.jobs.claim(other.name) is not None
+        over = threading.Event()
+
+        def go_on() -> None:
+            while not over.wait(0.1):
+                place.jobs.heard(job.token, other.name, "checking", 1, 9)
+
+        working = threading.Thread(target=go_on)
+        working.start()
+        began = time.monotonic()
+        assert place.run() == 0
+        assert time.monotonic() - began < 10
+        over.set()
+        working.join()
+        assert place.jobs.get(job.token).state == "running"
 
 
 def files_of(n: int, edition: int = 1) -> dict[str, bytes]:
@@ -371,9 +448,49 @@ def test_killed_during_an_upload_it_is_resumed_once(place: Place, tmp_path: Path
     place.run()
     calm.run()
     assert place.jobs.counts()["done"] == calm.jobs.counts()["done"] == 1
-    assert place.jobs.all()[0].lost == 1
+    killed_job, calm_job = place.jobs.all()[0], calm.jobs.all()[0]
+    assert killed_job.lost == 1
+    assert killed_job.result is not None
+    assert calm_job.result is not None
+    for name in ("added", "replaced", "unchanged", "chunks"):
+        assert killed_job.result[name] == calm_job.result[name], name
     assert everything(place) == everything(calm)
     assert not list((place.home / "uploads").glob("*"))
+    calm.jobs.close()
+
+
+def test_the_result_of_a_resumed_job_counts_all_its_attempts(place: Place, tmp_path: Path) -> None:
+    """Stopped when everything is written but not yet said, after some are there from before."""
+    calm = Place(tmp_path / "calm")
+    with calm.base():
+        pass
+    old = dict(list(files_of(8).items())[:3])
+    for one in (place, calm):
+        one.upload({**old, "批次/同.md": LEAVE})
+        one.run()
+        one.upload({**files_of(8, 2), "批次/同.md": LEAVE, "坏.pdf": b"%PDF-1.7 broken"})
+    stop = threading.Event()
+
+    def give_up(telling: Any, progress: Progress) -> None:
+        if progress.stage == "keeping":
+            raise Stopped
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Telling, "__call__", give_up)
+        with running(place, stop):
+            place.until(lambda: place.jobs.all()[0].attempts > 0 and place.jobs.all()[0].state == "queued")
+            stop.set()
+    assert place.jobs.all()[0].attempts >= 1
+    place.run()
+    calm.run()
+    resumed, whole = place.jobs.all()[0], calm.jobs.all()[0]
+    assert resumed.attempts >= 2
+    assert resumed.result is not None
+    assert whole.result is not None
+    assert (whole.result["added"], whole.result["replaced"], whole.result["unchanged"]) == (6, 3, 1)
+    for name in ("added", "replaced", "unchanged", "removed", "chunks"):
+        assert resumed.result[name] == whole.result[name], name
+    assert [one["source"] for one in resumed.result["failed"]] == ["坏.pdf"]
     calm.jobs.close()
 
 

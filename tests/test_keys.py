@@ -101,6 +101,9 @@ def test_names_of_several_or_of_none_change_nothing(keys: Keys) -> None:
         with pytest.raises(NotFound):
             change("没有")
     assert all(keys.opened_by(one, now=NOON) for one in secrets)
+    first, second = keys.all()
+    keys.revoke(first.id)
+    assert keys.revoke("同名").id == second.id  # what holds no more is not meant
 
 
 def test_an_id_goes_before_another_keys_name(keys: Keys) -> None:

@@ -13,11 +13,19 @@ from qianxun import errors, messages
 from qianxun.documents import decoding
 from qianxun.languages import zh
 from qianxun.messages import language_of_locale, say, set_language
+from qianxun.service import refused
 from qianxun.settings import every_setting
 
 SOURCE = Path(errors.__file__).parent
 ERRORS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.QianxunError)
+}
+# Those that other modules derive from them.
+ERRORS |= {
+    node.name
+    for path in SOURCE.rglob("*.py")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.ClassDef) and any(isinstance(base, ast.Name) and base.id in ERRORS for base in node.bases)
 }
 
 
@@ -32,6 +40,7 @@ def templates() -> dict[str, str]:
                 for text in _texts_of(node, constants):
                     found.setdefault(text, f"{path.relative_to(SOURCE)}:{node.lineno}")
     found |= dict.fromkeys(details(), "a value in a reason")
+    found |= dict.fromkeys(refused._FORMS.values(), "a form of a field")
     found |= {setting.about: f"settings: {setting.key}" for setting in every_setting()}
     return found
 
@@ -61,12 +70,11 @@ def _name(call: ast.Call) -> str:
 def _constants(tree: ast.Module) -> dict[str, str]:
     """The module's own names for texts."""
     return {
-        node.targets[0].id: node.value.value
+        name.id: node.value.value
         for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for name in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(name, ast.Name) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     }
 
 

@@ -139,6 +139,8 @@ def test_errors_of_engines_are_counted(tmp_path: Path, documents: Path) -> None:
 
 def test_tokens_statements_and_unknown_words() -> None:
     metrics = Metrics()
+    # Those of jobs that ran in this process are in it, too.
+    before = tally.counts().get(("tokens", "prompt"), 0)
     facts = Facts("ask", stages={"generate": 1.0, "秘密": 1.0, "total": 9.0}, verdict="no_evidence", statements=4)
     facts.unsupported, facts.prompt_tokens, facts.completion_tokens = 1, 100, 7
     facts.degraded = ("reranker: http://secret said 年假",)
@@ -146,7 +148,7 @@ def test_tokens_statements_and_unknown_words() -> None:
     metrics.ended(Ended("r", caller, facts, "", "BREW", 499, 1.5))
     text = metrics.text().decode()
     assert value(text, "qianxun_requests_total", route="other", method="other", status="gone") == 1
-    assert value(text, "qianxun_tokens_total", direction="prompt") == 100
+    assert value(text, "qianxun_tokens_total", direction="prompt") == before + 100
     assert value(text, "qianxun_statements_total") == 4
     assert value(text, "qianxun_unsupported_statements_total") == 1
     assert value(text, "qianxun_refusals_total", reason="no_evidence") == 1
@@ -154,6 +156,12 @@ def test_tokens_statements_and_unknown_words() -> None:
     assert value(text, "qianxun_stage_seconds_count", stage="other") == 1
     assert "secret" not in text
     assert "秘密" not in text
+
+
+def test_what_was_never_refused_is_told_as_nought(served: Served) -> None:
+    refused = {labels: n for (name, labels), n in scraped(read(served)).items() if name == "qianxun_lane_refused_total"}
+    lanes = {*served.service.lanes, served.service.streams.name, served.service.watchers.name}
+    assert refused == {frozenset({("lane", lane)}): 0 for lane in lanes}
 
 
 def test_a_second_reading_looks_nothing_up_again() -> None:

@@ -22,6 +22,7 @@ from qianxun import TextItem, shapes
 from qianxun.service import replies
 from qianxun.service.openapi import described
 from qianxun.service.problems import STATUS, TITLES
+from qianxun.storage.jobs import Jobs
 
 CHECKS = (
     "not_a_server_error",
@@ -81,6 +82,7 @@ def callers(served: Served) -> dict[str, dict[str, Any]]:
 
 
 THERE: dict[str, Any] = {}
+JOBS: list[Jobs] = []
 
 
 @schemathesis.hook
@@ -92,6 +94,10 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
                 case.path_parameters[name] = value
     if (case.method.upper(), case.path) == ("DELETE", "/api/v1/bases/{base}"):
         case.path_parameters["base"] = "nothing"
+    if case.path == "/api/v1/jobs/{job}/events":
+        # Nobody runs jobs here: the events of one that waits would never end.
+        for job in JOBS[-1].all(states=("queued",), count=1000):
+            JOBS[-1].cancel(job.token)
 
 
 def found_wrong(served: Served, caller: dict[str, Any], max_examples: int, *tried: str) -> tuple[list[str], int]:
@@ -115,6 +121,7 @@ def found_wrong(served: Served, caller: dict[str, Any], max_examples: int, *trie
         "/openapi.json", Lasting(served.app), config=config, headers=caller["headers"]
     )
 
+    JOBS.append(served.service.jobs)
     THERE.clear()
     THERE.update(caller["known"])
     found, n_requests = [], 0
@@ -142,6 +149,9 @@ def test_every_operation_does_what_it_says_at_length(
     served: Served, callers: dict[str, dict[str, Any]], name: str
 ) -> None:
     found, _ = found_wrong(served, callers[name], 100, "examples", "coverage", "fuzzing")
+    # In a form everything is text, and one field is a list of one: 7 is a label there. (In JSON it is refused.)
+    form = "POST /api/v1/bases/{base}/documents: Schema-violating request accepted"
+    found = [one for one in found if not (one.startswith(form) and "in body - labels: Incorrect type" in one)]
     assert not found, "\n\n".join(found)
 
 

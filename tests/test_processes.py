@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,9 @@ import pytest
 from service_fixtures import SETTINGS
 
 import qianxun
-from qianxun.errors import InputError, SettingsError
-from qianxun.service.processes import check, first_key, is_loopback, listen
+from qianxun.errors import InputError, NotFound, SettingsError
+from qianxun.service import processes
+from qianxun.service.processes import check, first_base, first_key, is_loopback, listen
 from qianxun.settings import load_settings
 
 START_SECONDS = 60
@@ -168,6 +170,96 @@ def test_settings_are_read_anew_without_a_break(home: Path) -> None:
         assert one.end() == 0
 
 
+def test_a_reload_waits_until_what_is_new_is_ready(home: Path) -> None:
+    """A model that is down by then: the old processes, which work, go on answering, and the reload is given up."""
+    file = home / "qianxun.toml"
+    with serving(home) as one:
+        wait_for(lambda: one.get("/readyz").status_code == 200)
+        before = one.children()
+        text = file.read_text(encoding="utf-8")
+        down = f'[generator]\nurl = "http://127.0.0.1:{_free_port()}/v1"\n[remote]\nretries = 0\n'
+        file.write_text(f"{text}anonymous_requests_per_minute = 5000\n{down}", encoding="utf-8")
+        one.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "waits for" in (home / "serve.log").read_text(encoding="utf-8"))
+        for _ in range(40):
+            assert one.get("/readyz").status_code == 200
+            assert one.get("/api/v1/me").json()["requests_per_minute"] == 600
+        assert before < one.children(), "new processes beside the old ones"
+        file.write_text(f"{text}anonymous_requests_per_minute = 1000\n", encoding="utf-8")
+        one.process.send_signal(signal.SIGHUP)  # mended: what waits is not waited for
+        while one.get("/api/v1/me").json()["requests_per_minute"] != 1000:
+            assert one.get("/readyz").status_code == 200
+            time.sleep(0.02)
+        wait_for(lambda: len(one.children()) == 2 and one.children().isdisjoint(before))
+        assert one.end() == 0
+
+
+def test_a_reload_that_does_not_become_ready_is_given_up(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    overrides = [f"home={home}", *SETTINGS, "service.port=0", "service.stop_seconds=2"]
+    down = [*overrides, f"generator.url=http://127.0.0.1:{_free_port()}/v1", "remote.retries=0"]
+    settings = load_settings(overrides=overrides)
+    with listen(settings) as listening:
+        supervisor = processes.Supervisor(settings, listening, load=lambda: load_settings(overrides=down))
+        thread = threading.Thread(target=supervisor.run)
+        thread.start()
+        try:
+            wait_for(lambda: supervisor.started)
+            monkeypatch.setattr(processes, "_START_SECONDS", 4.0)
+            supervisor.reload()
+            wait_for(lambda: "as they were" in caplog.text)
+            assert "was not ready after 4 s" in caplog.text
+            url = processes.address_of(listening)
+            assert httpx.get(f"{url}/readyz", timeout=30, trust_env=False).status_code == 200
+        finally:
+            supervisor.stop()
+            thread.join(30)
+        assert not thread.is_alive()
+
+
+def test_two_services_of_one_home_do_not_get_in_each_others_way(home: Path) -> None:
+    with serving(home) as first:
+        with serving(home) as second:
+            assert {first.search().status_code, second.search().status_code} == {200}
+            assert second.key is None, "there is one first key"
+            assert second.end() == 0
+        before = first.children()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: len(first.children()) == 2 and first.children().isdisjoint(before))
+        assert first.search().status_code == 200
+        assert "qianxun_requests_total" in first.get("/metrics").text
+        first.process.kill()  # leaves what it counted
+        first.process.wait(30)
+    metrics = home / "run" / "metrics"
+    assert len(list(metrics.glob("*/"))) == 1
+    with serving(home) as third:
+        assert len(list(metrics.glob("*/"))) == 1, "what the dead one left is swept"
+        assert third.end() == 0
+    assert not list(metrics.iterdir())
+
+
+def test_what_does_not_exist_is_not_served(home: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "qianxun", "serve", "--kb", "没有", "--config", str(home / "qianxun.toml")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == NotFound.exit_code
+    assert "没有" in ended.stderr
+    assert not (home / "kb" / "没有").exists()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 def test_two_workers_answer_on_one_port(home: Path) -> None:
     with serving(home, "--workers", "2") as one:
         assert len(one.children()) == 3
@@ -203,6 +295,19 @@ def test_nobody_listens_elsewhere_without_a_key_to_show(tmp_path: Path) -> None:
     assert first_key(settings) is not None
     assert first_key(settings) is None
     check(settings)
+
+
+def test_a_home_without_a_knowledge_base_gets_an_empty_one(tmp_path: Path) -> None:
+    settings = load_settings(overrides=[f"home={tmp_path}", "kb=人事"])
+    first_base(settings)
+    assert [one.name for one in (tmp_path / "kb").iterdir()] == ["人事"]
+    first_base(load_settings(overrides=[f"home={tmp_path}"]))
+    assert [one.name for one in (tmp_path / "kb").iterdir()] == ["人事"]
+    named = load_settings(overrides=[f"home={tmp_path}/b", f'service.knowledge_bases=["{tmp_path}/kb/人事"]'])
+    first_base(named)
+    first_base(load_settings(overrides=[f"home={tmp_path}/b", f"kb={tmp_path}/elsewhere"]))
+    assert not (tmp_path / "b" / "kb").exists()
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_models_in_process_are_loaded_once_only(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Uploads and jobs over HTTP: who may, whose they are, what is said of what one may not see."""
 
+import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,14 @@ from service_fixtures import Served, running
 from starlette.testclient import TestClient
 from web_server import serving
 
-from qianxun.errors import Forbidden
+from qianxun import assemble, tally
+from qianxun.errors import DiskFull, Forbidden
 from qianxun.service import own_files
 from qianxun.service.jobs.rights import must_hold
 from qianxun.service.jobs.runner import run_jobs
 from qianxun.storage.keys import USUAL, Grant
+from qianxun.storage.quotas import Quotas
+from qianxun.testing import Reply, ScriptedServer
 
 LEAVE = "年假：工作满一年的员工每年有五天带薪年假。".encode()
 STIPEND = "值班補貼：On-call engineers receive 300 yuan a night.".encode()
@@ -140,6 +145,32 @@ def test_without_labels_they_are_those_of_the_settings(served: WithJobs) -> None
     }
 
 
+@pytest.mark.parametrize("default", [["public"], []])
+def test_a_copy_of_what_was_sent_has_no_labels_of_it(tmp_path: Path, default: list[str]) -> None:
+    """What was sent has no place that it could have moved from, and its bytes may be anybody's."""
+    served = WithJobs(tmp_path / "家", [f"access.default_labels={json.dumps(default)}"])
+    served.base("人事").close()
+    admin = served.client(admin=True)
+    sent(admin, ("薪酬.txt", LEAVE), labels="董事")
+    served.run()
+    sent(admin, ("薪酬（副本）.txt", LEAVE))
+    served.run()
+    on_disk = tmp_path / "salary.txt"
+    on_disk.write_bytes(LEAVE)
+    with served.base("人事") as kb:
+        kb.add([on_disk])
+        found = {Path(d.source).name: list(d.labels) for d in kb.documents()}
+    assert found == {"薪酬.txt": ["董事"], "薪酬（副本）.txt": default, "salary.txt": default}
+    on_disk.unlink()
+    sent(admin, ("salary-again.txt", LEAVE))  # what is gone from the disk was not sent from there
+    with served.base("人事") as kb:
+        kb.label([str(on_disk)], add=["hr"])
+    served.run()
+    with served.base("人事") as kb:
+        assert next(list(d.labels) for d in kb.documents() if d.source == "salary-again.txt") == default
+    served.close()
+
+
 def test_nobody_replaces_or_learns_of_anothers_document(served: WithJobs) -> None:
     """One name, two callers who must not know of each other: the same reply, and two documents."""
     first, second = served.writer(labels=["a"]), served.writer(labels=["b"])
@@ -188,7 +219,7 @@ def test_a_name_in_the_encoding_of_old_systems_is_read(served: WithJobs) -> None
         ("multipart/form-data; boundary=x", b"--x\r\nnonsense", 400),
         (
             "multipart/form-data; boundary=x",
-            b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nb',
+            b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nb',
             400,
         ),
         (
@@ -205,6 +236,8 @@ def test_a_name_in_the_encoding_of_old_systems_is_read(served: WithJobs) -> None
         ("text/plain", b"hello", 415),
         ("application/json", b"{", 422),
         ("application/json", b'{"addresses": []}', 422),
+        ("application/json", b'{"addresses": ["https://example.com"], "labels": "hr"}', 422),
+        ("application/json", b'{"addresses": ["https://example.com"], "labels": [1]}', 422),
         ("application/json", b'{"addresses": ["https://example.com"], "paths": ["/etc"]}', 422),
         ("application/json", b'{"addresses": ["file:///etc/passwd"]}', 400),
         ("application/json", b'{"addresses": ["git+file:///srv/a"]}', 400),
@@ -292,12 +325,30 @@ def test_the_same_key_is_the_same_job(served: WithJobs) -> None:
     client, other = served.writer(labels=["a"]), served.writer(labels=["a"])
     key = {"Idempotency-Key": "7f2c-1"}
     first = sent(client, ("a.txt", LEAVE), headers=key).json()
-    again = sent(client, ("b.txt", STIPEND), headers=key)
+    again = sent(client, ("a.txt", LEAVE), headers=key)
     assert (again.status_code, again.json()["job"], again.json()["files"]) == (202, first["job"], first["files"])
+    for another in (
+        sent(client, ("a.txt", STIPEND), headers=key),
+        sent(client, ("b.txt", LEAVE), headers=key),
+        sent(client, ("a.txt", LEAVE), headers=key, folder="别处"),
+        client.post(DOCUMENTS, json={"addresses": ["https://example.com/年假"]}, headers=key),
+    ):
+        assert another.status_code == 422, another.text
+        assert "another request" in another.json()["detail"]
     assert sent(other, ("a.txt", LEAVE), headers=key).json()["job"] != first["job"]
     assert len(list((served.home / "uploads").iterdir())) == 2
     served.run()
     assert sent(client, ("a.txt", LEAVE), headers=key).json()["state"] == "done"
+
+
+def test_what_cannot_be_read_by_its_name_is_not_taken_in(served: WithJobs) -> None:
+    client = served.client(admin=True)
+    for name in ("big.bin", "没有后缀", "片子．ＭＰ４"):
+        reply = sent(client, ("a.txt", LEAVE), (name, b"\x00" * 1000))
+        assert reply.status_code == 415, reply.text
+        assert ".docx" in reply.json()["remedy"]
+    assert client.get("/api/v1/jobs").json()["jobs"] == []
+    assert not list((served.home / "uploads").iterdir())
 
 
 def test_the_events_of_a_job_end_with_it(served: WithJobs) -> None:
@@ -354,6 +405,58 @@ def test_schedules_are_shown_to_administrators(tmp_path: Path) -> None:
     served.close()
 
 
+def test_what_a_job_failed_of_on_the_machine_is_told_to_administrators_only(
+    served: WithJobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = "/api/v1/bases/人事/evaluations"
+    kept, admin = served.client(labels=None, actions=[*USUAL, "evaluate"]), served.client(admin=True)
+    (served.home / "questions" / "bad").mkdir(parents=True)
+    (served.home / "questions" / "bad.jsonl").write_text("no record", encoding="utf-8")
+    tokens = [kept.post(address, json=asked).json()["job"] for asked in ({"set": "bad", "what": "retrieval"},)]
+
+    def full(*_: object, **__: object) -> None:
+        raise DiskFull("No room is left at {path} ({error}).", path="/srv/secret/knowledge.db", error="x")
+
+    served.run()
+    monkeypatch.setattr("qianxun.knowledge_base.KnowledgeBase.add_handed", full)
+    writer = served.writer(labels=["hr"])
+    second = sent(writer, ("年假.txt", LEAVE)).json()["job"]
+    served.run()
+    for client, token, name in ((kept, tokens[0], "corpus.jsonl"), (writer, second, "at the moment")):
+        told = client.get(f"/api/v1/jobs/{token}")
+        assert told.json()["state"] == "failed"
+        assert name in told.json()["error"]["message"]
+        seen = told.text + client.get("/api/v1/jobs").text + client.get(f"/api/v1/jobs/{token}/events").text
+        assert "/srv/" not in seen
+        assert str(served.home) not in seen
+        assert admin.get(f"/api/v1/jobs/{token}").json()["error"]["message"].count("/") > 1
+    assert "/srv/secret/knowledge.db" in caplog.text
+
+
+def test_what_a_job_was_done_without_is_told_by_name(served: WithJobs) -> None:
+    limited, admin = served.client(labels=["hr"]), served.client(admin=True)
+    (key,) = (one for one in served.service.keys.all() if "admin" not in one.grant.actions)
+    jobs = served.service.jobs
+    given = {"files": [], "asker": ["hr"]}
+    token = jobs.submit("evaluate", "人事", owner=f"key:{key.id}", arguments=given).token
+    assert jobs.claim("me") is not None
+    why = "reranker: http://10.0.0.3/inner refused"
+    result = {
+        "degraded": {why: 2, "reranker: too late": 1},
+        "results": [{"degraded": [{"what": why, "searches": 3}]}],
+        "enrichment": {"problem": why, "enriched": 0},
+        "failed": [{"source": "甲.txt", "reason": f"{served.home}/fetched/甲 is empty."}],
+    }
+    jobs.finish(token, "me", result)
+    told = limited.get(f"/api/v1/jobs/{token}").json()["result"]
+    assert told["degraded"] == {"reranker": 3}
+    assert told["results"] == [{"degraded": [{"what": "reranker", "searches": 3}]}]
+    assert told["failed"] == [{"source": "甲.txt", "reason": "fetched/甲 is empty."}]
+    assert told["enrichment"]["problem"]
+    assert "10.0.0.3" not in str(told)
+    assert admin.get(f"/api/v1/jobs/{token}").json()["result"] == result
+
+
 # -- evaluations and extraction --------------------------------------------------------------------------
 
 
@@ -375,9 +478,36 @@ def test_answers_are_measured_with_the_callers_rights(served: WithJobs) -> None:
     (row,) = hr.get(f"/api/v1/jobs/{tokens[0]}/result").json()["results"]
     assert "五天" in row["answer"]
     assert it.get(f"/api/v1/jobs/{tokens[0]}/result").status_code == 404
-    assert hr.post(address, json={"set": "没有"}).status_code == 404
+    assert served.client(labels=None, actions=may).post(address, json={"set": "没有"}).status_code == 404
     assert hr.post(address, json={}).status_code == 400
     assert hr.post(address, json={"what": "retrieval", "questions": questions}).status_code == 400
+
+
+def test_named_sets_are_for_who_sees_every_document(served: WithJobs) -> None:
+    folder = served.home / "questions" / "人事"
+    (folder / "qrels").mkdir(parents=True)
+    texts = {
+        "corpus.jsonl": {"_id": "d1", "text": LEAVE.decode()},
+        "queries.jsonl": {"_id": "q1", "text": "年假几天？"},
+    }
+    for name, record in texts.items():
+        (folder / name).write_text(json.dumps(record, ensure_ascii=False), encoding="utf-8")
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\n", encoding="utf-8")
+    may = [*USUAL, "evaluate"]
+    hr, everybody = served.client(labels=["hr"], actions=may), served.client(labels=None, actions=may)
+    address = "/api/v1/bases/人事/evaluations"
+    for asked in ({"set": "人事"}, {"set": "人事", "what": "retrieval"}, {"set": "没有"}):
+        assert hr.post(address, json=asked).status_code == 403
+    (key,) = (one for one in served.service.keys.all() if one.grant.labels)
+    arguments = {"set": "人事", "what": "retrieval", "asker": ["hr"]}  # asked for before there was this rule
+    old = served.service.jobs.submit("evaluate", "人事", owner=f"key:{key.id}", arguments=arguments).token
+    new = everybody.post(address, json={"set": "人事", "what": "retrieval"}).json()["job"]
+    served.run()
+    refused = hr.get(f"/api/v1/jobs/{old}")
+    assert refused.json()["error"]["kind"] == "Forbidden"
+    assert "年假" not in refused.text
+    done = everybody.get(f"/api/v1/jobs/{new}").json()
+    assert (done["state"], done["result"]["questions"]) == ("done", [{"id": "q1", "text": "年假几天？"}])
 
 
 def test_extraction_asks_for_what_may_be_seen(served: WithJobs) -> None:
@@ -395,6 +525,76 @@ def test_extraction_asks_for_what_may_be_seen(served: WithJobs) -> None:
     ended = hr.get(f"/api/v1/jobs/{job['job']}").json()
     # No generator is set: that is said.
     assert (ended["state"], ended["error"]["kind"]) == ("failed", "SettingsError")
+
+
+DAYS_SCHEMA = {"type": "object", "properties": {"天数": {"type": "integer"}}}
+# Fifty tokens for each document.
+COUNTED = Reply('{"天数": 5}', usage=(40, 10))
+
+
+@contextlib.contextmanager
+def asking_a_model(tmp_path: Path, *overrides: str) -> Iterator[WithJobs]:
+    """A service with a generator and six documents."""
+    with ScriptedServer(lambda request: COUNTED) as server:
+        waived = ["models.waive_meaning_checks=true", "extraction.concurrency=1", "remote.retries=0"]
+        made = WithJobs(tmp_path / "家", [f"generator.url={server.url}", *waived, *overrides])
+        made.base("人事").close()
+        sent(made.client(admin=True), *((f"年假{n}.txt", LEAVE + str(n).encode()) for n in range(6)), labels=["hr"])
+        made.run()
+        yield made
+        made.close()
+
+
+def rows_of_audit(served: WithJobs) -> list[dict[str, Any]]:
+    audit = assemble.audit(served.settings, served.service.database)
+    return [dict(row.body) for row in audit.rows() if row.body["action"] == "jobs.ended"]
+
+
+def test_tokens_of_a_job_are_those_of_its_key(tmp_path: Path) -> None:
+    with asking_a_model(tmp_path) as served:
+        may = [*USUAL, "evaluate"]
+        client = served.client(labels=["hr"], actions=may, tokens_per_day=10_000)
+        me = client.get("/api/v1/me").json()["id"]
+        token = client.post("/api/v1/bases/人事/extract", json={"schema": DAYS_SCHEMA}).json()["job"]
+        before = tally.counts()
+        served.run()
+        assert client.get(f"/api/v1/jobs/{token}").json()["state"] == "done"
+        assert Quotas(served.service.database).used(me) == 300
+        metric = {
+            way: tally.counts()["tokens", way] - before.get(("tokens", way), 0) for way in ("prompt", "completion")
+        }
+        assert metric == {"prompt": 240, "completion": 60}
+        (row,) = [one for one in rows_of_audit(served) if one["detail"]["kind"] == "extract"]
+        assert row["tokens"] == [240, 60]
+        assert row["detail"] == {"job": token, "kind": "extract", "state": "done"}
+
+
+def test_a_job_ends_when_the_tokens_of_the_day_are_used_up_and_keeps_what_is_done(tmp_path: Path) -> None:
+    with asking_a_model(tmp_path) as served:
+        may = [*USUAL, "evaluate"]
+        client = served.client(labels=["hr"], actions=may, tokens_per_day=100)
+        address = "/api/v1/bases/人事/extract"
+        first, second = (client.post(address, json={"schema": DAYS_SCHEMA}).json()["job"] for _ in range(2))
+        served.run()
+        ended = client.get(f"/api/v1/jobs/{first}").json()
+        assert ended["state"] == "failed"
+        assert ended["error"]["kind"] == "LimitReached"
+        assert "100" in str(ended["error"])
+        rows = client.get(f"/api/v1/jobs/{first}/result").json()["results"]
+        # The second answer used the last of them; the third may have been on its way.
+        assert 2 <= len(rows) <= 3
+        assert {row["value"]["天数"] for row in rows} == {5}
+        late = client.get(f"/api/v1/jobs/{second}").json()
+        assert (late["state"], late["error"]["kind"], late["done"]) == ("failed", "LimitReached", 0)
+        time.sleep(1.1)  # what another process counted is seen within a second
+        for asked in (
+            client.post(address, json={"schema": DAYS_SCHEMA}),
+            client.post("/api/v1/bases/人事/evaluations", json={"questions": [{"question": "年假有几天？"}]}),
+        ):
+            assert asked.status_code == 429, asked.text
+            assert int(asked.headers["retry-after"]) >= 1
+        other = served.client(labels=["hr"], actions=may)
+        assert other.post(address, json={"schema": DAYS_SCHEMA}).status_code == 202
 
 
 # -- files of conversations ------------------------------------------------------------------------------
@@ -419,6 +619,77 @@ def test_files_of_a_conversation_are_its_owners(served: WithJobs) -> None:
     with served.base("人事") as kb:
         assert kb.documents() == []
         assert [p for p in (kb.directory / "originals").rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+def test_a_file_of_a_conversation_and_the_same_one_shared_do_not_touch_each_other(
+    served: WithJobs, tmp_path: Path, own_first: bool
+) -> None:
+    owner, admin, anybody = (
+        served.client(labels=["public"]),
+        served.client(admin=True),
+        served.client(labels=["public"]),
+    )
+    token = owner.post("/api/v1/bases/人事/conversations", json={}).json()["token"]
+    own = f"/api/v1/bases/人事/conversations/{token}/files"
+    own_job: list[str] = []
+
+    def add_own() -> None:
+        reply = owner.post(own, files={"files": ("手册.txt", LEAVE)})
+        own_job.append(reply.json()["job"])
+
+    def add_shared() -> None:
+        sent(admin, ("手册.txt", LEAVE))
+
+    for step in (add_own, add_shared) if own_first else (add_shared, add_own):
+        step()
+        served.run()
+    if own_first:
+        on_disk = tmp_path / "手册二.txt"
+        on_disk.write_bytes(LEAVE)
+        with served.base("人事") as kb:
+            kb.add([on_disk])
+    n = 1 + own_first
+
+    def seen(client: TestClient) -> list[Any]:
+        return [(d["labels"], d["status"]) for d in client.get(DOCUMENTS).json()["documents"]]
+
+    assert seen(anybody) == seen(admin) == [(["public"], "ready")] * n
+    assert owner.get(f"/api/v1/jobs/{own_job[0]}").json()["result"]["added"] == 1
+    search = "/api/v1/bases/人事/search"
+
+    def found(client: TestClient) -> set[str]:
+        passages = client.post(search, json={"query": "年假有几天？"}).json()["hits"]
+        return {name for p in passages for name in (p["source"], *p["duplicates"], *p["near_duplicates"])}
+
+    shared = found(anybody)
+    assert len(shared) == n
+    assert not any(token in name for name in shared | found(admin))
+    assert owner.delete(f"/api/v1/bases/人事/conversations/{token}").status_code == 200
+    assert found(anybody) == shared
+    document = anybody.get(DOCUMENTS).json()["documents"][0]
+    if not own_first:
+        assert anybody.get(f"{DOCUMENTS}/{document['id']}/original").content == LEAVE
+    with served.base("人事") as kb:
+        assert kb.check().ok
+        assert {label for d in kb.documents() for label in d.labels} == {"public"}
+
+
+def test_a_shared_document_that_goes_leaves_the_same_file_of_a_conversation(served: WithJobs) -> None:
+    owner, admin = served.client(labels=["public"]), served.client(admin=True)
+    token = owner.post("/api/v1/bases/人事/conversations", json={}).json()["token"]
+    own = f"/api/v1/bases/人事/conversations/{token}/files"
+    owner.post(own, files={"files": ("手册.txt", LEAVE)})
+    sent(admin, ("手册.txt", LEAVE))
+    served.run()
+    (shared,) = admin.get(DOCUMENTS).json()["documents"]
+    assert admin.delete(f"{DOCUMENTS}/{shared['id']}").status_code in (200, 202)
+    served.run()
+    assert admin.get(DOCUMENTS).json()["documents"] == []
+    (left,) = owner.get(own).json()["documents"]
+    assert left["status"] == "ready"
+    with served.base("人事") as kb:
+        assert kb.check().ok
 
 
 # -- rights that ended meanwhile -------------------------------------------------------------------------

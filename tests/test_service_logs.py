@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from service_fixtures import Served
 
-from qianxun.errors import InputError, MissingExtra
+from qianxun.errors import InputError, MissingExtra, SettingsError
 from qianxun.service.access import Caller, Limits
 from qianxun.service.facts import Ended, Facts
 from qianxun.service.logs import Lines, configure_logs, log_access, request_id
@@ -104,6 +104,13 @@ def test_lines_for_people_are_one_line_each(logged: Any) -> None:
         request_id.reset(token)
     (line,) = stream.getvalue().splitlines()
     assert line.endswith("warning qianxun.x: one INFO forged: InputError: {what!r} is bad. [r-9]")
+
+
+def test_what_is_wrong_with_settings_is_said_whole(logged: Any) -> None:
+    stream = logged()
+    wrong = SettingsError("{origin}: unknown setting {key!r}.", remedy="Mend it.", origin="qianxun.toml", key="检索.k")
+    logging.getLogger("qianxun.x").error("not reloaded: %s", wrong)
+    assert "qianxun.toml: unknown setting '检索.k'. Mend it." in stream.getvalue()
 
 
 def test_a_traceback_shows_places_and_causes_without_their_words(logged: Any) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from index_conformance import question, row
 
 from qianxun.errors import StaleIndex
 from qianxun.filters import And, AnyLabel, Contains, Equals, Not, Prefix, matches
-from qianxun.indexes import exact_lexical, tantivy
+from qianxun.indexes import exact_lexical, tantivy, tantivy_view
 from qianxun.indexes.exact_lexical import rounded_length
 from qianxun.indexes.state import IndexFolder
 from qianxun.protocols import Where
@@ -93,6 +95,37 @@ def test_prefixes_and_parts_go_by_the_documents_of_the_store(tmp_path: Path) -> 
         allowed = [document_of(r.chunk) for r in rows if matches(tree, r)]
         hits = index.search(question("年假"), 10, Where(tree, np.array(allowed, np.int64)))
         assert [document_of(hit.chunk) for hit in hits] == allowed
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    texts=st.lists(
+        st.sampled_from(["年假", "年假十天", "annual leave 年假", "住宿", "特休年假與年假"]), min_size=1, max_size=60
+    ),
+    n_folders=st.integers(1, 9),
+    k=st.integers(1, 12),
+    folder=st.integers(0, 9),
+    most_seen=st.sampled_from([1, 20, 1000]),
+)
+def test_hits_seen_later_are_those_of_the_list_of_documents(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str], n_folders: int, k: int, folder: int, most_seen: int
+) -> None:
+    rows = [row(i, 0, text, source=f"/{i % n_folders}/甲") for i, text in enumerate(texts, 1)]
+    index = opened(tantivy, tmp_path_factory.mktemp("seen"))
+    index.upsert(rows)
+    index.commit(1)
+    for tree in (Not(Prefix("source", f"/{folder}/")), Prefix("source", f"/{folder}/"), Contains("source", "甲")):
+        where = Where(tree, np.array([document_of(r.chunk) for r in rows if matches(tree, r)], np.int64))
+        asked = [question(text) for text in ("年假", "annual leave", "宿舍")]
+        listed = [index.search(one, k, where) for one in asked]
+        allowed = set(where.documents.tolist())
+        assert {document_of(hit.chunk) for hits in listed for hit in hits} <= allowed
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tantivy_view, "_MANY_DOCUMENTS", 0)
+            patch.setattr(tantivy_view, "_MOST_SEEN", most_seen)
+            patch.setattr(tantivy_view, "_SPARE", 1)
+            assert [index.search(one, k, where) for one in asked] == listed
+            assert index.holds(["年假"], where) == any("年假" in texts[document - 1] for document in allowed)
 
 
 def test_a_value_too_long_for_the_engine_is_still_filtered_right(tmp_path: Path) -> None:

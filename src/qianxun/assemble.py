@@ -150,7 +150,11 @@ def reranker(settings: Settings, notebook: "Notebook | None" = None) -> Reranker
 def generator(settings: Settings, notebook: "Notebook | None" = None) -> Generator | None:
     """The generator that the settings name, or None; with a notebook, one that is tested before it is used."""
     made: Generator | None = _optional("generators", "CheckedGenerator", settings.generator, settings, notebook)
-    return made
+    if made is None:
+        return None
+    from qianxun.models.wrappers.counted import CountedGenerator
+
+    return CountedGenerator(made)
 
 
 def word_guard(settings: Settings) -> "WordGuard | None":

@@ -47,6 +47,10 @@ class QianxunError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    # Seconds after which to come again, where that is known.
+    retry_after: float | None = None
+    # Of an error that a service told: what its log calls the request.
+    request_id: str = ""
 
     def __init__(self, template: str, /, *, remedy: str = "", **values: object) -> None:
         self.template = template
@@ -198,14 +202,14 @@ class Forbidden(AccessError):
 class LimitReached(AccessError):
     """As much was asked as was agreed. `retry_after` is in seconds."""
 
-    retry_after: float = 1.0
+    retry_after: float | None = 1.0
 
 
 class Overloaded(QianxunError):
     """All places are taken. `retry_after` is in seconds."""
 
     exit_code = 75
-    retry_after: float = 1.0
+    retry_after: float | None = 1.0
 
 
 class ServiceUnavailable(QianxunError):

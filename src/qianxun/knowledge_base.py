@@ -35,6 +35,7 @@ from qianxun.records import (
     Passage,
     Receipt,
     SearchResult,
+    check_labels,
     document_of,
 )
 from qianxun.retrieval.follow_up import Turn
@@ -339,12 +340,7 @@ class KnowledgeBase:
         from qianxun import ingestion
         from qianxun.storage.reindex import settle
 
-        if any(not label.strip() or "," in label for label in (*add, *remove)):
-            raise InputError(
-                "A label must be a word without commas; seen: {labels!r}.",
-                remedy="Example: --add hr",
-                labels=[*add, *remove],
-            )
+        check_labels(add, removed=remove)
         chosen = [document.id for document in self.matching(what, asker=asker)]
         keeping = self._keeping
         settle(keeping)

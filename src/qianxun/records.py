@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from qianxun.errors import QianxunError
+from qianxun.errors import InputError, QianxunError
 from qianxun.messages import Remark
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # dropping a document needs no list of ids, and no id is ever used twice (document ids never are).
 CHUNK_BITS = 24
 MAX_CHUNKS_PER_DOCUMENT = 1 << CHUNK_BITS
+# Letters, digits, comma and space in full width, as they are in half width. Other signs are at home in Chinese labels.
+_WIDE = "，" + "".join(chr(0xFEE0 + ord(c)) for c in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_NARROW = {ord(c): ord(c) - 0xFEE0 for c in _WIDE} | {0x3000: 0x20}
 
 
 def chunk_id(document: int, ordinal: int) -> int:
@@ -209,6 +212,29 @@ class Document:
     def state(self) -> Status:
         """What a person should know of it: what was read in part needs attention, and is found all the same."""
         return Status.ATTENTION if self.status is Status.READY and self.reason else self.status
+
+
+def check_labels(labels: Iterable[str], *, removed: Iterable[str] = ()) -> None:
+    """Raises InputError for what can be no label: nothing, a comma, or letters and digits in full width.
+
+    Two labels that look the same must not open different documents, so there is one way to write them. Those that are
+    `removed` may be of an older release, in any width.
+    """
+    given = list(labels)
+    if any(not label.strip() or "," in label for label in (*given, *removed)):
+        raise InputError(
+            "A label must be a word without commas; seen: {labels!r}.",
+            remedy="Example: --add hr",
+            labels=[*given, *removed],
+        )
+    wide = next((label for label in given if label != label.translate(_NARROW)), None)
+    if wide is not None:
+        raise InputError(
+            "The label {label!r} is written in full width.",
+            remedy="Write {narrow!r}.",
+            label=wide,
+            narrow=wide.translate(_NARROW),
+        )
 
 
 @dataclass(frozen=True, slots=True)

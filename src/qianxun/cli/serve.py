@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, args: argparse.Namespace) -> int:
     """Serves until it is ended."""
     from qianxun.service.logs import configure_logs
-    from qianxun.service.processes import Supervisor, address_of, check, first_key, listen
+    from qianxun.service.processes import Supervisor, address_of, check, first_base, first_key, listen
 
     given = {name: getattr(args, name) for name in ("host", "port", "workers") if getattr(args, name) is not None}
 
@@ -52,6 +52,8 @@ def run(session: Session, args: argparse.Namespace) -> int:
 
     def on_start() -> None:
         key = first_key(settings)
+        if key is not None:
+            first_base(settings)
         if session.as_json:
             session.print_json_line({"url": url, "key": key, "version": version()})
             return

@@ -154,7 +154,7 @@ def error_of(response: Any) -> QianxunError:
     error = _problem(found if isinstance(found, dict) else {}, response.status_code)
     seconds = _asked_to_wait(response)
     if seconds is not None:
-        error.retry_after = seconds  # type: ignore[attr-defined]
+        error.retry_after = seconds
     return error
 
 
@@ -163,9 +163,14 @@ def _problem(told: Mapping[str, Any], status: int) -> QianxunError:
     if not (isinstance(kind, type) and issubclass(kind, QianxunError)):
         kind = _BY_STATUS.get(status, QianxunError)
     detail = str(told.get("detail") or f"The service answers with status {status}.")
-    error: QianxunError = kind("{detail}", remedy="{what_to_do}", detail=detail, what_to_do=str(told.get("remedy", "")))
-    error.request_id = str(told.get("request_id", ""))  # type: ignore[attr-defined]
+    error: QianxunError = kind(_verbatim(detail), remedy=_verbatim(str(told.get("remedy", ""))))
+    error.request_id = str(told.get("request_id", ""))
     return error
+
+
+def _verbatim(text: str) -> str:
+    """A template that says this."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _events(pieces: Iterator[bytes]) -> Iterator[Event]:

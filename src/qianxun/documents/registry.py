@@ -80,17 +80,27 @@ def loader_for(file: RawFile) -> Loader:
     plugin = _plugins().get(suffix)
     if plugin is not None:
         return plugin
+    raise _unreadable(file.name, suffix)
+
+
+def must_be_readable(name: str, suffix: str) -> None:
+    """Raises UnreadableDocument naming the suffixes that can be read where there is no loader for a file's."""
+    if suffix not in BUILT_IN and suffix not in _plugins():
+        raise _unreadable(name, suffix)
+
+
+def _unreadable(name: str, suffix: str) -> UnreadableDocument:
     if not suffix:
-        raise UnreadableDocument(
+        return UnreadableDocument(
             "{path} has no suffix that says what kind of file it is.",
             remedy="Rename it to one of these: {supported}.",
-            path=file.name,
+            path=name,
             supported=", ".join(supported_suffixes()),
         )
-    raise UnreadableDocument(
+    return UnreadableDocument(
         "{path}: files named {suffix} cannot be read.",
         remedy="Convert it to one of these: {supported}.",
-        path=file.name,
+        path=name,
         suffix=suffix,
         supported=", ".join(supported_suffixes()),
     )

@@ -193,6 +193,8 @@ class _Counted:
         self._seen: set[str] = set()
         self._done = 0
         self._started = time.monotonic()
+        if given:
+            self._progress(Progress("extracting", 0, self._total))
 
     def met(self, source: str) -> None:
         """A document came. One inside a file is one more than were given."""

@@ -14,14 +14,18 @@ from typing import Any
 from qianxun import text as matching
 from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Not, Or, Prefix, Range
 from qianxun.indexes.exact_lexical import NEAR, SCORE_DIGITS, attainable_score, idf, parts_of, worth
-from qianxun.protocols import Where
-from qianxun.records import Hit, Query
+from qianxun.protocols import Ids, Where
+from qianxun.records import CHUNK_BITS, Hit, Query
 
 # Tantivy drops longer terms without a word.
 MAX_VALUE_BYTES = 65_000
 _MAX_KEPT = 50_000
 # Asked for beyond k, so that equal scores at the end can be put in the order of their ids.
 _SPARE = 16
+# A filter that the engine cannot express is a list of documents to it. From so many on, hits are first looked for
+# without it and dropped afterwards, among so many at most.
+_MANY_DOCUMENTS = 5_000
+_MOST_SEEN = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class View:
         """At most k hits, k > 0, best first, ties by ascending chunk id."""
         import tantivy
 
-        schema, searcher = self.index.schema, self.searcher
+        schema = self.index.schema
 
         def any_of(name: str, terms: Iterable[str]) -> list[Any]:
             return [
@@ -94,24 +98,43 @@ class View:
         )
         question = tantivy.Query.boolean_query(should)
         conditions = self._each("words", query.must) + self._each("characters", query.must_characters)
+        if where is not None and self._is_seen_later(where):
+            found = self._best(_with(tantivy, question, conditions), k, where.documents)
+            if found is not None:
+                return [Hit(chunk, -score, attainable) for score, chunk in found]
         if where is not None:
             conditions.append(_condition(tantivy, schema, where))
-        if conditions:
-            must = tantivy.Occur.Must
-            unscored = [(must, tantivy.Query.const_score_query(condition, 0.0)) for condition in conditions]
-            question = tantivy.Query.boolean_query([(must, question), *unscored])
-        n = searcher.num_docs
+        found = self._best(_with(tantivy, question, conditions), k)
+        return [Hit(chunk, -score, attainable) for score, chunk in found or []]
+
+    def _is_seen_later(self, where: Where) -> bool:
+        """Whether hits are better looked at afterwards: a long list of documents costs the engine 1 ms per thousand."""
+        if len(where.documents) <= _MANY_DOCUMENTS:
+            return False
+        import tantivy
+
+        return _native(tantivy, self.index.schema, where.filter) is None
+
+    def _best(self, question: Any, k: int, documents: Ids | None = None) -> list[tuple[float, int]] | None:
+        """(-score, chunk) of at most k hits, best first, ties by ascending id.
+
+        With `documents`, sorted ids, only of these; None if too few of them are among the first.
+        """
+        n = self.searcher.num_docs
         limit = min(n, k + _SPARE)
         while True:
-            hits = searcher.search(question, limit, count=False).hits
-            scores = [round(score, SCORE_DIGITS) for score, _ in hits]
+            hits = self.searcher.search(question, limit, count=False).hits
+            chunks = self.searcher.fast_field_values("chunk", [address for _, address in hits])
+            found = [(-round(score, SCORE_DIGITS), chunk) for (score, _), chunk in zip(hits, chunks, strict=True)]
+            last = found[-1][0] if found else 0.0
+            if documents is not None:
+                found = _of_documents(found, documents)
             # Go on until the last one is worse than the k-th, so that ties are cut by id and not by the engine.
-            if len(hits) < limit or limit == n or scores[-1] < scores[k - 1]:
-                break
+            if len(hits) < limit or limit == n or (len(found) >= k and last > found[k - 1][0]):
+                return sorted(found)[:k]
+            if documents is not None and limit >= _MOST_SEEN:
+                return None
             limit = min(n, limit * 4)
-        chunks = searcher.fast_field_values("chunk", [address for _, address in hits])
-        found = sorted(zip((-score for score in scores), chunks, strict=True))[:k]
-        return [Hit(chunk, -score, attainable) for score, chunk in found]
 
     def holds(self, name: str, terms: Sequence[str | bytes], where: Where | None = None) -> bool:
         """Whether a chunk that `where` lets through has all of these terms in a field."""
@@ -124,9 +147,15 @@ class View:
         if found is None:
             if len(self.presences) >= _MAX_KEPT:
                 self.presences.clear()
-            query = self._conditions(name, terms, where)
-            found = self.presences[key] = bool(self.searcher.search(query, 1, count=False).hits)
+            found = self.presences[key] = self._holds(name, terms, where)
         return found
+
+    def _holds(self, name: str, terms: Sequence[str | bytes], where: Where | None) -> bool:
+        if where is not None and self._is_seen_later(where):
+            found = self._best(self._conditions(name, terms, None), 1, where.documents)
+            if found is not None:
+                return bool(found)
+        return bool(self.searcher.search(self._conditions(name, terms, where), 1, count=False).hits)
 
     def similar(
         self, term: str, mistakes: int, most: int, where: Where | None, beside: Sequence[str]
@@ -194,11 +223,37 @@ class _NotNative(Exception):
     """A part of a filter that the engine cannot express."""
 
 
+def _of_documents(found: list[tuple[float, int]], documents: Ids) -> list[tuple[float, int]]:
+    """Those (score, chunk) whose document is among the sorted ids."""
+    import numpy as np
+
+    theirs = np.array([chunk for _, chunk in found], np.int64) >> CHUNK_BITS
+    places = np.minimum(np.searchsorted(documents, theirs), len(documents) - 1)
+    return [one for one, among in zip(found, documents[places] == theirs, strict=True) if among]
+
+
+def _with(tantivy: Any, question: Any, conditions: Sequence[Any]) -> Any:
+    """A question that only finds what meets all conditions, which score nothing."""
+    if not conditions:
+        return question
+    must = tantivy.Occur.Must
+    unscored = [(must, tantivy.Query.const_score_query(condition, 0.0)) for condition in conditions]
+    return tantivy.Query.boolean_query([(must, question), *unscored])
+
+
 def _condition(tantivy: Any, schema: Any, where: Where) -> Any:
-    try:
-        return _translated(tantivy.Query, tantivy.Occur, schema, where.filter)
-    except _NotNative:
+    native = _native(tantivy, schema, where.filter)
+    if native is None:
         return tantivy.Query.term_set_query(schema, "document", where.documents.tolist())
+    return native
+
+
+def _native(tantivy: Any, schema: Any, where: Filter) -> Any | None:
+    """The filter as the engine's query, None if it cannot express it."""
+    try:
+        return _translated(tantivy.Query, tantivy.Occur, schema, where)
+    except _NotNative:
+        return None
 
 
 def _translated(query: Any, occur: Any, schema: Any, where: Filter) -> Any:

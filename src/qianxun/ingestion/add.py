@@ -22,7 +22,7 @@ from qianxun.ingestion.fetch import ended, fetching_folder, jobs, wanted
 from qianxun.ingestion.listing import Place, end_all, list_all, opened
 from qianxun.ingestion.run import AddReport, Facts, Run, keep, write_notes
 from qianxun.ingestion.write import apply, take
-from qianxun.records import Block, Status
+from qianxun.records import Block, Status, check_labels
 from qianxun.settings import Settings
 from qianxun.storage.enrich import enrich_missing
 from qianxun.storage.reindex import Keeping, Progress, Report, catch_up, settle, silent
@@ -138,7 +138,9 @@ def add_texts(
 def _begun(
     keeping: Keeping, settings: Settings, labels: Sequence[str] | None, wait: bool, progress: Report
 ) -> Iterator[Run]:
-    """One run, alone at it, after what an earlier one left half-done is cleared away."""
+    """One run, alone at it, after what an earlier one left half-done is cleared away. Raises InputError for labels
+    that are none."""
+    check_labels(labels or ())
     with keeping.ingest.held(wait=wait) as waited_for:
         with keeping.write.held():
             keeping.store.abandon()

@@ -8,9 +8,8 @@ from qianxun.documents import reading
 from qianxun.documents.reading import ReadJob
 from qianxun.files import MEMBER
 from qianxun.ingestion.opinions import carry_over, forget_opinions, hashes_if_judged
-from qianxun.ingestion.run import Facts, Run, Writing, inside, keep, note_status, skip, write_notes
+from qianxun.ingestion.run import Facts, Root, Run, Writing, inside, keep, note_status, skip, write_notes
 from qianxun.records import Document, Status
-from qianxun.sources.addresses import is_address
 from qianxun.storage.sources import FileNote, SourceNotes
 
 # Notes of files of folders that are written at a time.
@@ -110,20 +109,28 @@ def _labels_for(run: Run, job: str, known: Document | None, facts: Facts, outer:
         return run.labels
     if outer is not None:
         return outer.labels  # what is new in a file is for those who may see the file
-    moved = run.keeping.store.labels_if_moved(facts.digest, lambda s: is_nowhere(run, s)) if facts.digest else None
-    if moved is not None:
-        return moved
     root = run.roots.get(job)
-    return run.default_labels if root is None else root.default_labels
+    if root is None:
+        return run.default_labels
+    moved = run.keeping.store.labels_if_moved(facts.digest, lambda s: _is_left(run, root, s)) if facts.digest else None
+    return root.default_labels if moved is None else moved
 
 
-def is_nowhere(run: Run, source: str) -> bool:
-    """Whether nothing has this name any more: no file on the disk, no document where this run has looked."""
-    if not is_address(source):
-        return not os.path.lexists(source)
-    looked = [root for root in run.all_roots if not root.problem and root.source.holds(source)]
+def _is_left(run: Run, root: Root, source: str) -> bool:
+    """Whether a place that may have what `root` has now had something under this name, and nothing is there any more.
+
+    Only what a place says of its own names counts: a file that somebody handed over has a name and no place, so it
+    moves nowhere, and no labels come from it or go to it but those given.
+    """
+    if PurePath(source).is_absolute():
+        return root.is_folder and not os.path.lexists(source)
+    looked = [
+        other
+        for other in ([root] if root.passing else run.all_roots)
+        if not other.problem and other.source.holds(source)
+    ]
     return bool(looked) and not any(
-        source in root.uris or any(lies_below(source, uri) for uri in root.unlisted) for root in looked
+        source in other.uris or any(lies_below(source, uri) for uri in other.unlisted) for other in looked
     )
 
 

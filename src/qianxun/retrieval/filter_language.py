@@ -20,6 +20,7 @@ with it every field but the label can be compared in the order of text: so that 
 makes a `Filter`: it cannot widen what an asker may see.
 """
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -154,11 +155,13 @@ class _Parser:
         name = self._takes(NAMES)
         if name is None:
             seen = self._seen()
+            near = difflib.get_close_matches(seen.lower(), NAMES, n=1, cutoff=0.7)
             raise InputError(
                 "Filter, column {column}: a field is expected, not {seen!r}."
                 if seen
                 else "The filter ends where a field is expected (column {column}).",
-                remedy="Fields: {fields}.",
+                remedy="Did you mean {near!r}?" if near else "Fields: {fields}.",
+                near=next(iter(near), ""),
                 fields=", ".join(NAMES),
                 column=self._column(),
                 seen=seen,

@@ -15,11 +15,12 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from qianxun import __version__
-from qianxun.errors import InputError, NotFound, QianxunError
+from qianxun.errors import NotFound, QianxunError
 from qianxun.service import openai, problems, reranking
 from qianxun.service.doorway import Doorway
 from qianxun.service.mcp.doors import route as mcp_route
 from qianxun.service.openapi import described
+from qianxun.service.refused import InvalidRequest, invalid
 from qianxun.service.routes import routers
 from qianxun.service.service import Service
 from qianxun.service.telemetry import attach
@@ -109,12 +110,8 @@ async def _told(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     """A request that is not as documented: the first thing that is wrong with it, and where."""
     assert isinstance(error, RequestValidationError)
-    first: Mapping[str, Any] = next(iter(error.errors()), {})
-    where = ".".join(str(part) for part in first.get("loc", ()))
-    wrong = InvalidRequest(
-        "{where}: {what}.", where=where or "body", what=str(first.get("msg", "not valid")).rstrip(".")
-    )
-    return _response(wrong, request)
+    fault: Mapping[str, Any] = next(iter(error.errors()), {})
+    return _response(invalid(fault, request.headers.get("content-type", "")), request)
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
@@ -140,9 +137,3 @@ def _allowed(request: Request) -> set[str]:
     paths: Mapping[str, Mapping[str, Any]] = request.app.openapi()["paths"]
     at = [known for template, known in paths.items() if compile_path(template)[0].match(request.scope["path"])]
     return {method.upper() for known in at for method in known if method != "parameters"}
-
-
-class InvalidRequest(InputError):
-    """A request that is not as the OpenAPI document says."""
-
-    status: int = 422

@@ -69,11 +69,7 @@ class Auditing:
         if not most or self.quotas.used(caller.id) < most:
             return
         tally.count("limited", "tokens")
-        error = LimitReached(
-            "The {n} tokens of the day are used up.", remedy="Ask again tomorrow (UTC), or for a larger quota.", n=most
-        )
-        error.retry_after = _seconds_left_of_the_day()
-        raise error
+        raise used_up(most)
 
     async def before_reply(self, ended: Ended) -> None:
         """A change, on disk. Raises Overloaded if that fails and the settings ask for it; it is done all the same."""
@@ -174,6 +170,15 @@ class _Sparing:
         self._taken += 1
         left_out, self._left_out = self._left_out, 0
         return left_out
+
+
+def used_up(most: int) -> LimitReached:
+    """The error that says when there are tokens again."""
+    error = LimitReached(
+        "The {n} tokens of the day are used up.", remedy="Ask again tomorrow (UTC), or for a larger quota.", n=most
+    )
+    error.retry_after = _seconds_left_of_the_day()
+    return error
 
 
 def entry_of(ended: Ended, at: int) -> Entry:

@@ -131,6 +131,17 @@ def no_base(name: str) -> NotFound:
     return NotFound("There is no knowledge base {name}.", remedy="GET /api/v1/bases lists them.", name=name)
 
 
+def must_be_there(settings: Settings) -> None:
+    """Raises NotFound if the settings name a knowledge base that there is not."""
+    for folder in _given(settings).values():
+        if not (folder / _TRUTH).is_file():
+            raise NotFound(
+                "There is no knowledge base at {directory}.",
+                remedy="Make one with `qianxun add PATH`, or name another with --kb.",
+                directory=folder,
+            )
+
+
 def _given(settings: Settings) -> dict[str, Path]:
     """Name → folder, as the settings say. Raises SettingsError for a name that cannot be, or twice."""
     found: dict[str, Path] = {}

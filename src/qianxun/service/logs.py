@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any, Final, TextIO
 
-from qianxun.errors import QianxunError
+from qianxun.errors import QianxunError, SettingsError
 from qianxun.guarding.log_filter import MaskingFilter
 from qianxun.service.facts import Ended
 from qianxun.settings import Settings
@@ -132,7 +132,12 @@ class Lines(logging.Formatter):
 
 
 def _plain(value: object) -> object:
-    """An error as its kind and our own sentence; of a foreign one only the kind, since it may say anything."""
+    """An error as its kind and our own sentence; of a foreign one only the kind, since it may say anything.
+
+    What is wrong with settings is said whole: it is the operator's own text, and nobody else's.
+    """
+    if isinstance(value, SettingsError):
+        return f"{type(value).__name__}: {value}"
     if isinstance(value, QianxunError):
         return f"{type(value).__name__}: {value.template}"
     if isinstance(value, BaseException):

@@ -98,13 +98,14 @@ class Metrics:
         (made.labels(*labels) if labels else made).set(value)
 
     def rose_to(self, name: str, value: float, *labels: str) -> None:
-        """A counter that somebody else keeps has come to this value."""
+        """A counter that somebody else keeps has come to this value; at 0 it is there too."""
         with self._guard:
             more = value - self._seen.get((name, *labels), 0.0)
             self._seen[name, *labels] = value
         made = self._made[name]
+        counter = made.labels(*labels) if labels else made
         if more > 0:
-            (made.labels(*labels) if labels else made).inc(more)
+            counter.inc(more)
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it (`CONTENT_TYPE`)."""
@@ -212,6 +213,7 @@ _TALLIED: Final = {
     "cache": "qianxun_cache_lookups_total",
     "engine_errors": "qianxun_engine_errors_total",
     "limited": "qianxun_limited_total",
+    "tokens": "qianxun_tokens_total",  # of jobs; those of requests are counted as these end
 }
 
 

@@ -8,6 +8,7 @@ import logging
 import math
 import traceback
 from collections.abc import Mapping
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import JSONResponse, Response
@@ -41,6 +42,8 @@ CLIENT_GONE: Final = 499
 
 # What these say is the caller's business; what others say names files and servers of the operator's.
 _EVERYBODYS: Final = (InputError, AccessError, Overloaded)
+# What is told instead of what is the operator's.
+PLAIN: Final = QianxunError("This cannot be done at the moment.", remedy="The log of the service says why.")
 _FRAMES: Final = 8
 # The first that fits counts.
 STATUS: Final[tuple[tuple[type[QianxunError], int], ...]] = (
@@ -90,7 +93,7 @@ def headers_of(error: QianxunError) -> dict[str, str]:
     if isinstance(error, Unauthorized):
         return {"WWW-Authenticate": 'Bearer realm="qianxun"'}
     if isinstance(error, Busy | ModelBusy | Overloaded | LimitReached):
-        return {"Retry-After": str(max(1, math.ceil(getattr(error, "retry_after", 1.0))))}
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after or 1.0)))}
     return {}
 
 
@@ -99,14 +102,37 @@ def tellable(error: QianxunError, visit: "Visit") -> QianxunError:
 
     What they are not told is in the log, under the id of the request.
     """
-    if visit.caller.is_admin or type(error) is QianxunError or isinstance(error, _EVERYBODYS):
+    if visit.caller.is_admin:
         return error
+    if is_everybodys(type(error)):
+        return without_places(error, visit.service.home)
     logger.warning("request %s: %s", visit.id, error)
-    plain = QianxunError("This cannot be done at the moment.", remedy="The log of the service says why.")
-    told = type(error)(plain.template, remedy=plain.remedy)
-    for name in ("status", "retry_after"):
-        if hasattr(error, name):
-            setattr(told, name, getattr(error, name))
+    return _saying(error, PLAIN.template, PLAIN.remedy, {})
+
+
+def is_everybodys(kind: type[QianxunError]) -> bool:
+    """Whether what errors of this kind say is for every caller."""
+    return kind is QianxunError or issubclass(kind, _EVERYBODYS)
+
+
+def without_places(error: QianxunError, home: Path) -> QianxunError:
+    """The same error in which files of the machine go by their names, without the folders that they lie in."""
+    values = {name: _without_place(value, home) for name, value in error.values.items()}
+    return error if values == error.values else _saying(error, error.template, error.remedy, values)
+
+
+def _without_place(value: object, home: Path) -> object:
+    if isinstance(value, PurePath):
+        return value.name
+    return value.replace(f"{home}/", "") if isinstance(value, str) else value
+
+
+def _saying(error: QianxunError, template: str, remedy: str, values: Mapping[str, object]) -> QianxunError:
+    """An error of the same kind and status that says something else."""
+    told = type(error)(template, remedy=remedy, **values)
+    told.retry_after = error.retry_after
+    if hasattr(error, "status"):
+        told.status = error.status  # type: ignore[attr-defined]
     return told
 
 

@@ -1,8 +1,9 @@
 """The processes of a service: those that answer, the one that works on jobs, and who keeps them running.
 
 The parent listens and answers nothing: a worker that crashes takes no connection with it that another cannot take up,
-and a reload is new workers beside the old ones, which end after what they are answering. What crashes is started
-again; what crashes again and again at once ends the service, with a word.
+and a reload is new workers beside the old ones. The new ones listen once they are ready; the old ones answer until
+then, and end after what they are answering. What crashes is started again; what crashes again and again at once ends
+the service, with a word.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import ipaddress
 import logging
 import multiprocessing
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -20,12 +22,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import filelock
+
+from qianxun import knowledge_base
 from qianxun.assemble import record_of_keys
 from qianxun.errors import InputError, QianxunError, SettingsError
 from qianxun.messages import language
 from qianxun.service import worker
+from qianxun.service.bases import must_be_there
 from qianxun.service.jobs.process import serve_jobs
-from qianxun.settings import Settings, engine_of, home_directory
+from qianxun.settings import Settings, engine_of, home_directory, knowledge_base_directory
 from qianxun.storage.keys import Grant, Keys
 from qianxun.storage.service import open_service
 
@@ -57,18 +63,32 @@ def is_loopback(host: str) -> bool:
 def first_key(settings: Settings) -> str | None:
     """An administrator's key where there has never been one, None else. Nobody can read it a second time."""
     with contextlib.closing(Keys(open_service(home_directory(settings)))) as keys:
-        if keys.all():
-            return None
-        key, secret = keys.create("admin", Grant.everything())
+        with keys.database.transaction():  # two services that start together make one key
+            if keys.all():
+                return None
+            key, secret = keys.create("admin", Grant.everything())
         record_of_keys(settings, keys.database, "keys.create", key.id, "service", name=key.name)
         return secret
 
 
+def first_base(settings: Settings) -> None:
+    """Makes the knowledge base that the settings name, empty, where home has none: the documentation's lines need one.
+
+    Elsewhere than below home, or where the settings say which are served, none is made.
+    """
+    folder = knowledge_base_directory(settings)
+    below = home_directory(settings) / "kb"
+    if settings.service.knowledge_bases or folder.parent != below or (below.is_dir() and any(below.iterdir())):
+        return
+    knowledge_base.open(folder, settings=settings).close()
+
+
 def check(settings: Settings) -> None:
-    """Raises SettingsError for what must not be served so, or cannot be."""
+    """Raises SettingsError for what must not be served so, or cannot be; NotFound for a knowledge base that is not."""
     from qianxun.service.jobs.schedules import Schedules
 
     Schedules(settings)
+    must_be_there(settings)
     section = settings.service
     if section.workers > 1:
         for role in ("encoder", "reranker", "generator"):
@@ -119,11 +139,12 @@ def address_of(listening: socket.socket) -> str:
 
 @dataclass(slots=True)
 class _Child:
-    """A process and when it was started."""
+    """A process and when it was started. It sets `started`; `replaced` is set for it."""
 
     role: str
     process: Any
     started: Any
+    replaced: Any
     since: float = field(default_factory=time.monotonic)
 
 
@@ -171,29 +192,44 @@ class Supervisor:
         """Lets `run` return soon."""
         self._stop.set()
 
+    def reload(self) -> None:
+        """Lets `run` read the settings anew soon."""
+        self._reload.set()
+
     # -- starting ------------------------------------------------------------------------------------
 
-    def _started(self, settings: Settings) -> list[_Child]:
+    def _started(self, settings: Settings, *, when_ready: bool = False) -> list[_Child]:
         roles = [f"worker {n}" for n in range(1, settings.service.workers + 1)]
-        return [self._start(role, settings) for role in (*roles, JOBS)]
+        return [self._start(role, settings, when_ready=when_ready) for role in (*roles, JOBS)]
 
-    def _start(self, role: str, settings: Settings) -> _Child:
-        started = self._context.Event()
+    def _start(self, role: str, settings: Settings, *, when_ready: bool = False) -> _Child:
+        # Somebody may have cleared away what seemed to be of no use.
+        Path(os.environ[METRICS_ENVIRONMENT]).mkdir(parents=True, exist_ok=True, mode=0o700)
+        started, replaced = self._context.Event(), self._context.Event()
         target: Callable[..., None] = serve_jobs
         given: tuple[Any, ...] = (settings, language(), started)
         if role != JOBS:
             loopback = is_loopback(settings.service.host)
-            target, given = worker.serve, (settings, self._listening, loopback, language(), started)
+            target = worker.serve
+            given = (settings, self._listening, loopback, language(), started, replaced, when_ready)
         process = self._context.Process(target=target, args=given, name=f"qianxun {role}")
         process.start()
-        return _Child(role, process, started)
+        return _Child(role, process, started, replaced)
 
-    def _wait_until_up(self, children: list[_Child]) -> None:
+    def _wait_until_up(self, children: list[_Child], meanwhile: Callable[[], None] = lambda: None) -> None:
         until = time.monotonic() + _START_SECONDS
         for child in children:
             while not child.started.wait(_LOOK_SECONDS) and not self._stop.is_set():
-                if not child.process.is_alive() or time.monotonic() > until:
+                if not child.process.is_alive():
                     raise _not_kept(child.role, child.process.exitcode)
+                if time.monotonic() > until:
+                    raise QianxunError(
+                        "The process {role} was not ready after {seconds} s.",
+                        remedy="Its words are above.",
+                        role=child.role,
+                        seconds=round(_START_SECONDS),
+                    )
+                meanwhile()
 
     # -- keeping -------------------------------------------------------------------------------------
 
@@ -217,7 +253,10 @@ class Supervisor:
             self._children[place] = self._start(child.role, self._settings)
 
     def _reloaded(self) -> None:
-        """New processes with new settings, then the end of the old ones; with settings that do not hold, nothing."""
+        """New processes with new settings, and once they are ready the end of the old ones, which answer until then.
+
+        With settings that do not hold, or with which nothing becomes ready, nothing changes.
+        """
         new: list[_Child] = []
         try:
             settings = self._load()
@@ -225,17 +264,24 @@ class Supervisor:
             if (here.host, here.port) != (there.host, there.port) or self._settings.home != settings.home:
                 logger.warning("home, service.host and service.port are as they were until the service is restarted")
             check(settings)
-            new = self._started(settings)
-            self._wait_until_up(new)
+            new = self._started(settings, when_ready=True)
+            self._wait_until_up(new, self._look_after_the_old)
         except QianxunError as error:
             self._end(new)
             logger.error("the settings are as they were: %s", error)
             return
         old, self._children, self._settings = self._children, new, settings
         for child in old:
+            child.replaced.set()
             child.process.terminate()
         self._leaving += old
         logger.info("the settings were read anew")
+
+    def _look_after_the_old(self) -> None:
+        """Raises QianxunError if the settings were changed once more, which may be just because nothing gets ready."""
+        if self._reload.is_set():
+            raise QianxunError("They are to be read once more.")
+        self._look_after()
 
     def _end(self, children: list[_Child]) -> None:
         for child in children:
@@ -280,17 +326,44 @@ def _forget_gauges(pid: int) -> None:
 
 @contextlib.contextmanager
 def _metrics_folder(settings: Settings) -> Iterator[None]:
-    """An empty folder that processes count in, named in their environment."""
-    folder = Path(home_directory(settings)) / "run" / "metrics"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
+    """An empty folder that the processes of this service alone count in, named in their environment.
+
+    Another service of the same home has another one. A lock beside it says that its service lives: the system lets go
+    of it however the service ends, and who starts next sweeps what is left.
+    """
+    everybodys = Path(home_directory(settings)) / "run" / "metrics"
+    everybodys.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _sweep_metrics(everybodys)
+    folder = everybodys / secrets.token_hex(8)
     before = os.environ.get(METRICS_ENVIRONMENT)
-    os.environ[METRICS_ENVIRONMENT] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[METRICS_ENVIRONMENT]
-        else:
-            os.environ[METRICS_ENVIRONMENT] = before
-        shutil.rmtree(folder, ignore_errors=True)
+    with _lock_of(folder):
+        folder.mkdir(mode=0o700)
+        os.environ[METRICS_ENVIRONMENT] = str(folder)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[METRICS_ENVIRONMENT]
+            else:
+                os.environ[METRICS_ENVIRONMENT] = before
+            shutil.rmtree(folder, ignore_errors=True)
+            _lock_path(folder).unlink(missing_ok=True)
+
+
+def _sweep_metrics(everybodys: Path) -> None:
+    """Deletes what services left behind that are gone."""
+    for folder in everybodys.glob("*/"):
+        lock = _lock_of(folder)
+        with contextlib.suppress(OSError):  # held: its service lives
+            lock.acquire(blocking=False)
+            shutil.rmtree(folder, ignore_errors=True)
+            _lock_path(folder).unlink(missing_ok=True)
+            lock.release()
+
+
+def _lock_of(folder: Path) -> filelock.FileLock:
+    return filelock.FileLock(_lock_path(folder), thread_local=False, is_singleton=False)
+
+
+def _lock_path(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")

@@ -77,6 +77,8 @@ class Service:
         self.readiness = Readiness(self.bases)
         self.telemetry: Telemetry | None = None
         self.stopping = threading.Event()
+        # Whether this process stops because another one has taken its place: the service itself goes on.
+        self.replaced: Callable[[], bool] = lambda: False
         # Answers that go on although who asked has gone; the loop itself would not hold them.
         self.going_on: set[asyncio.Task[None]] = set()
         self._used: dict[str, float] = {}

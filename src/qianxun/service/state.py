@@ -48,7 +48,8 @@ class State:
             metrics.put("qianxun_lane_oldest_seconds", lane.waiting_seconds, lane.name)
             metrics.rose_to("qianxun_lane_refused_total", lane.n_refused, lane.name)
         metrics.put("qianxun_streams_open", service.streams.n_taken)
-        metrics.rose_to("qianxun_lane_refused_total", service.streams.n_refused, service.streams.name)
+        for places in (service.streams, service.watchers):
+            metrics.rose_to("qianxun_lane_refused_total", places.n_refused, places.name)
         metrics.put("qianxun_audit_waiting", self._auditing.queue.waiting)
         metrics.put("qianxun_audit_failing", self._auditing.is_failing)
         metrics.rose_to("qianxun_audit_dropped_total", self._auditing.dropped)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, cast
 
 from qianxun.errors import SettingsError, Unauthorized
@@ -29,6 +30,7 @@ MAX_SUBJECT_CHARS: Final = 255
 _MAX_NAME_CHARS: Final = 100
 _LEAST_RSA_BITS: Final = 2048
 _MAX_KEYS_TRIED: Final = 4
+_THREADS: Final = 8
 # What a key must be for an algorithm (RFC 7518, 3.1; RFC 8037; RFC 9864): kty and, where it has one, crv.
 _KEY_OF: Final[Mapping[str, tuple[str, str]]] = {
     **{f"{kind}{bits}": ("RSA", "") for kind in ("RS", "PS") for bits in (256, 384, 512)},
@@ -53,8 +55,11 @@ def reader_of_tokens(settings: Settings) -> Callable[[str], Awaitable[Caller]] |
         return None
     tokens = Tokens(settings)
 
+    # Of their own: tokens that wait for an issuer's keys hold up nothing but tokens.
+    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="qianxun-tokens")
+
     async def caller(token: str) -> Caller:
-        return await asyncio.to_thread(tokens.caller, token)
+        return await asyncio.get_running_loop().run_in_executor(threads, tokens.caller, token)
 
     return caller
 

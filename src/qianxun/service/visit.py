@@ -23,7 +23,7 @@ Given = ParamSpec("Given")
 T = TypeVar("T")
 Found = TypeVar("Found", Answer, SearchResult)
 
-__all__ = ["OWN_FILES", "Visit", "readable_filter", "visit_of"]
+__all__ = ["OWN_FILES", "Visit", "by_name", "readable_filter", "visit_of"]
 
 
 class Visit:
@@ -110,17 +110,18 @@ class Visit:
     async def run(self, lane: str, function: Callable[Given, T], /, *args: Given.args, **kwargs: Given.kwargs) -> T:
         """What the function returns, called in a thread of a lane. Raises Overloaded, LimitReached."""
         if lane == "models":
-            self._may_use_tokens()
+            self.may_use_tokens()
         return await self.service.lanes[lane].run(function, *args, **kwargs)
 
     @asynccontextmanager
     async def stream_place(self) -> AsyncIterator[None]:
         """A place among the answers that are being made. Raises Overloaded, LimitReached."""
-        self._may_use_tokens()
+        self.may_use_tokens()
         async with self.service.limiter.stream(self.caller), self.service.streams.place():
             yield
 
-    def _may_use_tokens(self) -> None:
+    def may_use_tokens(self) -> None:
+        """Raises LimitReached if the caller's tokens of the day are used up."""
         for check in self.service.before_tokens:
             check(self.caller)
 
@@ -137,14 +138,14 @@ class Visit:
         if self.caller.labels is not None:
             told = _with_labels(told, self.caller.labels)
         if "degraded" in told:
-            told["degraded"] = _by_name(told["degraded"])
+            told["degraded"] = by_name(told["degraded"])
         if isinstance(told.get("answer"), dict):
             told["answer"] = self.as_told(told["answer"])
         return told
 
     def told(self, found: Found) -> Found:
         """The same of a search or an answer itself."""
-        return found if self.caller.is_admin else replace(found, degraded=tuple(_by_name(found.degraded)))
+        return found if self.caller.is_admin else replace(found, degraded=tuple(by_name(found.degraded)))
 
     # -- telling -------------------------------------------------------------------------------------
 
@@ -171,14 +172,14 @@ def _with_labels(part: Any, own: frozenset[str]) -> Any:
     }
 
 
-def _by_name(degraded: Sequence[str]) -> list[str]:
+def by_name(degraded: Sequence[str]) -> list[str]:
     """What failed without why; what was done to the question itself is the caller's business."""
     return [one if one.startswith("question") else one.partition(":")[0] for one in degraded]
 
 
 def no_document(id: int) -> NotFound:
     """What is said of a document that there is not: the very words of the store."""
-    return NotFound("There is no document {id}.", remedy="`qianxun list` shows the ids.", id=id)
+    return NotFound("There is no document {id}.", remedy="The list of documents shows the ids.", id=id)
 
 
 def no_chunk(id: int) -> NotFound:

@@ -12,10 +12,14 @@ import os
 import signal
 import socket
 import threading
-from typing import Any, Final
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 from qianxun.messages import set_language
 from qianxun.settings import Settings
+
+if TYPE_CHECKING:
+    from qianxun.service.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 
@@ -23,20 +27,36 @@ logger = logging.getLogger(__name__)
 _ANSWER_THREADS: Final = 32
 # Connections that wait until one is accepted.
 BACKLOG: Final = 2048
+# What takes no longer to be ready is no news.
+_QUIET_SECONDS: Final = 2.0
 
 
-def serve(settings: Settings, listening: socket.socket, loopback: bool, language: str, started: Any) -> None:
-    """Serves until SIGTERM or SIGINT, or until the parent is gone. `started` is set once requests are answered."""
+def serve(
+    settings: Settings,
+    listening: socket.socket,
+    loopback: bool,
+    language: str,
+    started: Any,
+    replaced: Any,
+    when_ready: bool = False,
+) -> None:
+    """Serves until SIGTERM or SIGINT, or until the parent is gone. `started` is set once requests are answered.
+
+    With `when_ready` none is before everything that answers is there: whoever answers now goes on meanwhile. `replaced`
+    is set when another process has taken over, before this one is told to end.
+    """
     from qianxun.service.logs import configure_logs
 
     set_language(language)
     configure_logs(settings)
     end_with_parent()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_served(settings, listening, loopback, started))
+        runner.run(_served(settings, listening, loopback, started, replaced, when_ready))
 
 
-async def _served(settings: Settings, listening: socket.socket, loopback: bool, started: Any) -> None:
+async def _served(
+    settings: Settings, listening: socket.socket, loopback: bool, started: Any, replaced: Any, when_ready: bool
+) -> None:
     import uvicorn
 
     from qianxun.service.app import create_app, create_service
@@ -44,6 +64,9 @@ async def _served(settings: Settings, listening: socket.socket, loopback: bool, 
     pool = concurrent.futures.ThreadPoolExecutor(_ANSWER_THREADS, thread_name_prefix="qianxun-answer")
     asyncio.get_running_loop().set_default_executor(pool)
     service = create_service(settings, loopback=loopback)
+    service.replaced = replaced.is_set
+    if when_ready:
+        await _ready(service.readiness)
     config = uvicorn.Config(
         create_app(service),
         access_log=False,
@@ -70,6 +93,18 @@ async def _served(settings: Settings, listening: socket.socket, loopback: bool, 
         await server.serve(sockets=[listening])
     finally:
         telling.cancel()
+
+
+async def _ready(readiness: "Readiness") -> None:
+    """Waits until nothing is waited for any more. Whoever has no patience ends the process."""
+    readiness.start()
+    said: list[str] = []
+    since = time.monotonic()
+    while waiting := readiness.waiting():
+        if waiting != said and time.monotonic() - since > _QUIET_SECONDS:
+            logger.warning("before it answers, this process waits for: %s", ", ".join(waiting))
+            said = waiting
+        await asyncio.sleep(0.05)
 
 
 def _loop_factory() -> Any:

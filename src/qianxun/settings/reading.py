@@ -19,8 +19,9 @@ from qianxun.settings.sections import EnrichmentSettings, Settings
 FILE_NAME = "qianxun.toml"
 KB_FILE_NAME = "kb.toml"
 ENVIRONMENT_PREFIX = "QIANXUN_"
-# Variables of this prefix that are no settings: where everything lies, and what is never to be in a file.
-_NO_SETTINGS = frozenset({"QIANXUN_HOME", "QIANXUN_SOURCE_PASSWORD", "QIANXUN_AUDIT_KEY"})
+# Variables of this prefix that are no settings: where everything lies, what is never to be in a file, and what the
+# lines of the documentation call a service and a key for it.
+_NO_SETTINGS = frozenset({"QIANXUN_HOME", "QIANXUN_SOURCE_PASSWORD", "QIANXUN_AUDIT_KEY", "QIANXUN_URL", "QIANXUN_KEY"})
 
 if typing.TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -55,4 +55,17 @@ def m001_tables(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-STEPS: Final[tuple[Step, ...]] = (m001_tables,)
+def m002_tokens_and_fingerprints(db: sqlite3.Connection) -> None:
+    """What a job used; how many tokens a day its owner had when asking (0: any); what was asked for under its key."""
+    for column in (
+        "prompt_tokens INTEGER NOT NULL DEFAULT 0",
+        "completion_tokens INTEGER NOT NULL DEFAULT 0",
+        "quota INTEGER NOT NULL DEFAULT 0",
+        # begun: when it was claimed for the first time. fingerprint: '' where none was given.
+        "begun TEXT NOT NULL DEFAULT ''",
+        "fingerprint TEXT NOT NULL DEFAULT ''",
+    ):
+        db.execute(f"ALTER TABLE jobs ADD COLUMN {column}")
+
+
+STEPS: Final[tuple[Step, ...]] = (m001_tables, m002_tokens_and_fingerprints)

@@ -33,7 +33,8 @@ MOST_LOST: Final = 3
 MAX_KEY_CHARS: Final = 200
 _COLUMNS: Final = (
     "token, kind, base, owner, arguments, state, stage, done, total, result, error, created, started, finished, heard, "
-    "attempts, lost, stopping, schedule, priority, holder, due"
+    "attempts, lost, stopping, schedule, priority, holder, due, prompt_tokens, completion_tokens, quota, begun, "
+    "fingerprint"
 )
 
 
@@ -66,6 +67,8 @@ class Job:
 
     `owner` is the caller that it belongs to, "" for the administrator of this machine; `base` the name of a knowledge
     base, "" where it is about none. `lost` counts holders that went away without a word; `due`: not before then.
+    `started` is of the last attempt, `begun` of the first. Tokens are those of all attempts; `quota` is what its owner
+    had a day when asking, 0: any. `fingerprint` says what was asked for under its key.
     """
 
     token: str
@@ -90,6 +93,11 @@ class Job:
     priority: int
     holder: str
     due: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    quota: int = 0
+    begun: str = ""
+    fingerprint: str = ""
 
     @property
     def ended(self) -> bool:
@@ -128,12 +136,15 @@ class Jobs:
         schedule: str = "",
         priority: int = 0,
         token: str = "",
+        quota: int = 0,
+        fingerprint: str = "",
         now: datetime | None = None,
     ) -> Job:
         """A new job in the queue. The higher its priority the sooner it is run; among equals the first that came.
 
         With a `key`, a second job of the same owner and key is the first one. `token` is what `new_token` gave, where
-        something was kept under it before. Raises InputError for a key that names another kind of job, or is too long.
+        something was kept under it before. `fingerprint` tells requests apart: raises KeyTaken for a key that came with
+        another one, kind or knowledge base; InputError for one that is too long.
         """
         if len(key) > MAX_KEY_CHARS:
             raise InputError(
@@ -145,12 +156,12 @@ class Jobs:
         with self._database.transaction() as db:
             known = self.by_key(owner, key)
             if known is not None:
-                return _same(known, kind, base)
+                return same_request(known, kind, base, fingerprint)
             values = (token or new_token(), kind, base, owner, _json(arguments or {}), _moment(now))
             (made,) = db.execute(
-                "INSERT INTO jobs (token, kind, base, owner, arguments, created, schedule, priority, key) "
-                f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
-                (*values, schedule, priority, key),
+                "INSERT INTO jobs (token, kind, base, owner, arguments, created, schedule, priority, key, quota, "
+                f"fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
+                (*values, schedule, priority, key, quota, fingerprint),
             ).fetchall()
         return _job(made)
 
@@ -229,6 +240,7 @@ class Jobs:
         with self._database.transaction() as db:
             rows = db.execute(
                 "UPDATE jobs SET state = 'running', holder = ?1, started = ?2, heard = ?2, attempts = attempts + 1, "
+                "begun = CASE WHEN begun = '' THEN ?2 ELSE begun END, "
                 "stage = '', done = 0, total = NULL WHERE id = (SELECT id FROM jobs j WHERE j.state = 'queued' "
                 "AND j.due <= ?2 AND NOT (j.base <> '' AND EXISTS "
                 "(SELECT 1 FROM jobs r WHERE r.state = 'running' AND r.base = j.base)) "
@@ -251,9 +263,23 @@ class Jobs:
             return "lost"
         return "stop" if rows[0][0] else "go on"
 
-    def finish(self, token: str, holder: str, result: Mapping[str, Any], *, now: datetime | None = None) -> bool:
-        """The job is done. False, here and below, if it is no longer this holder's: then nothing changes."""
+    def spent(self, token: str, prompt_tokens: int, completion_tokens: int) -> None:
+        """Adds to what a job used, in a transaction of the caller's if there is one."""
         with self._database.transaction() as db:
+            db.execute(
+                "UPDATE jobs SET prompt_tokens = prompt_tokens + ?, completion_tokens = completion_tokens + ? "
+                "WHERE token = ?",
+                (prompt_tokens, completion_tokens, token),
+            )
+
+    def finish(self, token: str, holder: str, result: Mapping[str, Any], *, now: datetime | None = None) -> bool:
+        """The job is done, and so is its last stage. False, here and below, if it is no longer this holder's: then
+        nothing changes."""
+        with self._database.transaction() as db:
+            db.execute(
+                "UPDATE jobs SET done = coalesce(total, done) WHERE token = ? AND holder = ? AND state = 'running'",
+                (token, holder),
+            )
             return self._end(db, token, "done", now, holder=holder, result=_json(result))
 
     def fail(self, token: str, holder: str, failure: Failure, *, now: datetime | None = None) -> bool:
@@ -421,11 +447,19 @@ def no_job(token: str) -> NotFound:
     return NotFound("There is no job {token}.", remedy="`qianxun jobs` lists them.", token=token)
 
 
-def _same(known: Job, kind: str, base: str) -> Job:
-    if (known.kind, known.base) != (kind, base):
-        raise InputError(
+class KeyTaken(InputError):
+    """A key that tells a request again came with another request. Answered with 422."""
+
+    status: int = 422
+
+
+def same_request(known: Job, kind: str, base: str, fingerprint: str) -> Job:
+    """The job that was asked for under a key, if this is the same request. Raises KeyTaken."""
+    if (known.kind, known.base) != (kind, base) or (known.fingerprint and known.fingerprint != fingerprint):
+        error = InputError(
             "This key was given with another request before.", remedy="Give every request a key of its own."
         )
+        raise KeyTaken(error.template, remedy=error.remedy)
     return known
 
 
@@ -444,7 +478,8 @@ def _lost(n: int) -> Failure:
 
 def _job(row: Sequence[Any]) -> Job:
     token, kind, base, owner, arguments, state, stage, done, total, result, error, *rest = row
-    created, started, finished, heard, attempts, lost, stopping, schedule, priority, holder, due = rest
+    created, started, finished, heard, attempts, lost, stopping, schedule, priority, holder, due, *more = rest
+    prompt_tokens, completion_tokens, quota, begun, fingerprint = more
     return Job(
         token=token,
         kind=kind,
@@ -468,6 +503,11 @@ def _job(row: Sequence[Any]) -> Job:
         priority=priority,
         holder=holder,
         due=due,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        quota=quota,
+        begun=begun,
+        fingerprint=fingerprint,
     )
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from qianxun.errors import InputError, NotFound
+from qianxun.records import check_labels
 from qianxun.storage.database import Database
 from qianxun.storage.key_steps import ROOM, STEPS
 from qianxun.storage.service import migrate
@@ -130,8 +131,11 @@ class Keys:
         return _key(rows[0]) if rows else None
 
     def get(self, id_or_name: str) -> Key:
-        """A key by its id or its name. Raises NotFound, InputError for a name of several."""
+        """A key by its id or its name: of several of a name the one that holds. Raises NotFound, InputError for a name
+        of several all the same."""
         found = [key for key in self.all() if id_or_name in (key.id, key.name)]
+        holding = [key for key in found if key.holds(datetime.now(UTC))]
+        found = holding if len(holding) == 1 and all(key.id != id_or_name for key in found) else found
         if not found:
             raise NotFound("There is no key {name!r}.", remedy="`qianxun keys` lists them.", name=id_or_name)
         if len(found) > 1 and all(key.id != id_or_name for key in found):
@@ -205,11 +209,7 @@ def _check(name: str, grant: Grant) -> None:
         )
     if min(grant.requests_per_minute, grant.tokens_per_day, grant.streams) < 0:
         raise InputError("A limit cannot be below 0.", remedy="0 takes that of the settings.")
-    bad = [label for label in grant.labels or () if not label.strip() or "," in label]
-    if bad:
-        raise InputError(
-            "A label must be a word without commas; seen: {labels!r}.", remedy="Example: --add hr", labels=bad
-        )
+    check_labels(grant.labels or ())
 
 
 def _as_json(grant: Grant) -> str:

@@ -42,12 +42,13 @@ STEPS: Final[tuple[Step, ...]] = (m001_tables,)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What one request used: `day` as 2026-03-18, UTC."""
+    """What one request used, or a part of a job (`requests` 0): `day` as 2026-03-18, UTC."""
 
     who: str
     day: str
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    requests: int = 1
 
     @property
     def tokens(self) -> int:
@@ -72,9 +73,10 @@ class Quotas:
 
     def write(self, db: sqlite3.Connection, uses: Iterable[Use]) -> None:
         """Adds the uses to the file, in the caller's transaction; call `written` when it is committed."""
-        rows = [(use.day, use.who, use.prompt_tokens, use.completion_tokens) for use in uses]
+        rows = [(use.day, use.who, use.requests, use.prompt_tokens, use.completion_tokens) for use in uses]
         db.executemany(
-            "INSERT INTO quotas VALUES (?, ?, 1, ?, ?) ON CONFLICT DO UPDATE SET requests = requests + 1, "
+            "INSERT INTO quotas VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "requests = requests + excluded.requests, "
             "prompt_tokens = prompt_tokens + excluded.prompt_tokens, "
             "completion_tokens = completion_tokens + excluded.completion_tokens",
             rows,

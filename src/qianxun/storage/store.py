@@ -75,10 +75,6 @@ class StoredChunk:
         return f"{path}\n{self.header}" if path and self.header else path or self.header
 
 
-def _is_nowhere(source: str) -> bool:
-    return not os.path.lexists(source)
-
-
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
     """A source that was begun and not finished, or that failed."""
@@ -281,7 +277,7 @@ class Store:
             else self._documents(f"WHERE d.live = 1 AND d.id = ? AND {condition}", [document, *values])
         )
         if not found:
-            raise NotFound("There is no document {id}.", remedy="`qianxun list` shows the ids.", id=document)
+            raise NotFound("There is no document {id}.", remedy="The list of documents shows the ids.", id=document)
         return found[0]
 
     def has_below(self, prefix: str) -> bool:
@@ -316,11 +312,11 @@ class Store:
         """The documents of files inside this source's file: members of an archive, attachments of a letter."""
         return self.documents(Asker.admin(), Prefix("source", f"{source}{MEMBER}"))
 
-    def labels_if_moved(self, digest: str, is_gone: Callable[[str], bool] = _is_nowhere) -> tuple[str, ...] | None:
+    def labels_if_moved(self, digest: str, is_gone: Callable[[str], bool]) -> tuple[str, ...] | None:
         """The labels of a document with these bytes whose file is no longer there, so that it may have been moved.
 
         A moved file keeps its labels; else renaming would lift a restriction. None if there is none. `is_gone(source)`
-        says of each name under which the file may be whether nothing is there.
+        says of each name under which the file may be whether it was there and is no longer.
         """
         for document in self._documents("WHERE d.live = 1 AND d.digest = ? ORDER BY d.id", (digest,)):
             if all(map(is_gone, with_outer(document.source))):

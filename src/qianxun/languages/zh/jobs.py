@@ -16,6 +16,8 @@ MESSAGES: Final[dict[str, str]] = {
     "Give every request a key of its own.": "请为每个请求使用各自的键。",
     "A key that tells a request again may have {limit} characters; this one has {n}.": "用来识别重复请求的键最多 {limit} 个字符；这个有 {n} 个。",
     "Use a UUID.": "请使用 UUID。",
+    "Named sets are for who sees every document: they have no labels.": "问题集没有标签，只供能看到全部文档的人按名称使用。",
+    "Send `questions` of your own.": "请发送您自己的 `questions`。",
     # uploads
     "The body is no multipart/form-data.": "请求体不是 multipart/form-data。",
     "Send it as `curl -F` does.": "请像 `curl -F` 那样发送。",

@@ -454,6 +454,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Add --yes to go on without asking.": "加上 --yes 可不经询问继续。",
     # cli/show.py
     "{id!r} is not an id.": "{id!r} 不是编号。",
+    "The list of documents shows the ids.": "文档列表显示编号。",
     "`qianxun list` shows the ids.": "`qianxun list` 显示编号。",
     "chunk {id}, characters {start} to {end}": "片段 {id}，第 {start} 至 {end} 个字符",
     "a document's id (`qianxun list`), or a passage's chunk id": "文档编号（`qianxun list`），或段落的片段编号",
@@ -625,6 +626,8 @@ MESSAGES: Final[dict[str, str]] = {
     "No document matches {item!r}.": "没有与 {item!r} 匹配的文档。",
     "`qianxun list` shows ids and sources.": "`qianxun list` 显示编号和来源。",
     # knowledge_base.py
+    "The label {label!r} is written in full width.": "标签 {label!r} 用了全角字符。",
+    "Write {narrow!r}.": "请写成 {narrow!r}。",
     "A label must be a word without commas; seen: {labels!r}.": "标签须是不含逗号的词；收到的是：{labels!r}。",
     "Example: --add hr": "例如：--add hr",
     "The knowledge base at {directory} is closed.": "{directory} 处的知识库已关闭。",

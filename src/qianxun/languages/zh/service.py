@@ -8,6 +8,24 @@ MESSAGES: Final[dict[str, str]] = {
     "A limit cannot be below 0.": "限额不能小于 0。",
     "0 takes that of the settings.": "0 表示采用设置中的值。",
     # what a request is told
+    "{what}.": "{what}。",
+    "The OpenAPI document (/openapi.json) says what is expected.": "OpenAPI 文档（/openapi.json）说明应当怎样写。",
+    "{where} holds a null character.": "{where} 含有空字符（NUL）。",
+    "{where} is empty, or holds a null character.": "{where} 是空的，或含有空字符（NUL）。",
+    "{where} is no label: it is empty, or holds a comma or a null character.": (
+        "{where} 不是标签：它是空的，或含有逗号或空字符。"
+    ),
+    "{where} is no token: those have 32 digits and letters a to f.": (
+        "{where} 不是令牌：令牌由 32 个数字和字母 a 到 f 组成。"
+    ),
+    "{where} is no name: it holds a slash or a null character.": "{where} 不是名称：它含有斜线或空字符。",
+    "The body is not valid JSON at character {at}: {told}.": "请求体在第 {at} 个字符处不是有效的 JSON：{told}。",
+    "Send a JSON object in UTF-8.": "请发送 UTF-8 编码的 JSON 对象。",
+    "The body is not sent as JSON but as {seen!r}.": "请求体不是以 JSON 而是以 {seen!r} 发送的。",
+    "Send it with the header Content-Type: application/json.": "发送时请加上 Content-Type: application/json。",
+    "The body is no JSON object.": "请求体不是 JSON 对象。",
+    "{where} is missing.": "缺少 {where}。",
+    "{where} is not known here.": "这里不认识 {where}。",
     "This cannot be done at the moment.": "目前无法完成。",
     "The log of the service says why.": "原因见服务日志。",
     "{value!r} is neither true nor false.": "{value!r} 既不是 true 也不是 false。",
@@ -90,6 +108,8 @@ MESSAGES: Final[dict[str, str]] = {
     "qianxun {version} listens on {url}. Ctrl-C ends it.": "qianxun {version} 正在监听 {url}。按 Ctrl-C 结束。",
     "Administrator's key, shown this once: {key}": "管理员密钥（只显示这一次）：{key}",
     "The process {role} does not stay up (exit code {code}).": "进程 {role} 无法保持运行（退出码 {code}）。",
+    "The process {role} was not ready after {seconds} s.": "进程 {role} 在 {seconds} 秒后仍未就绪。",
+    "They are to be read once more.": "设置需要再读一次。",
     "Its words are above.": "原因见上文输出。",
     "{host!r} is no address to listen on.": "{host!r} 不是可监听的地址。",
     "Set service.host.": "请设置 service.host。",

@@ -19,7 +19,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
 from qianxun import tally
-from qianxun.errors import BadModelReply, ModelTimeout, ModelUnavailable, QianxunError
+from qianxun.errors import BadModelReply, ModelRefused, ModelTimeout, ModelUnavailable, QianxunError
 from qianxun.models.remote import refusals
 from qianxun.models.remote.address import Place, place_of
 from qianxun.models.remote.refusals import Answer, one_line
@@ -62,9 +62,12 @@ class Client:
         self._threads: ThreadPoolExecutor | None = None
         self._tls: Any = None
 
-    def get(self, url: str) -> Any:
-        """What is at an address, from JSON. Raises a ModelError."""
-        return self._json("GET", url, None)
+    def get(self, url: str, *, optional: bool = False) -> Any:
+        """What is at an address, from JSON. Raises a ModelError.
+
+        `optional`: many servers have no such address, and that is not counted as an error of theirs.
+        """
+        return self._json("GET", url, None, fine=(ModelRefused, BadModelReply) if optional else ())
 
     def post(self, url: str, body: dict[str, Any]) -> Any:
         """The answer to a request, from JSON. Raises a ModelError."""
@@ -122,11 +125,13 @@ class Client:
         if http is not None:
             http.close()
 
-    def _json(self, method: str, url: str, body: dict[str, Any] | None) -> Any:
+    def _json(
+        self, method: str, url: str, body: dict[str, Any] | None, *, fine: tuple[type[QianxunError], ...] = ()
+    ) -> Any:
         content = None if body is None else _encoded(body)
         tries = 0
         # A request that waits for its next try keeps its slot: a server that is overloaded gets no more of them.
-        with self._slots, _counted(self.section):
+        with self._slots, _counted(self.section, fine):
             while True:
                 tries += 1
                 outcome = self._outcome(method, url, content)
@@ -275,12 +280,13 @@ class Client:
 
 
 @contextmanager
-def _counted(section: str) -> Iterator[None]:
-    """Counts a call that fails after all its tries, by engine and kind."""
+def _counted(section: str, fine: tuple[type[QianxunError], ...] = ()) -> Iterator[None]:
+    """Counts a call that fails after all its tries, by engine and kind; but not as what is `fine`."""
     try:
         yield
     except QianxunError as error:
-        tally.count("engine_errors", section, type(error).__name__)
+        if not isinstance(error, fine):
+            tally.count("engine_errors", section, type(error).__name__)
         raise
 
 

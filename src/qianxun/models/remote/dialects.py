@@ -185,7 +185,7 @@ def _tei(client: Client, section: Section, about: dict[str, Any]) -> Served:
 def _optional(client: Client, url: str) -> dict[str, Any]:
     """What is at an address that only some servers have; empty if there is nothing of use."""
     try:
-        found = client.get(url)
+        found = client.get(url, optional=True)
     except (ModelRefused, BadModelReply):
         return {}
     return found if isinstance(found, dict) else {}

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from qianxun.errors import InputError, NotFound
+from qianxun.errors import Forbidden, InputError, NotFound
 from qianxun.filters import Not, Prefix
 from qianxun.records import Answer, Asker, Document, Passage
-from qianxun.service.jobs import results, uploads
+from qianxun.service.jobs import receipts, results, uploads
 from qianxun.service.jobs.work import Work
 from qianxun.service.visit import OWN_FILES
 from qianxun.shapes import Shape, add_shape, check_shape, receipt_shape, reindex_shape, version, work_shape
@@ -46,16 +46,24 @@ def add(work: Work) -> Shape:
         raise NotFound("There is no conversation {token}.", remedy="`qianxun conversations` lists them.", token=talk)
     labels, retry = given.get("labels"), bool(given.get("retry"))
     files = uploads.files_in(given, work.home, work.job.token)
+    there = receipts.before(work, files)
+    report = _added(work, files, labels, retry)
+    receipts.complete(report, work, files, there)
+    return add_shape(report)
+
+
+def _added(work: Work, files: Mapping[str, Path], labels: Any, retry: bool) -> Any:
     if files:
-        return add_shape(work.kb.add_handed(files, labels=labels, retry=retry, progress=work.telling))
+        return work.kb.add_handed(files, labels=labels, retry=retry, progress=work.telling)
+    given = work.arguments
     addresses, below = given.get("addresses", ()), given.get("below", "")
     if below:
         from qianxun.sources.below import Below
         from qianxun.sources.registry import open_source
 
         sources = [Below(below, open_source(address, work.kb.settings)) for address in addresses]
-        return add_shape(work.kb.add_sources(sources, labels=labels, retry=retry, progress=work.telling))
-    return add_shape(work.kb.add(addresses, labels=labels, retry=retry, progress=work.telling))
+        return work.kb.add_sources(sources, labels=labels, retry=retry, progress=work.telling)
+    return work.kb.add(addresses, labels=labels, retry=retry, progress=work.telling)
 
 
 def sync(work: Work) -> Shape:
@@ -128,7 +136,7 @@ def reindex(work: Work) -> Shape:
 
 
 def evaluate(work: Work) -> Shape:
-    """Measures answers on a question set, or retrieval on a data set.
+    """Measures answers on a question set, or retrieval on a data set, whose own corpus is what is searched.
 
     `what` (`answers`, the default, or `retrieval`), `limit`, `asker`. `set` names a set below `<home>/questions/`;
     without it, it was uploaded with the job.
@@ -181,11 +189,21 @@ def _evaluate_retrieval(work: Work) -> Shape:
 
 
 def _questions(work: Work) -> Path:
-    """The question set or data set. Raises NotFound, InputError."""
+    """The question set or data set. Raises NotFound, InputError; Forbidden for a named one that is not to be seen."""
     name, files = work.arguments.get("set"), work.arguments.get("files", ())
+    if name is not None:
+        may_name_sets(asker_of(work))
     if name is None and files:
         return uploads.folder_of(work.home, work.job.token) / str(files[0]["file"])
     return questions_path(work.home, str(name or ""))
+
+
+def may_name_sets(asker: Asker) -> None:
+    """Raises Forbidden unless the asker sees every document: a set is made of any of them, and has no labels."""
+    if asker.labels is not None:
+        raise Forbidden(
+            "Named sets are for who sees every document: they have no labels.", remedy="Send `questions` of your own."
+        )
 
 
 def questions_path(home: Path, name: str) -> Path:
@@ -220,6 +238,16 @@ def extract(work: Work) -> Shape:
     journal.unlink(missing_ok=True)
     shape = extract_shape(found, None)
     return {name: value for name, value in shape.items() if name not in ("out", "results")}
+
+
+def keep_what_is_done(work: Work) -> None:
+    """Makes results of what a job drew out that could not be finished."""
+    from qianxun.extraction.journal import rows_in, shape_of
+
+    journal = results.folder_of(work.home, work.job.token) / _JOURNAL
+    if work.job.kind == "extract" and journal.is_file():
+        results.write(work.home, work.job.token, [shape_of(one) for one in rows_in(journal)])
+        journal.unlink(missing_ok=True)
 
 
 def expire(work: Work) -> Shape:

@@ -5,17 +5,20 @@ Files get numbers for names; what people called them is given back. Knows no rig
 
 import asyncio
 import errno
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
-from qianxun.errors import DiskFull, InputError, StorageError
+from qianxun.documents.registry import must_be_readable
+from qianxun.errors import DiskFull, InputError, StorageError, UnreadableDocument
+from qianxun.service.jobs.uploads import safe_name
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -36,11 +39,12 @@ class UploadRefused(InputError):
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFile:
-    """A file that was taken in: its name on the disk, what it was called, its size."""
+    """A file that was taken in: its name on the disk, what it was called, its size, the SHA-256 of its bytes."""
 
     file: str
     name: str
     bytes: int
+    digest: str
 
 
 @dataclass(slots=True)
@@ -54,8 +58,9 @@ class Received:
 async def receive(body: AsyncIterator[bytes], content_type: str, folder: Path, *, max_file_mb: int) -> Received:
     """What a body holds; its files go into a folder that is there. Parts are files where they have a file name.
 
-    Raises UploadRefused with status 413 for a file of more than `max_file_mb`, 415 for another kind of body, 400 for
-    one that is cut short or malformed; StorageError, DiskFull.
+    Raises UploadRefused with status 413 for a file of more than `max_file_mb`, 415 for another kind of body and for a
+    file of a kind that is not read, before its bytes are taken in, 400 for a body that is cut short or malformed;
+    StorageError, DiskFull.
     """
     parts = _Parts(folder, max_file_mb)
     parser = MultipartParser(_boundary(content_type), callbacks=parts.callbacks())
@@ -111,6 +116,15 @@ def refused(status: int, error: InputError) -> UploadRefused:
     return found
 
 
+def _must_be_readable(called: str) -> None:
+    """Raises UploadRefused for a name that says that its file cannot be read."""
+    name = safe_name(called)
+    try:
+        must_be_readable(name, PurePosixPath(name).suffix.lower())
+    except UnreadableDocument as error:
+        raise refused(415, error) from error
+
+
 @dataclass(slots=True)
 class _Parts:
     """What the parser calls back. Bytes of files wait in memory until `write`."""
@@ -127,6 +141,7 @@ class _Parts:
     _text: bytearray = field(default_factory=bytearray)
     _called: str = ""
     _size: int = 0
+    _digest: Any = field(default_factory=hashlib.sha256)
     _pieces: list[tuple[int, bytes]] = field(default_factory=list)
     _open: tuple[int, BinaryIO] | None = None
 
@@ -166,6 +181,8 @@ class _Parts:
                     413,
                     InputError("More than {n} files were sent at a time.", remedy="Send less at a time.", n=MAX_FILES),
                 )
+            _must_be_readable(self._called)
+            self._digest = hashlib.sha256()
             self._pieces.append((len(self.received.files), b""))
         else:
             self._field = _as_text(options.get(b"name", b""))
@@ -188,13 +205,14 @@ class _Parts:
                     mb=self.max_file_mb,
                 ),
             )
+        self._digest.update(data[start:end])
         self._pieces.append((len(self.received.files), data[start:end]))
         self.waiting += end - start
 
     def _on_part_end(self) -> None:
         if self._field is None:
             number = len(self.received.files)
-            self.received.files.append(ReceivedFile(str(number), self._called, self._size))
+            self.received.files.append(ReceivedFile(str(number), self._called, self._size, self._digest.hexdigest()))
         else:
             if len(self.received.fields) >= _MAX_FIELDS:
                 raise refused(413, InputError("The upload has too many fields.", remedy="Send less at a time."))

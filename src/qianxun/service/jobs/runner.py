@@ -13,16 +13,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from qianxun.errors import Busy, QianxunError
+from qianxun.errors import Busy, LimitReached, QianxunError
+from qianxun.service import problems
+from qianxun.service.auditing import used_up
 from qianxun.service.bases import Bases
-from qianxun.service.jobs import results, rights, uploads
+from qianxun.service.jobs import kinds, results, rights, uploads
 from qianxun.service.jobs.holding import Holder
 from qianxun.service.jobs.kinds import KINDS
 from qianxun.service.jobs.schedules import Schedules
+from qianxun.service.jobs.spending import Spending, record_end
 from qianxun.service.jobs.work import Stopped, Telling, Told, Work
 from qianxun.settings import Settings, home_directory
 from qianxun.storage.database import Database
-from qianxun.storage.jobs import Failure, Job, Jobs
+from qianxun.storage.jobs import SILENT_SECONDS, Failure, Job, Jobs
 from qianxun.storage.reindex import Progress
 from qianxun.storage.service import open_service
 
@@ -103,6 +106,8 @@ class _Runner:
         """Claims and runs; returns how many."""
         jobs, schedules = Jobs(self.database), Schedules(self.settings)
         n_run, looked = 0, float("-inf")
+        # Jobs of others, when they were last heard, and since when that is known.
+        others: dict[str, tuple[str, float]] = {}
         while not self.stop.is_set():
             try:
                 if time.monotonic() - looked > _TAKE_BACK_SECONDS:
@@ -116,12 +121,30 @@ class _Runner:
             if job is not None:
                 n_run += 1
                 self._run_one(jobs, job)
-            elif until_empty and not jobs.all(states=("queued",), count=1):
+            elif until_empty and not jobs.all(states=("queued",), count=1) and not self._may_be_lost(jobs, others):
                 break
+            elif until_empty and others:
+                looked = float("-inf")
+                self.stop.wait(_LOOK_SECONDS)
             else:
                 self.bases.close_if_idle()
                 self.stop.wait(_LOOK_SECONDS)
         return n_run
+
+    def _may_be_lost(self, jobs: Jobs, others: dict[str, tuple[str, float]]) -> bool:
+        """Whether a job of another process may come back into the queue any moment: it was not heard since we look.
+
+        The lock of a process that was killed may outlive it for a moment, in a child that it was just starting.
+        """
+        running = {job.token: job.heard for job in jobs.all(states=("running",), count=1000)}
+        for token in others.keys() - running.keys():
+            del others[token]
+        now = time.monotonic()
+        for token, heard in running.items():
+            others.setdefault(token, (heard, now))
+        return any(
+            others[token][0] == heard and now - others[token][1] < SILENT_SECONDS for token, heard in running.items()
+        )
 
     def _take_back(self, jobs: Jobs) -> None:
         for job in jobs.take_back(self.holder.alive):
@@ -132,42 +155,52 @@ class _Runner:
     def _run_one(self, jobs: Jobs, job: Job) -> None:
         began = time.monotonic()
         logger.info("job %s (%s) begins, attempt %d", job.token, job.kind, job.attempts)
-        with _heard(jobs, job, self.stop) as telling:
-            outcome = self._outcome(job, telling)
+        spending = Spending(job, jobs, self.database, self.settings)
+        with _heard(jobs, job, self.stop, spending) as telling:
+            outcome = self._outcome(job, telling, spending)
         ours = outcome.state != "lost" and _written(jobs, job, outcome)
         seconds = time.monotonic() - began
         logger.info("job %s (%s): %s after %.1f s", job.token, job.kind, outcome.state if ours else "lost", seconds)
         if ours:
             self._tidy(jobs.get(job.token))
 
-    def _outcome(self, job: Job, telling: Telling) -> "_Outcome":
+    def _outcome(self, job: Job, telling: Telling, spending: Spending) -> "_Outcome":
         home = home_directory(self.settings)
         work = Work(job, self.settings, home, self.database, telling, self.bases.open, self.bases.names)
         try:
             rights.must_hold(job, self.database, self.settings)
+            spending.must_have_some()
             return _Outcome("done", result=KINDS[job.kind](work))
         except Stopped:
+            if telling.told == "spent":
+                kinds.keep_what_is_done(work)
+                return _Outcome("failed", failure=Failure.of(used_up(spending.most)))
             return _Outcome(_STOPPED[telling.told or "leave"])
         except Busy as error:
             if job.attempts >= _MOST_ATTEMPTS:
                 return _Outcome("failed", failure=Failure.of(error))
             return _Outcome("back", seconds=min(_MOST_WAIT_SECONDS, 2.0**job.attempts))
         except QianxunError as error:
+            # In full: who asked for it may be told less.
+            logger.warning("job %s (%s) failed: %s", job.token, job.kind, error)
             return _Outcome("failed", failure=Failure.of(error))
         except Exception:
             logger.exception("job %s (%s) failed", job.token, job.kind)
-            unforeseen = QianxunError(
-                "Something went wrong that nobody foresaw.", remedy="The log of the service says more."
-            )
-            return _Outcome("failed", failure=Failure.of(unforeseen))
+            return _Outcome("failed", failure=Failure.of(problems.unforeseen()))
 
     def _tidy(self, job: Job) -> None:
         """Deletes what only a job that has not ended needs."""
         home = home_directory(self.settings)
-        if job.ended:
-            uploads.forget(home, job.token)
-        if job.state in ("failed", "cancelled"):
+        if not job.ended:
+            return
+        uploads.forget(home, job.token)
+        spent = job.error is not None and job.error.kind == LimitReached.__name__
+        if job.state == "cancelled" or (job.state == "failed" and not spent):
             results.forget(home, job.token)
+        try:
+            record_end(job, self.database, self.settings)
+        except QianxunError as error:
+            logger.warning("the end of job %s was not recorded: %s", job.token, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +213,7 @@ class _Outcome:
     seconds: float = 0.0
 
 
-_STOPPED: Final[Mapping[Told, Literal["stopped", "back", "lost"]]] = {
+_STOPPED: Final[Mapping[Told, Literal["stopped", "back", "lost"]]] = {  # "spent" is a failure
     "stop": "stopped",
     "leave": "back",
     "lost": "lost",
@@ -205,23 +238,33 @@ def _written(jobs: Jobs, job: Job, outcome: _Outcome) -> bool:
 
 
 @contextlib.contextmanager
-def _heard(jobs: Jobs, job: Job, stop: threading.Event) -> Iterator[Telling]:
-    """Makes a job heard from a thread of its own, which also hears what it is to do."""
-    telling = Telling()
+def _heard(jobs: Jobs, job: Job, stop: threading.Event, spending: Spending) -> Iterator[Telling]:
+    """Makes a job heard from a thread of its own, which also hears what it is to do.
+
+    What it tells first is heard at once, what it tells last in any case, and what is between now and then.
+    """
+    telling = Telling(is_spent=spending.is_over)
     over = threading.Event()
 
+    def hear() -> bool:
+        now: Progress = telling.now
+        try:
+            spending.settle()
+            answer = jobs.heard(job.token, job.holder, now.stage, now.done, now.total)
+        except QianxunError as error:  # in use by who rewrites it: the next time
+            logger.info("job %s was not heard: %s", job.token, type(error).__name__)
+            return False
+        if answer != "go on":
+            telling.told = answer
+        elif stop.is_set():
+            telling.told = "leave"
+        return True
+
     def run() -> None:
-        while not over.wait(_HEARD_SECONDS):
-            now: Progress = telling.now
-            try:
-                answer = jobs.heard(job.token, job.holder, now.stage, now.done, now.total)
-            except QianxunError as error:  # in use by who rewrites it: the next time
-                logger.info("job %s was not heard: %s", job.token, type(error).__name__)
-                continue
-            if answer != "go on":
-                telling.told = answer
-            elif stop.is_set():
-                telling.told = "leave"
+        telling.begun.wait(_HEARD_SECONDS)
+        while not over.is_set():
+            hear()
+            over.wait(_HEARD_SECONDS)
 
     thread = threading.Thread(target=run, name="qianxun-heard", daemon=True)
     thread.start()
@@ -229,4 +272,6 @@ def _heard(jobs: Jobs, job: Job, stop: threading.Event) -> Iterator[Telling]:
         yield telling
     finally:
         over.set()
+        telling.begun.set()
         thread.join()
+        any(hear() for _ in range(_WRITE_TRIES))

@@ -42,7 +42,8 @@ class Question(Request):
 class Evaluation(Request):
     """What is measured: `answers` on questions that are sent or a named set, `retrieval` on a named data set.
 
-    Named sets lie in the folder `questions` of the service's home.
+    Named sets lie in the folder `questions` of the service's home, for who sees every document. `retrieval` searches
+    the data set's own corpus, in a knowledge base made for it, not the one that is named in the path.
     """
 
     what: Literal["answers", "retrieval"] = "answers"
@@ -61,6 +62,7 @@ async def evaluate(base: BaseName, request: Evaluation, visit: Visiting) -> JSON
             "An evaluation needs a named set, or questions to measure answers on.",
             remedy="Send one of `set` and `questions`.",
         )
+    await visit.run("look", visit.may_use_tokens)
     return accepted(visit, await visit.run("change", _asked_for, visit, base, request))
 
 
@@ -73,12 +75,16 @@ def _asked_for(visit: Visit, base: str, request: Evaluation) -> Job:
     }
     token = new_token()
     if request.set is not None:
+        kinds.may_name_sets(visit.asker)  # before it is said which there are
         kinds.questions_path(visit.service.home, request.set)
         arguments["set"] = request.set
     else:
         size = _written(uploads.folder_of(visit.service.home, token), request.questions)
         arguments["files"] = [Upload(_FILE, _FILE, size).as_json()]
-    return visit.service.jobs.submit("evaluate", base, owner=visit.caller.id, arguments=arguments, token=token)
+    caller = visit.caller
+    return visit.service.jobs.submit(
+        "evaluate", base, owner=caller.id, arguments=arguments, token=token, quota=caller.limits.tokens_per_day
+    )
 
 
 def _written(folder: Path, questions: list[Question]) -> int:

@@ -27,6 +27,7 @@ async def extract(base: BaseName, request: Extract, visit: Visiting) -> JSONResp
     """Draws values out of documents, each with its place; they are in the job's result when it is done."""
     visit.facts.action = "extractions.run"
     there = visit.base(base, "evaluate")
+    await visit.run("look", visit.may_use_tokens)
 
     def asked_for() -> Job:
         from qianxun.extraction import wanted
@@ -41,6 +42,7 @@ async def extract(base: BaseName, request: Extract, visit: Visiting) -> JSONResp
             "asker": None if labels is None else sorted(labels),
             "retry": request.retry,
         }
-        return visit.service.jobs.submit("extract", base, owner=visit.caller.id, arguments=arguments)
+        quota = visit.caller.limits.tokens_per_day
+        return visit.service.jobs.submit("extract", base, owner=visit.caller.id, arguments=arguments, quota=quota)
 
     return accepted(visit, await visit.run("change", asked_for))

@@ -20,7 +20,7 @@ async def healthy(visit: Visiting) -> JSONResponse:
 async def ready(visit: Visiting) -> JSONResponse:
     """Every model has passed its self-test, and nobody is stopping the service."""
     waiting = visit.service.readiness.waiting()
-    if visit.service.stopping.is_set():
+    if visit.service.stopping.is_set() and not visit.service.replaced():
         return JSONResponse({"status": "stopping", "waiting": []}, status_code=503)
     status = "starting" if waiting else "ok"
     return JSONResponse({"status": status, "waiting": waiting}, status_code=503 if waiting else 200)

@@ -11,12 +11,13 @@ from starlette.responses import Response
 
 from qianxun.service import replies
 from qianxun.service.jobs import results, uploads
+from qianxun.service.jobs.told import job_as_told, rows_as_told
 from qianxun.service.routes.asking import begun
 from qianxun.service.routes.events import MEDIA_TYPE, event
 from qianxun.service.routes.given import BaseName, Request, Visiting
 from qianxun.service.routes.uploads import accepted
 from qianxun.service.visit import Visit
-from qianxun.shapes import job_shape, jobs_shape, version
+from qianxun.shapes import version
 from qianxun.storage.jobs import STATES, Job, State, no_job
 
 router = APIRouter(tags=["jobs"])
@@ -62,14 +63,16 @@ async def list_jobs(
     visit.facts.action = "jobs.list"
     states = STATES if state is None else (state,)
     found = await visit.run("look", visit.service.jobs.all, _owner(visit), states=states, first=after, count=count)
-    return JSONResponse(jobs_shape(one for one in found if not _is_anothers(visit, one)))
+    return JSONResponse(
+        {"jobs": [job_as_told(one, visit) for one in found if not _is_anothers(visit, one)], "version": version()}
+    )
 
 
 @router.get("/jobs/{job}", responses={200: {"model": replies.Job}})
 async def show_job(job: JobToken, visit: Visiting) -> JSONResponse:
     """One job."""
     visit.facts.action = "jobs.show"
-    return JSONResponse(job_shape(await visit.run("look", _theirs, visit, job)))
+    return JSONResponse(job_as_told(await visit.run("look", _theirs, visit, job), visit))
 
 
 @router.delete("/jobs/{job}", responses={200: {"model": replies.Job}})
@@ -86,7 +89,7 @@ async def cancel_job(job: JobToken, visit: Visiting) -> JSONResponse:
             uploads.forget(visit.service.home, job)
         return found
 
-    return JSONResponse(job_shape(await visit.run("change", cancelled)))
+    return JSONResponse(job_as_told(await visit.run("change", cancelled), visit))
 
 
 @router.get("/jobs/{job}/result", responses={200: {"model": replies.JobResult}})
@@ -98,7 +101,7 @@ async def job_result(job: JobToken, visit: Visiting) -> JSONResponse:
 
     def shown() -> dict[str, Any]:
         documents = there.kb.documents(asker=visit.asker, where=visit.where()) if there is not None else []
-        return results.read(visit.service.home, job, {document.source for document in documents})
+        return rows_as_told(results.read(visit.service.home, job, {document.source for document in documents}), visit)
 
     return JSONResponse({**await visit.run("look", shown), "version": version()})
 
@@ -118,7 +121,7 @@ async def _events(visit: Visit, token: str) -> AsyncGenerator[bytes, None]:
         told: dict[str, Any] | None = None
         while True:
             job = await visit.run("look", _theirs, visit, token)
-            shape = job_shape(job)
+            shape = job_as_told(job, visit)
             if shape != told:
                 told = shape
                 yield event(shape)

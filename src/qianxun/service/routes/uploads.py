@@ -1,6 +1,8 @@
 """Documents from outside: files that are sent, pages of the web. What is taken in is added by a job."""
 
 import contextlib
+import hashlib
+import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
@@ -10,24 +12,26 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field, ValidationError
 
 from qianxun.errors import Forbidden, InputError, QianxunError
+from qianxun.records import check_labels
 from qianxun.service import own_files, problems, replies
 from qianxun.service.bases import Base
 from qianxun.service.jobs import uploads
 from qianxun.service.jobs.receiving import Received, receive, refused
+from qianxun.service.jobs.told import job_as_told
 from qianxun.service.jobs.uploads import Upload
 from qianxun.service.routes.conversations import Token
 from qianxun.service.routes.files import file_response
 from qianxun.service.routes.given import BaseName, DocumentId, Label, Request, Visiting
 from qianxun.service.routes.labelling import may_label
 from qianxun.service.visit import Visit
-from qianxun.shapes import documents_shape, job_shape
+from qianxun.shapes import documents_shape
 from qianxun.storage.jobs import MAX_KEY_CHARS, Job, new_token
 
 router = APIRouter(tags=["documents"])
 
 KEY: Final = Header(
     alias="Idempotency-Key",
-    description="The same key again is the same job: what was sent twice is added once.",
+    description="The same key again is the same job: what was sent twice is added once. With another request: 422.",
     pattern=r"^[\x21-\x7e]*$",
     max_length=MAX_KEY_CHARS,
 )
@@ -84,15 +88,16 @@ async def add_documents(base: BaseName, request: HttpRequest, visit: Visiting, k
     """
     visit.facts.action = "documents.add"
     there = visit.base(base, "write")
-    known = await visit.run("look", visit.service.jobs.by_key, visit.caller.id, key)
-    if known is not None:
-        return await _submitted(visit, base, known.arguments, key=key, token=known.token)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
-        return await _submitted(visit, base, _addresses(visit, _parsed(await request.body())), key=key)
+        given = _parsed(await request.body())
+        arguments = _addresses(visit, given)
+        return await _submitted(visit, base, arguments, key=key, fingerprint=_fingerprint(given.model_dump()))
     token = new_token()
     with _forgotten_on_failure(visit, token):
-        arguments = _files(visit, await _received(visit, there, request, token))
-    return await _submitted(visit, base, arguments, key=key, token=token)
+        received = await _received(visit, there, request, token)
+        arguments = _files(visit, received)
+    sent = {"files": [(one.name, one.digest) for one in received.files], "fields": sorted(received.fields)}
+    return await _submitted(visit, base, arguments, key=key, token=token, fingerprint=_fingerprint(sent))
 
 
 @router.post(
@@ -239,16 +244,24 @@ def _addresses(visit: Visit, given: Addresses) -> dict[str, Any]:
 def labels_for(visit: Visit, given: list[str]) -> list[str] | None:
     """The labels of what a caller adds: those given, else all of its own; None: what the settings say.
 
-    Raises Forbidden for labels that are not the caller's to give.
+    Raises Forbidden for labels that are not the caller's to give, InputError for what is none.
     """
     asked = sorted({label.strip() for label in given})
+    check_labels(asked)
     if asked:
         may_label(visit.caller, (), add=asked, remove=())
         return asked
     return sorted(visit.caller.labels or ()) or None
 
 
-async def _submitted(visit: Visit, base: str, arguments: Any, *, key: str = "", token: str = "") -> JSONResponse:
+def _fingerprint(sent: Any) -> str:
+    """What a request says and holds, by which one that is sent again is told from another with the same key."""
+    return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
+
+
+async def _submitted(
+    visit: Visit, base: str, arguments: Any, *, key: str = "", token: str = "", fingerprint: str = ""
+) -> JSONResponse:
     """The job, as a reply. One that was asked for before is that one, and what was sent now is deleted."""
     try:
         job = await visit.run(
@@ -260,6 +273,8 @@ async def _submitted(visit: Visit, base: str, arguments: Any, *, key: str = "", 
             arguments=arguments,
             key=key,
             token=token,
+            quota=visit.caller.limits.tokens_per_day,
+            fingerprint=fingerprint,
         )
     except QianxunError:  # no less: of a client that went meanwhile, the job may be in the queue already
         if token:
@@ -274,4 +289,4 @@ def accepted(visit: Visit, job: Job) -> JSONResponse:
     """The reply to what a job was made of."""
     visit.facts.changes = True
     visit.facts.detail = {"job": job.token, "files": len(job.arguments.get("files", ()))}
-    return JSONResponse(job_shape(job), status_code=202, headers={"Location": f"/api/v1/jobs/{job.token}"})
+    return JSONResponse(job_as_told(job, visit), status_code=202, headers={"Location": f"/api/v1/jobs/{job.token}"})
