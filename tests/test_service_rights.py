@@ -849,7 +849,9 @@ def test_of_labels_everybody_sees_their_own(tmp_path: Path) -> None:
     """Labels are names of departments and projects: a document that many may read does not tell of the others."""
     served = Served(tmp_path / "home", SETTINGS[1:])
     with served.base() as kb:
-        kb.add_texts([TextItem("差旅.md", "差旅", "差旅住宿限额是 650 元。")], labels=["public", "并购案", "人事（甲）"])
+        kb.add_texts(
+            [TextItem("差旅.md", "差旅", "差旅住宿限额是 650 元。")], labels=["public", "并购案", "人事（甲）"]
+        )
         (document,) = kb.documents()
         (chunk,) = kb.chunks(document.id)
     base, question = "/api/v1/bases/default", "差旅住宿限额是多少？"
