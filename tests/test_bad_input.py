@@ -219,7 +219,7 @@ def test_empty_and_endless_questions(line: Line) -> None:
 
 
 def test_unknown_things_are_named(line: Line) -> None:
-    one_line_about(line("show", "999"), "999", "qianxun list", code=4)
+    one_line_about(line("show", "999"), "999", "list of documents", code=4)
     one_line_about(line("remove", "nichts.txt", "--yes"), "nichts.txt", code=4)
     one_line_about(line("search", "x", "--set", "search.kk=3"), "search.kk", "search.k", code=2)
     one_line_about(Line(line.kb.parent / "none")("search", "x"), "no knowledge base", code=4)
