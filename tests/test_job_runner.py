@@ -171,7 +171,7 @@ def test_an_answer_is_measured_without_its_text_in_the_job(place: Place) -> None
     (folder / "人事.jsonl").write_text(
         '{"question": "年假有几天？", "source": "年假.txt", "answers": ["五天"]}\n', encoding="utf-8"
     )
-    job = place.jobs.submit("evaluate", "人事", arguments={"what": "answers", "set": "人事", "asker": ["hr"]})
+    job = place.jobs.submit("evaluate", "人事", arguments={"what": "answers", "set": "人事", "asker": None})
     place.run()
     ended = place.jobs.get(job.token)
     assert ended.state == "done", ended.error
