@@ -73,19 +73,19 @@ class GeneratorEnricher:
         An answer of no use is empty. Raises the ModelError because of which the rest could not be asked about.
         """
         # Made in this thread: whoever made us may hold locks that are this thread's.
-        judged, generator = _Judged(), self._generator()
+        generator = self._generator()
         # The loop has a thread of its own: whoever keeps what is written must not hold up the answers under way.
         with closing(cast("Any", _as_they_come(lambda tell: self._ask(generator, excerpts, tell)))) as coming:
-            for outcome in coming:
-                yield from judged.take(outcome)
-        yield from judged.end()
+            yield from coming
 
-    async def _ask(self, generator: Generator, excerpts: Iterable[Excerpt], tell: Callable[[_Outcome], None]) -> None:
-        waiting = iter(excerpts)
+    async def _ask(self, generator: Generator, excerpts: Iterable[Excerpt], tell: Callable[[Written], None]) -> None:
+        waiting, judged = iter(excerpts), _Judged()
 
         async def work(most: int | None = None) -> None:
             for excerpt in itertools.islice(waiting, most):
-                tell(await self._outcome(generator, excerpt))
+                # Judged here and not by whoever reads: a generator that is away is asked no further meanwhile.
+                for written in judged.take(await self._outcome(generator, excerpt)):
+                    tell(written)
 
         # One alone first: a generator that is not tested yet is tested once.
         await work(1)
@@ -96,6 +96,8 @@ class GeneratorEnricher:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
+        for written in judged.end():
+            tell(written)
 
     async def _outcome(self, generator: Generator, excerpt: Excerpt) -> _Outcome:
         try:
@@ -177,9 +179,9 @@ class _Judged:
         self._doubtful = []
 
 
-def _as_they_come(work: Callable[[Callable[[_Outcome], None]], Coroutine[Any, Any, None]]) -> Iterator[_Outcome]:
+def _as_they_come(work: Callable[[Callable[[Written], None]], Coroutine[Any, Any, None]]) -> Iterator[Written]:
     """What a coroutine tells, from an event loop in a thread of its own. Closing the iterator cancels it."""
-    told: queue.SimpleQueue[_Outcome | BaseException | None] = queue.SimpleQueue()
+    told: queue.SimpleQueue[Written | BaseException | None] = queue.SimpleQueue()
     begun = threading.Event()
     cancel: list[Callable[[], object]] = []
 
