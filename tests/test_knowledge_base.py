@@ -151,6 +151,14 @@ def test_labels_decide_on_every_path(kb: KnowledgeBase, documents: Path) -> None
     assert "薪酬.txt" in sources(kb.search("工程师三级的月薪"))
 
 
+def test_labels_of_the_settings_are_written_as_given_ones(tmp_path: Path, documents: Path) -> None:
+    overrides = ["encoder.name=hash", "reading.workers=1", "access.default_labels=ｈｒ"]
+    with qianxun.open(tmp_path / "wide", overrides=overrides) as kb:
+        with pytest.raises(InputError, match="full width"):
+            kb.add([documents])
+        assert kb.documents() == []
+
+
 def test_a_hidden_duplicate_is_neither_named_nor_counted(kb: KnowledgeBase, documents: Path, tmp_path: Path) -> None:
     copy = tmp_path / "机密副本.md"
     shutil.copy(documents / "oncall.md", copy)

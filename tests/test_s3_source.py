@@ -235,6 +235,7 @@ def test_labels_are_those_of_the_tag(bucket: Bucket) -> None:
     [
         ("人事　财务", ("人事", "财务")),
         ("人事，財務, hr;hr；group:組", ("人事", "財務", "hr", "group:組")),
+        ("ｈｒ２，人事", ("hr2", "人事")),
         (" ", ()),
         ("", ()),
     ],

@@ -214,6 +214,11 @@ class Document:
         return Status.ATTENTION if self.status is Status.READY and self.reason else self.status
 
 
+def narrow(label: str) -> str:
+    """The label, or a text of several, with its letters, digits, commas and spaces in half width."""
+    return label.translate(_NARROW)
+
+
 def check_labels(labels: Iterable[str], *, removed: Iterable[str] = ()) -> None:
     """Raises InputError for what can be no label: nothing, a comma, or letters and digits in full width.
 
@@ -227,13 +232,13 @@ def check_labels(labels: Iterable[str], *, removed: Iterable[str] = ()) -> None:
             remedy="Example: --add hr",
             labels=[*given, *removed],
         )
-    wide = next((label for label in given if label != label.translate(_NARROW)), None)
+    wide = next((label for label in given if label != narrow(label)), None)
     if wide is not None:
         raise InputError(
             "The label {label!r} is written in full width.",
             remedy="Write {narrow!r}.",
             label=wide,
-            narrow=wide.translate(_NARROW),
+            narrow=narrow(wide),
         )
 
 

@@ -140,7 +140,7 @@ def _begun(
 ) -> Iterator[Run]:
     """One run, alone at it, after what an earlier one left half-done is cleared away. Raises InputError for labels
     that are none."""
-    check_labels(labels or ())
+    check_labels((*(labels or ()), *settings.access.default_labels))
     with keeping.ingest.held(wait=wait) as waited_for:
         with keeping.write.held():
             keeping.store.abandon()

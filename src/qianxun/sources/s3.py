@@ -16,6 +16,7 @@ from typing import Any, Final
 from qianxun.errors import InputError, MissingExtra, SourceError
 from qianxun.files import RawFile, with_outer
 from qianxun.protocols import Listed, Unlisted
+from qianxun.records import narrow
 from qianxun.settings import Settings
 from qianxun.sources.places import is_below, is_wanted, one_line, utc, without_password
 from qianxun.sources.receiving import PIECE_BYTES, check_size, received
@@ -256,8 +257,8 @@ class S3Source:
 
 
 def labels_in(value: str) -> tuple[str, ...]:
-    """The labels in the value of a tag, each once, in their order."""
-    return tuple(dict.fromkeys(label for label in _BETWEEN_LABELS.split(value) if label))
+    """The labels in the value of a tag, each once, in their order, as labels are written: in half width."""
+    return tuple(dict.fromkeys(label for label in _BETWEEN_LABELS.split(narrow(value)) if label))
 
 
 def _code(error: Any) -> str:
