@@ -95,6 +95,7 @@ def test_a_newer_thumb_takes_the_place_of_the_older(feedback: Feedback) -> None:
 def test_what_is_undone_is_gone(feedback: Feedback) -> None:
     kept = feedback.record("up", "年假", [A1], now=NOW)
     token = feedback.record("click", "年假", [B1], above=[A1], now=NOW)
+    assert token.isalnum(), "it is typed at a command line"
     feedback.undo(token)
     assert feedback.counts([1, 2])[0] == {A1: Counts(up=1.0)}
     assert kept != token

@@ -99,7 +99,8 @@ class Feedback:
         day = (now or datetime.now(UTC)).astimezone(UTC)
         asked, who = self._hash("question", _same(question)), self._person(person)
         rows = _weighed(kind, dict.fromkeys(chunks), dict.fromkeys(above) if above is not None else None)
-        token, voice = secrets.token_urlsafe(16), asked[:8] + (who or f"{day:%Y%m%d}".encode())
+        # Hex digits: a token is typed at a command line, where a dash in front would make it an option.
+        token, voice = secrets.token_hex(16), asked[:8] + (who or f"{day:%Y%m%d}".encode())
         with self._database.transaction() as db:
             self._enter(db)
             self._expire(db, day)
