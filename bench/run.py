@@ -3,7 +3,8 @@
 NAME is a module of rows: startup, encoding, documents, mixed, adding, searching, stages, retrieval, qwen or merging
 (the last two need the extra `qwen`). `bench.indexes`, `bench.answers`, `bench.refusal`, `bench.decoding`,
 `bench.recognition`, `bench.splitting`, `bench.ablation`, `bench.scored_answers`, `bench.citation_checking`,
-`bench.conflicts`, `bench.serving` (the service under load) and the studies are scripts.
+`bench.conflicts`, `bench.serving` (the service under load), `bench.pages`, `bench.first_token` (in a browser) and the
+studies are scripts.
 """
 
 import argparse

@@ -84,3 +84,22 @@ def running(app: Any) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(30)
+
+
+def with_chat(served: Served) -> Any:
+    """The application with the door of its chat, which asks the service itself; behind it is nothing."""
+    import httpx
+
+    from qianxun.chat.api import Api
+    from qianxun.chat.door import Door
+    from qianxun.service.chatting import Chat
+
+    async def nothing(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    api = Api(URL)
+    api._http = httpx.AsyncClient(transport=httpx.ASGITransport(app=served.app), base_url=URL)
+    route = Chat(served.settings, URL)
+    route._app = Door(nothing, api, lambda id, name: id, sign_in="/sign-in")
+    return create_app(served.service, route)

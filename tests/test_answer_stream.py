@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qianxun.answering import generating
 from qianxun.answering.answer import stream
-from qianxun.answering.checked import Policy
 from qianxun.answering.events import AnswerEvent, Checked, Done, Mark, Shown, Text, Withdrawn
+from qianxun.answering.generating import may_be_refusal
 from qianxun.errors import ModelUnavailable
 from qianxun.protocols import Delta, Message
-from qianxun.records import Answer, Passage, SearchResult, Span
+from qianxun.records import Answer, Passage, Policy, SearchResult, Span
 from qianxun.settings import AnswerSettings
+from qianxun.text import fold
 
 LEAVE = "工作满一年的员工每年有五天带薪年假，满十年的有十天。"
 OVERTIME = "加班須事先申請，經主管核准後方可報支加班費。"
@@ -147,6 +149,40 @@ def test_of_a_refusal_nothing_is_shown_but_ours(policy: Policy, refusal: str) ->
     answer = answer_in(events)
     assert (answer.verdict, shown(events)) == ("no_evidence", answer.text)
     assert refusal not in answer.text
+
+
+REFUSALS = (
+    "提供的文档中没有提到年假。",
+    "**文檔**裡沒有相關內容。",
+    "资料未说明加班费",
+    "這些段落不包含答案。",
+    "The documents do not say how long the warranty lasts.",
+    "　“The passages don't say.”",
+)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_no_beginning_of_a_refusal_is_shown(refusal: str) -> None:
+    assert all(may_be_refusal(refusal[:n]) for n in range(len(refusal) + 1))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from([*"文档資料里沒有未不含的这。. T", "the ", "documents ", "do not ", "提供的"])))
+def test_what_is_no_refusal_any_more_becomes_none(parts: list[str]) -> None:
+    text = "".join(parts)
+    if generating._REFUSAL.match(fold(text)):
+        assert all(may_be_refusal(text[:n]) for n in range(len(text) + 1))
+
+
+@pytest.mark.parametrize(
+    "text", ["年假五天。", "根據文檔，年假五天。", "Th", "Five days.", "**一**", "１２个月", "Warranty 保修 12 个月"]
+)
+def test_what_begins_otherwise_is_shown_from_its_first_characters(text: str) -> None:
+    generator = Pieces([text, *"甲乙丙丁戊己庚辛"], endless=True)
+    shown = [event for event in events_of(generator, until=2) if isinstance(event, Text)]
+    # Of "Th" it takes one more to know.
+    assert generator.said <= 1
+    assert shown[0].text.startswith(text)
 
 
 def test_what_begins_like_a_refusal_and_goes_on_is_shown_whole() -> None:

@@ -24,7 +24,7 @@ from web_server import LOCAL, Reply, Web, serving
 from qianxun import TextItem
 from qianxun.errors import Overloaded, QianxunError, SettingsError, Unauthorized
 from qianxun.messages import set_language
-from qianxun.service.tokens import MAX_TOKEN_CHARS, Tokens, reader_of_tokens
+from qianxun.service.tokens import MAX_TOKEN_CHARS, Tokens, reader_of_tokens, tokens_of
 from qianxun.settings import Settings, SourcesSettings, TokensSettings
 
 AUDIENCE = "qianxun"
@@ -500,7 +500,7 @@ def test_a_name_is_a_line(issuer: Issuer) -> None:
 def test_settings_that_would_let_in_too_many_are_refused(tokens: dict[str, Any]) -> None:
     given = {"issuer": "https://login.example.com", "audience": (AUDIENCE,), **tokens}
     with pytest.raises(SettingsError) as caught:
-        reader_of_tokens(Settings(tokens=TokensSettings(**given)))
+        tokens_of(Settings(tokens=TokensSettings(**given)))
     assert "secret" not in str(caught.value)
 
 
@@ -527,8 +527,8 @@ def test_a_request_with_a_token_is_answered_with_its_rights(issuer: Issuer, tmp_
 
 
 def test_the_service_reads_them_without_waiting(issuer: Issuer) -> None:
-    assert reader_of_tokens(Settings()) is None
-    read = reader_of_tokens(Settings(tokens=TokensSettings(issuer=issuer.url, audience=(AUDIENCE,))))
+    assert reader_of_tokens(tokens_of(Settings())) is None
+    read = reader_of_tokens(tokens_of(Settings(tokens=TokensSettings(issuer=issuer.url, audience=(AUDIENCE,)))))
     assert read is not None
     assert asyncio.run(read(issuer.token())).name == "李雷"  # type: ignore[arg-type]
     with pytest.raises(QianxunError):

@@ -19,7 +19,9 @@ from qianxun.filters import Filter, visible_to
 from qianxun.filters import matches as lets_through
 from qianxun.ingestion import AddReport, CheckReport, Problem
 from qianxun.records import (
+    MAX_CHUNKS_PER_DOCUMENT,
     Answer,
+    AnswerOptions,
     Asker,
     Citation,
     Document,
@@ -180,8 +182,9 @@ class StandIn:
         attachments: Sequence[str] = (),
         documents: Sequence[Any] = (),
         deep: int = 0,
+        options: AnswerOptions = AnswerOptions(),  # noqa: B008
     ) -> Answer:
-        self._note("ask", question=question, asker=asker, where=where)
+        self._note("ask", question=question, asker=asker, where=where, options=options)
         first = passage(1, (DOCUMENTS or [document(1, "甲.md", "甲")])[0])
         citation = Citation(
             number=1,
@@ -230,7 +233,14 @@ class StandIn:
     def text(self, id: int, *, asker: Asker = Asker.admin()) -> str:  # noqa: B008
         return TEXT
 
-    def chunks(self, id: int, *, asker: Asker = Asker.admin()) -> list[Passage]:  # noqa: B008
+    def chunks(
+        self,
+        id: int,
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008
+        first: int = 0,
+        count: int = MAX_CHUNKS_PER_DOCUMENT,
+    ) -> list[Passage]:
         self._note("chunks", id=id)
         return [passage(1, DOCUMENTS[0])]
 

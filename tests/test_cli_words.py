@@ -7,12 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qianxun.cli.progress import in_words
-from qianxun.cli.reasons import named_reason, reason_in_words, reason_of_the_file
+from qianxun.cli.reasons import named_reason
 from qianxun.cli.words import (
     cells,
     cut,
     cut_in_middle,
-    highlights,
     padded,
     shown_bytes,
     shown_seconds,
@@ -21,7 +20,9 @@ from qianxun.cli.words import (
     wrapped,
     wrapped_ranges,
 )
+from qianxun.marking import highlights
 from qianxun.messages import set_language
+from qianxun.reasons import reason_in_words, reason_of_the_file
 from qianxun.storage.reindex import Progress
 
 MIXED = st.text(alphabet="ab 中文，。（）「」,.é\u0301\n\t", max_size=60)

@@ -41,10 +41,11 @@ def printed(block: str, environment: dict[str, str]) -> str:
 
 
 def test_the_curl_lines_run(environment: dict[str, str]) -> None:
-    bases, found, answer, events = (printed(block, environment) for block in CURLS)
+    bases, found, answer, ruled, events = (printed(block, environment) for block in CURLS)
     BaseList.model_validate_json(bases)
     assert Found.model_validate_json(found).hits[0].source == "年假.txt"
     assert "3 days per week" in Answered.model_validate_json(answer).answer
+    assert "五天" in Answered.model_validate_json(ruled).answer
     told = [json.loads(line.removeprefix("data: ")) for line in events.splitlines() if line.startswith("data: ")]
     assert next(one["event"] for one in told) == "shown"
     assert told[-1]["event"] == "done"

@@ -236,7 +236,7 @@ def test_who_shows_what_cannot_be_read_is_not_taken_for_nobody(made: Any, value:
 def test_without_a_key_only_health_answers_where_keys_are_needed(made: Any) -> None:
     for served in (made("service.anonymous=off"), made(loopback=False)):
         client = served.client()
-        for path in (BASES, SEARCH, "/openapi.json", "/api/v1/me", "/nowhere", "/healthz/", "//healthz", "/Healthz"):
+        for path in (BASES, SEARCH, "/openapi.json", "/api/v1/me", "/nowhere", "/healthz/", "/x//healthz", "/Healthz"):
             problem(client.get(path), 401, "Unauthorized")
         assert client.get("/healthz").json() == {"status": "ok", "waiting": []}
         assert client.get("/readyz").status_code in (200, 503)

@@ -18,9 +18,11 @@ LAYERS = {
         "errors",
         "settings",
         "text",
+        "marking",
         "messages",
         "tally",
         "prompting",
+        "reasons",
         "languages",
         "samples",
     ),
@@ -28,6 +30,7 @@ LAYERS = {
     3: ("storage",),
     4: (
         "documents.formats",
+        "documents.pictures",
         "documents.reading",
         "documents.registry",
         "documents.worker",
@@ -70,6 +73,8 @@ LAYERS = {
         "facts",
         "shapes",
         "service",
+        "web",
+        "chat",
         "cli",
         "client",
         "testing",
@@ -99,15 +104,16 @@ ENGINES = {
     "markdown_it": "documents.formats",
     "ir_measures": "evaluation",
     "rich": "cli",
-    "uvicorn": "service",
+    "uvicorn": "service chat",
     "limits": "service",
     "opentelemetry": "service",
-    "httpx": "client models sources",
+    "httpx": "client models sources chat",
+    "chainlit": "chat",
     "httpcore": "sources",
     "protego": "sources",
     "botocore": "sources",
     "redis": "caches",
-    "cryptography": "caches",
+    "cryptography": "caches storage.sealing",
     "safetensors": "models training",
     "tokenizers": "models documents.splitting",
     "peft": "training",
@@ -121,7 +127,7 @@ ENGINES = {
 # May be imported at the top of a module; everything else heavy is imported by the function that uses it.
 LIGHT = {"filelock"}
 # What the service is made of: nothing imports these rooms before it runs.
-WEB = {"fastapi", "starlette", "pydantic", "mcp", "prometheus_client"}
+WEB = {"fastapi", "starlette", "pydantic", "mcp", "prometheus_client", "markupsafe"}
 
 
 def modules() -> dict[str, Path]:
@@ -194,7 +200,7 @@ def test_engine_is_imported_in_its_room_only_and_late(name: str) -> None:
 
 @pytest.mark.parametrize("name", modules())
 def test_the_web_framework_is_imported_by_the_service_only(name: str) -> None:
-    if name == "service" or name.startswith("service."):
+    if name.partition(".")[0] in ("service", "web", "chat"):
         return
     tree = ast.parse(modules()[name].read_text(encoding="utf-8"))
     for target, at_top in imports(tree):
@@ -207,3 +213,31 @@ def test_every_layer_entry_names_something_that_exists() -> None:
     for prefixes in LAYERS.values():
         for prefix in prefixes:
             assert any(name == prefix or name.startswith(prefix + ".") for name in known), prefix
+
+
+# The chat speaks HTTP to the service: it could as well run on another machine.
+CHAT_MAY_IMPORT = (
+    "__init__",
+    "answering.events",
+    "chat",
+    "client",
+    "errors",
+    "guarding",
+    "marking",
+    "messages",
+    "records",
+    "settings",
+)
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if name == "chat" or name.startswith("chat.")])
+def test_the_chat_knows_the_service_by_its_client_only(name: str) -> None:
+    known = modules()
+    for target, _ in imports(ast.parse(known[name].read_text(encoding="utf-8"))):
+        inner = target.removeprefix("qianxun.") if target.startswith("qianxun.") else ""
+        while inner and inner not in known and "." in inner:
+            inner = inner.rpartition(".")[0]
+        if inner in known:
+            assert any(inner == may or inner.startswith(f"{may}.") for may in CHAT_MAY_IMPORT), (
+                f"{name} imports {inner}"
+            )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jinja2 import nodes
 
 from qianxun import errors, messages
 from qianxun.documents import decoding
@@ -15,6 +16,7 @@ from qianxun.languages import zh
 from qianxun.messages import language_of_locale, say, set_language
 from qianxun.service import refused
 from qianxun.settings import every_setting
+from qianxun.web import site as pages
 
 SOURCE = Path(errors.__file__).parent
 ERRORS = {
@@ -39,6 +41,10 @@ def templates() -> dict[str, str]:
             if isinstance(node, ast.Call):
                 for text in _texts_of(node, constants):
                     found.setdefault(text, f"{path.relative_to(SOURCE)}:{node.lineno}")
+    for path in sorted((SOURCE / "web" / "templates").glob("*.html")):
+        for call in pages.templates().parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
+            if isinstance(call.node, nodes.Name) and call.node.name == "say" and isinstance(call.args[0], nodes.Const):
+                found.setdefault(call.args[0].value, f"web/templates/{path.name}:{call.lineno}")
     found |= dict.fromkeys(details(), "a value in a reason")
     found |= dict.fromkeys(refused._FORMS.values(), "a form of a field")
     found |= {setting.about: f"settings: {setting.key}" for setting in every_setting()}

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_answer_stream import LEAVE, Pieces, answer_in, cut, events_of
 
-from qianxun.answering.checked import Policy
 from qianxun.answering.events import AnswerEvent, Done, Shown, Text, Withdrawn
 from qianxun.errors import InputError
 from qianxun.protocols import Message
-from qianxun.records import Answer, Citation, Span
+from qianxun.records import Answer, Citation, Policy, Span
 from qianxun.service.openai.prompted import Prompted, history_of, instructions_of, prompted
 from qianxun.service.openai.requests import Citing, Waits
 from qianxun.service.openai.telling import Teller

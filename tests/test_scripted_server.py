@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,15 @@ def test_limits_of_the_request_are_heeded(stream: bool, server: ScriptedServer) 
     assert said(Reply("一二 three。", heeds_limits=False), stop="二", max_tokens=1) == ("一二 three。", "stop")
     assert said(Reply(("一二", " three。")), max_tokens=1) == ("一", "length")
     assert said(Reply("一二", finish_reason="tool_calls")) == ("一二", "tool_calls")
+
+
+def test_it_notes_when_it_wrote_the_first_delta(server: ScriptedServer) -> None:
+    begun = time.time()
+    events(server, Reply("好的", delta_chars=1, first_seconds=0.05, between_seconds=0.05))
+    [request] = server.chats
+    assert begun + 0.05 <= request.first_delta <= time.time() - 0.05
+    ask(server, ASKED)  # refused: the script has nothing left
+    assert server.chats[1].first_delta == 0.0
 
 
 def test_models_are_listed(server: ScriptedServer) -> None:

@@ -39,6 +39,8 @@ def bodies(bad: str, document: int, chunk: int, token: str) -> Iterator[tuple[st
             yield "POST", path, {"question": bad, "stream": stream}
         yield "POST", path, ask | {"persona": bad}
         yield "POST", path, ask | {"attachments": [bad]}
+        yield "POST", path, ask | {"options": {"instructions": bad}}
+        yield "POST", path, ask | {"options": {"unsupported": bad}}
     yield "POST", f"{BASE}/conversations", {"title": bad}
     yield "POST", f"{BASE}/conversations", {"profile": bad}
     yield "PATCH", talk, {"title": bad}

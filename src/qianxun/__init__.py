@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Not, Or, Prefix, Range
     from qianxun.ingestion import AddReport, TextItem
     from qianxun.knowledge_base import KnowledgeBase, open
-    from qianxun.records import AcceptedPair, Answer, Asker, Citation, Document, Passage, SearchResult
+    from qianxun.records import AcceptedPair, Answer, AnswerOptions, Asker, Citation, Document, Passage, SearchResult
     from qianxun.retrieval.filter_language import parse_filter
     from qianxun.retrieval.follow_up import Turn
     from qianxun.settings import Settings, load_settings
@@ -22,6 +22,7 @@ _HOME = {
     "AddReport": "qianxun.ingestion",
     "And": "qianxun.filters",
     "Answer": "qianxun.records",
+    "AnswerOptions": "qianxun.records",
     "AnyLabel": "qianxun.filters",
     "Asker": "qianxun.records",
     "Citation": "qianxun.records",
@@ -51,6 +52,7 @@ __all__ = [
     "AddReport",
     "And",
     "Answer",
+    "AnswerOptions",
     "AnyLabel",
     "Asker",
     "Citation",

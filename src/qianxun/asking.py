@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from qianxun import assemble
-from qianxun.errors import InputError
+from qianxun.errors import Forbidden, InputError
 from qianxun.files import signature
 from qianxun.filters import Equals, Filter, Or, matches
 from qianxun.protocols import Generator, Message, Sampling
-from qianxun.records import Answer, Asker, Document, Passage, SearchResult
+from qianxun.records import Answer, AnswerOptions, Asker, Document, Passage, SearchResult
 from qianxun.retrieval.follow_up import Turn
 from qianxun.settings import Settings
 from qianxun.storage.adapter import AdapterFile
@@ -40,6 +40,7 @@ class Question:
     `turns` are the questions asked before, for search; `history` is what was said, for a model. `deep` is how many
     sub-questions there may be, 0 for none. `sampling` is how a model chooses tokens where not as the settings say, and
     `instructions` go under those of the persona; neither holds where whole documents are read or there is a plan.
+    `options` are what the asker says of this one answer.
     """
 
     text: str
@@ -52,6 +53,7 @@ class Question:
     deep: int = 0
     sampling: Sampling | None = None
     instructions: str = ""
+    options: AnswerOptions = dataclasses.field(default_factory=AnswerOptions)
 
 
 class Asking:
@@ -175,7 +177,7 @@ class Asking:
             return self._divided(question, asker)
         if question.documents:
             return self._read_whole(question, asker)
-        way, searcher = self._way(question.persona), self._searcher()
+        way, searcher = self._way_for(question), self._searcher()
         given = asked(self._asked(question.text), list(map(self._asked, question.attachments)))
         if way.manner.grounding == "off":
             found = SearchResult(given.question, (), {}, {}, searched=given.question)
@@ -183,7 +185,7 @@ class Asking:
             k = max(way.answer.passages, 1)
             found = self._found(given.question, asker, way.within(question.where), question.turns, k)
         return stream, {
-            **self._means(way.with_instructions(question.instructions)),
+            **self._means(way.with_instructions(self._asked(question.instructions))),
             **self._of_search(found, searcher),
             "found": dataclasses.replace(found, query=question.text),
             "brought": given.material,
@@ -204,7 +206,7 @@ class Asking:
                 n=question.deep,
                 most=flow.MOST_QUESTIONS,
             )
-        way, searcher = self._way(question.persona), self._searcher()
+        way, searcher = self._way_for(question), self._searcher()
         given = asked(self._asked(question.text), list(map(self._asked, question.attachments)))
         where, k = _among(question, way.within(question.where)), max(way.answer.passages, 1)
 
@@ -231,7 +233,7 @@ class Asking:
                 "Whole documents and attached texts cannot be read for one question.",
                 remedy="Ask of the documents, or of the texts.",
             )
-        way, searcher = self._way(question.persona), self._searcher()
+        way, searcher = self._way_for(question), self._searcher()
         where = way.within(question.where)
         documents = [one for one in question.documents if where is None or matches(where, one)]
         text = self._asked(question.text)
@@ -286,6 +288,26 @@ class Asking:
 
     def _way(self, persona: str | None) -> assemble.WayOfAnswering:
         return assemble.way_of_answering(self._directory, self._settings, persona)
+
+    def _way_for(self, question: Question) -> assemble.WayOfAnswering:
+        """The way in which this question is to be answered. Raises Forbidden, InputError."""
+        options = question.options
+        own = dataclasses.replace(options, instructions=self._own_instructions(options.instructions.strip()))
+        return self._way(question.persona).with_options(own)
+
+    def _own_instructions(self, text: str) -> str:
+        """An asker's instructions as the settings and word lists let them be given."""
+        most = self._settings.answer.own_instructions
+        if text and not most:
+            raise Forbidden("Instructions of one's own may not be given here.", remedy="Ask without them.")
+        if len(text) > most:
+            raise InputError(
+                "Instructions of {n} characters are too long; {most} are the most.",
+                remedy="Say it in fewer words.",
+                n=len(text),
+                most=most,
+            )
+        return self._asked(text)
 
     def _means(self, way: assemble.WayOfAnswering) -> dict[str, Any]:
         """What every flow is given, whatever it answers from."""

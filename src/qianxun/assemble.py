@@ -17,12 +17,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from qianxun.errors import Busy, InputError, ModelError, NotFound, SettingsError, StaleIndex, StorageError
+from qianxun.errors import Busy, Forbidden, InputError, ModelError, NotFound, SettingsError, StaleIndex, StorageError
 from qianxun.filters import And, Filter
 from qianxun.models.formats import tokenizer_file
 from qianxun.protocols import Cache, Encoder, Generator, Index, Reranker
+from qianxun.records import AnswerOptions, Policy
 from qianxun.retrieval.search import Searcher
 from qianxun.retrieval.signals import SignalRules, factors
 from qianxun.retrieval.synonyms import read_synonyms
@@ -193,6 +194,25 @@ class WayOfAnswering:
             return self
         joined = "\n\n".join(part for part in (self.manner.instructions.strip(), more.strip()) if part)
         return dataclasses.replace(self, manner=dataclasses.replace(self.manner, instructions=joined))
+
+    def with_options(self, options: AnswerOptions) -> "WayOfAnswering":
+        """The same as the asker wants it; what they leave open stays. Raises Forbidden for what is less strict."""
+        allowed = get_args(Policy)[get_args(Policy).index(self.answer.unsupported) :]
+        if options.unsupported is not None and options.unsupported not in allowed:
+            raise Forbidden(
+                "Sentences that nothing bears are treated as {policy} here; an asker may be stricter, not less strict.",
+                remedy="Allowed: {allowed}.",
+                policy=self.answer.unsupported,
+                allowed=", ".join(allowed),
+            )
+        answer = dataclasses.replace(
+            self.answer,
+            unsupported=options.unsupported or self.answer.unsupported,
+            passages=options.passages or self.answer.passages,
+            context_tokens=options.context_tokens or self.answer.context_tokens,
+        )
+        manner = dataclasses.replace(self.manner, wishes=options.instructions.strip())
+        return dataclasses.replace(self, answer=answer, manner=manner)
 
 
 def way_of_answering(directory: Path, settings: Settings, persona: str | None) -> WayOfAnswering:

@@ -30,11 +30,13 @@ from qianxun.records import (
     MAX_CHUNKS_PER_DOCUMENT,
     AcceptedPair,
     Answer,
+    AnswerOptions,
     Asker,
     Document,
     Passage,
     Receipt,
     SearchResult,
+    Status,
     check_labels,
     document_of,
 )
@@ -43,6 +45,7 @@ from qianxun.retrieval.gather import as_passage
 from qianxun.settings import (
     KB_FILE_NAME,
     Settings,
+    SplittingSettings,
     engine_of,
     enrichment_in_force,
     for_knowledge_base,
@@ -57,7 +60,7 @@ from qianxun.settings import (
 from qianxun.settings.own import refuse_unwritable
 from qianxun.storage.adapter import AdapterFile
 from qianxun.storage.sources import FileNote, RootNote, SourceNotes
-from qianxun.storage.store import Store
+from qianxun.storage.store import Kinds, Store
 
 if TYPE_CHECKING:
     from qianxun.answering.events import AnswerEvent
@@ -382,6 +385,7 @@ class KnowledgeBase:
         attachments: Sequence[str] = (),
         documents: Sequence[str | int | Path] = (),
         deep: int = 0,
+        options: AnswerOptions = AnswerOptions(),  # noqa: B008 (frozen)
     ) -> Answer:
         """An answer whose citations are checked. Not to be called from within a running event loop.
 
@@ -391,7 +395,8 @@ class KnowledgeBase:
 
         With `documents` (ids, paths, folders or globs), all of these are read instead of what search finds;
         `Answer.coverage` says how much was. With `deep`, the question is divided into at most so many sub-questions,
-        each searched by itself (in these documents, where there are any); `Answer.plan` says how.
+        each searched by itself (in these documents, where there are any); `Answer.plan` says how. `options` say of this
+        one answer what the settings say of all; with `documents`, not from how many passages it is made.
 
         Without a generator it is made of quotations; so it is when the generator fails, and `degraded` says so.
         Raises NotFound for documents that are not there, or that the asker may not see.
@@ -409,6 +414,7 @@ class KnowledgeBase:
             attachments=attachments,
             documents=documents,
             deep=deep,
+            options=options,
         )
         return asyncio.run(the_answer(events))
 
@@ -426,13 +432,14 @@ class KnowledgeBase:
         deep: int = 0,
         sampling: "Sampling | None" = None,
         instructions: str = "",
+        options: AnswerOptions = AnswerOptions(),  # noqa: B008 (frozen)
         cancelled: Any = None,
     ) -> AsyncIterator["AnswerEvent"]:
         """The answer as it comes into being: events of `qianxun.answering.events`, the last of them holds the answer.
 
         `history` is what a model is told that was said before, user and assistant in turn. `sampling` is how it chooses
-        tokens where not as the settings say (never more tokens than those allow); `instructions` go under those of the
-        persona. Neither holds with `documents` or `deep`.
+        tokens where not as the settings say (never more tokens than those allow); `instructions` are what an operator
+        adds to those of the persona (an asker's own are in `options`). Neither holds with `documents` or `deep`.
 
         Closing the iterator stops the model. So does setting `cancelled`, an `asyncio.Event`: the answer is then what
         was said. As `ask` otherwise.
@@ -454,6 +461,7 @@ class KnowledgeBase:
             deep,
             sampling,
             instructions,
+            options,
         )
         asking = await asyncio.to_thread(lambda: self._asking)  # which may wait for parts that are being made
         async with contextlib.aclosing(asking.events(given, asker, cancelled)) as events:
@@ -632,6 +640,19 @@ class KnowledgeBase:
         """The documents that the asker may see, by source."""
         return self._store.documents(asker, where)
 
+    def listed(
+        self,
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        where: Filter | None = None,
+        state: Status | None = None,
+        first: int = 0,
+        count: int = 100,
+    ) -> tuple[list[Document], int]:
+        """A page of `documents`, and how many there are in all; with `state` only those that a person should know as
+        such (`Document.state`)."""
+        return self._store.listed(asker, where, state=state, first=first, count=count)
+
     def has_below(self, prefix: str) -> bool:
         """Whether there is a document whose source begins so, whoever may see it. Quick, however many there are."""
         return self._store.has_below(prefix)
@@ -645,11 +666,26 @@ class KnowledgeBase:
         """How many documents the asker may see."""
         return self._store.count(asker, where)
 
-    def duplicates(self, *, asker: Asker = Asker.admin(), least: float = 0.8) -> list[Any]:  # noqa: B008 (frozen)
-        """Groups of documents that say the same, DuplicateGroups; which share `least` of their text."""
+    def kinds(
+        self,
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        where: Filter | None = None,
+    ) -> Kinds:
+        """The labels (of the asker's) and formats that the documents have which the asker may see."""
+        return self._store.kinds(asker, where)
+
+    def duplicates(
+        self,
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        where: Filter | None = None,
+        least: float = 0.8,
+    ) -> list[Any]:
+        """Groups of `documents` that say the same, DuplicateGroups; which share `least` of their text."""
         from qianxun import ingestion
 
-        return ingestion.find_duplicates(self._store, asker, least)
+        return ingestion.find_duplicates(self._store, asker, least, where)
 
     def document(self, id: int, *, asker: Asker = Asker.admin()) -> Document:  # noqa: B008 (frozen)
         """One document. Raises NotFound."""
@@ -659,8 +695,16 @@ class KnowledgeBase:
         """The cleaned text of a document. Raises NotFound."""
         return self._store.text(self._store.document(id, asker).id)
 
-    def chunks(self, id: int, *, asker: Asker = Asker.admin()) -> list[Passage]:  # noqa: B008 (frozen)
-        """What a document was cut into, in reading order; or the one chunk with this id. Raises NotFound."""
+    def chunks(
+        self,
+        id: int,
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        first: int = 0,
+        count: int = MAX_CHUNKS_PER_DOCUMENT,
+    ) -> list[Passage]:
+        """What a document was cut into, in reading order, `count` of them from the one at `first` on; or the one chunk
+        with this id. Raises NotFound."""
         if id >= MAX_CHUNKS_PER_DOCUMENT:
             document = self._store.document(document_of(id), asker)
             found = self._store.passages([id], None)
@@ -668,7 +712,24 @@ class KnowledgeBase:
                 raise NotFound("There is no chunk {id}.", remedy="`qianxun search --explain` shows the ids.", id=id)
             return [as_passage(document, found[id][1], rank=1)]
         document = self._store.document(id, asker)
-        return [as_passage(document, c, rank=n) for n, c in enumerate(self._store.chunks(document.id), start=1)]
+        chunks = self._store.chunks(document.id, first, count)
+        return [as_passage(document, one, rank=n) for n, one in enumerate(chunks, start=first + 1)]
+
+    def preview(self, file: str | Path, *, name: str = "", splitting: SplittingSettings | None = None) -> Any:
+        """How a file would be cut, as the settings say or as `splitting` does; returns a Preview. Nothing is kept.
+
+        It is read as a file called `name` (its own name). What cannot be read is in `Preview.reason`.
+        """
+        from qianxun import ingestion
+
+        path, settings = Path(file).expanduser(), self.settings
+        return ingestion.preview(
+            path,
+            name or path.name,
+            settings.reading,
+            splitting or settings.splitting,
+            assemble.tokenizer(settings),
+        )
 
     def shown(self, passages: Sequence[Passage]) -> list[Passage]:
         """Passages as word lists let them be shown: masked, and without those that hold a blocked word."""

@@ -2,19 +2,24 @@
 
 Every sentence for a person is written once, in English, as a `str.format` template, and that template
 is the key of its translation in `qianxun/languages/<code>.py`. The language is set once, by a door,
-from the settings or the locale; a test checks that every template in the code has a translation.
+from the settings or the locale; a page sets its reader's for the time of a request. A test checks that every
+template in the code has a translation.
 Logs and JSON keys stay English.
 """
 
+import contextvars
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 LANGUAGES: Final = ("en", "zh")
 
 _catalogue: Mapping[str, str] = {}
 _language = "en"
+# The language of one reader among several; None: that of the process.
+_spoken: contextvars.ContextVar[str | None] = contextvars.ContextVar("qianxun_language", default=None)
 
 
 def language_of_locale(environ: Mapping[str, str] | None = None) -> str:
@@ -27,21 +32,51 @@ def language_of_locale(environ: Mapping[str, str] | None = None) -> str:
     return "en"
 
 
+def language_of_browser(accepted: str) -> str | None:
+    """The first language of an Accept-Language header that we speak; None if there is none."""
+    wishes = []
+    for place, wish in enumerate(accepted.split(",")[:20]):
+        tag, _, more = wish.strip().partition(";")
+        try:
+            weight = float(more.strip().removeprefix("q=") or 1.0)
+        except ValueError:
+            weight = 0.0
+        code = tag.strip().lower().partition("-")[0]
+        if code in LANGUAGES and weight > 0:
+            wishes.append((-weight, place, code))
+    return min(wishes)[2] if wishes else None
+
+
 def set_language(code: str) -> None:
     """Makes `say` speak this language. Unknown codes speak English."""
     global _catalogue, _language
     _language = code if code in LANGUAGES else "en"
-    _catalogue = {} if _language == "en" else importlib.import_module(f"qianxun.languages.{_language}").MESSAGES
+    _catalogue = _catalogue_of(_language)
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """`say` speaks this language here and in what is called from here, whatever others speak at the same time."""
+    token = _spoken.set(code if code in LANGUAGES else "en")
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
 
 
 def language() -> str:
     """The code of the language spoken now."""
-    return _language
+    return _spoken.get() or _language
+
+
+def _catalogue_of(code: str) -> Mapping[str, str]:
+    return {} if code == "en" else importlib.import_module(f"qianxun.languages.{code}").MESSAGES
 
 
 def say(template: str, /, **values: object) -> str:
     """The template in the reader's language, filled in."""
-    translated = _catalogue.get(template, template)
+    spoken = _spoken.get()
+    translated = (_catalogue if spoken is None else _catalogue_of(spoken)).get(template, template)
     return translated.format(**values) if values else translated
 
 

@@ -6,13 +6,14 @@ with qianxun.open("kb") as kb:
     kb.feedback.undo(token)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from qianxun.assemble import FeedbackFile
 from qianxun.errors import InputError, NotFound
 from qianxun.filters import visible_to
 from qianxun.records import AcceptedPair, Asker
-from qianxun.storage.feedback import DELIBERATE, KINDS, Kind
+from qianxun.storage.database import batches
+from qianxun.storage.feedback import DELIBERATE, KINDS, Judgement, Kind
 from qianxun.storage.store import Store
 
 
@@ -36,12 +37,14 @@ class Opinions:
         *,
         above: Sequence[int] | None = None,
         person: str | None = None,
+        comment: str = "",
         asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
     ) -> str:
         """Keeps a `click`, `up`, `down` or `accepted` citation of passages; returns the token that undoes it.
 
         `chunks` are the passages judged together, `above` those that stood above one that was clicked ([] if it stood
-        first; None: not known). `person` tells voices apart, and is kept as a hash if `feedback.keep_people` says so.
+        first; None: not known). `person` tells voices apart, and is kept as a hash if `feedback.keep_people` says so;
+        a `comment` is kept as it is.
         Raises NotFound for a passage that the asker may not see, InputError where feedback is off.
         """
         if not self._enabled:
@@ -52,7 +55,7 @@ class Opinions:
         for chunk in whole:
             if chunk not in seen:
                 raise NotFound("There is no chunk {id}.", remedy="`qianxun search --explain` shows the ids.", id=chunk)
-        return self._file.opened().record(kind, question, chunks, above=above, person=person)
+        return self._file.opened().record(kind, question, chunks, above=above, person=person, comment=comment)
 
     def undo(self, token: str) -> None:
         """Takes a judgement back. Raises NotFound if it is not there (any more)."""
@@ -81,6 +84,30 @@ class Opinions:
         feedback = self._file()
         if feedback is not None:
             yield from accepted_pairs(feedback, self._store, asker, KINDS if clicks else DELIBERATE)
+
+    def inbox(
+        self,
+        *,
+        asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
+        kinds: Collection[Kind] = DELIBERATE,
+        before: int | None = None,
+        count: int = 50,
+    ) -> list[Judgement]:
+        """Single judgements, the newest first, as far as the asker may read every passage that they name.
+
+        A question may share words with what it was found for, or with what stood above: so all of it must be readable.
+        `before`: only those made before the one of this id. At most `count`.
+        """
+        feedback, found = self._file(), list[Judgement]()
+        while feedback is not None and len(found) < count:
+            batch = feedback.judgements(kinds, before=before, count=count)
+            if not batch:
+                break
+            before = batch[-1].id
+            named = list({chunk for one in batch for chunk in (*one.chunks, *one.passed)})
+            seen = {chunk for part in batches(named) for chunk in self._store.passages(part, visible_to(asker))}
+            found += [one for one in batch if seen.issuperset((*one.chunks, *one.passed))]
+        return found[:count]
 
     def erase(self, person: str) -> int:
         """Takes out everything of one person, of all knowledge bases; returns how many judgements that were."""

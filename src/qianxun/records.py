@@ -8,7 +8,7 @@ document's cleaned text. Nothing here knows how anything is stored or found.
 import enum
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from qianxun.errors import InputError, QianxunError
 from qianxun.messages import Remark
@@ -423,6 +423,64 @@ class AcceptedPair:
     source: str = ""
     document: int | None = None
     quote: str = ""
+
+
+# What becomes of sentences that no passage bears, the strictest last.
+Policy: TypeAlias = Literal["mark", "remove", "refuse"]
+MOST_PASSAGES: Final = 100
+LEAST_CONTEXT_TOKENS: Final = 100
+MOST_CONTEXT_TOKENS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """What the asker says of one answer; None and "" are as the settings and the persona say.
+
+    `unsupported` is what becomes of sentences that no passage bears. `passages`, 1 to 100, may be quoted; a model is
+    shown `context_tokens` of them at a time, 100 to 1,000,000, and no more than it can read. `instructions` are told to
+    it as the asker's wishes, below the rules and the persona's. An answer made of quotations is ruled by `passages`
+    alone. Raises InputError for what is out of bounds.
+    """
+
+    unsupported: Policy | None = None
+    passages: int | None = None
+    context_tokens: int | None = None
+    instructions: str = ""
+
+    def __post_init__(self) -> None:
+        if self.unsupported not in (None, *get_args(Policy)):
+            raise InputError(
+                "Sentences that nothing bears cannot be treated as {policy!r}.",
+                remedy="Known: {known}.",
+                policy=self.unsupported,
+                known=", ".join(get_args(Policy)),
+            )
+        if self.passages is not None and not 1 <= self.passages <= MOST_PASSAGES:
+            raise InputError(
+                "An answer cannot be made from {n} passages.",
+                remedy="Ask for 1 to {most}.",
+                n=self.passages,
+                most=MOST_PASSAGES,
+            )
+        if self.context_tokens is not None and not LEAST_CONTEXT_TOKENS <= self.context_tokens <= MOST_CONTEXT_TOKENS:
+            raise InputError(
+                "A model cannot be shown {n} tokens of passages.",
+                remedy="Ask for {least} to {most}.",
+                n=self.context_tokens,
+                least=LEAST_CONTEXT_TOKENS,
+                most=MOST_CONTEXT_TOKENS,
+            )
+
+    @property
+    def told(self) -> dict[str, str | int]:
+        """What was said, without words of the asker's: of the instructions only how many characters they have."""
+        said = {
+            "unsupported": self.unsupported,
+            "passages": self.passages,
+            "context_tokens": self.context_tokens,
+            "instructions": len(self.instructions.strip()) or None,
+        }
+        return {name: value for name, value in said.items() if value is not None}
 
 
 Support = Literal["supported", "weak", "absent"]

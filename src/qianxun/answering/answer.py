@@ -262,6 +262,7 @@ async def _generation(
             history,
             template=template,
             instructions=manner.instructions,
+            wishes=manner.wishes,
             answer_in=manner.language,
             material=brought,
             computed=in_words(figures, language),
@@ -272,14 +273,17 @@ async def _generation(
         return generator.count_tokens(prompts.shown(99, passage, language))
 
     frame = sum(generator.count_tokens(turn.content) for turn in turns((), {}))
-    if brought is not None and frame > context - max_tokens:
+    if (brought is not None or manner.wishes) and frame > context - max_tokens:
         raise InputError(
             "What the question brings along is too long for the model: {tokens} tokens with the rules, of {most}.",
             remedy="Add it as a document, or give a part of it.",
             tokens=frame,
             most=context - max_tokens,
         )
-    passages = in_reading_order(await run(fitting, packed, context - max_tokens - frame, tokens))
+    room = context - max_tokens - frame
+    if settings.context_tokens:
+        room = min(room, settings.context_tokens)
+    passages = in_reading_order(await run(fitting, packed, room, tokens))
     number = conflicts.numbering(packed, passages)
     told = [c.passage for one in conflicts.among(claimed, packed, passages) for c in one.candidates]
     disagreeing = sorted({number(place) for place in told})

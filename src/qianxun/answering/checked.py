@@ -9,17 +9,15 @@ import heapq
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from qianxun.answering import cite, material
 from qianxun.answering.checking.unknown import unknown_facts
 from qianxun.answering.extract import Similarities
 from qianxun.answering.facts import facts
 from qianxun.answering.reading import Mark, Sentence
-from qianxun.records import Citation, Passage, Span, Statement, Support
+from qianxun.records import Citation, Passage, Policy, Span, Statement, Support
 from qianxun.text import fold, has_cjk, words
-
-Policy: TypeAlias = Literal["mark", "remove", "refuse"]
 
 _PARTS: Final = re.compile(r"[；;]")
 _CLAUSES: Final = re.compile(r"[，；;]|,\s|\s(?=\()")

@@ -1,6 +1,6 @@
 """An answer that a model writes, checked while it comes.
 
-Text is shown as it comes, but for the beginning, which may turn out to be that there is no answer; where sentences that
+Text is shown as it comes, but for a beginning that may turn out to say that there is no answer; where sentences that
 nothing bears are taken out, each is shown once it is checked, and where they void the answer, all at the end.
 """
 
@@ -12,22 +12,29 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from qianxun.answering.bounds import Bounds, Ending
-from qianxun.answering.checked import Checked, Checker, Policy, assembled, is_kept
+from qianxun.answering.checked import Checked, Checker, assembled, is_kept
 from qianxun.answering.draft import Draft, nothing_found
 from qianxun.answering.reading import Mark, Reader, Sentence, Text
 from qianxun.answering.wording import Language, sentence
 from qianxun.protocols import Generator, Message, Sampling
-from qianxun.records import FinishReason, Passage
+from qianxun.records import FinishReason, Passage, Policy
 from qianxun.text import fold, language_of
 
 # Runs a synchronous function with its arguments away from the event loop.
 Run: TypeAlias = Callable[..., Awaitable[Any]]
 Event: TypeAlias = Text | Mark | Checked
 
+# How a sentence begins that says that there is no answer, folded.
+_OPENINGS: Final = (
+    "the documents",
+    "the passages",
+    *(f"{which}{noun}" for which in ("", "提供的", "这些") for noun in ("文档", "段落", "资料")),
+)
 _REFUSAL: Final = re.compile(
-    r"^\W*(?:the (?:documents|passages)|(?:提供的|这些)?(?:文档|段落|资料)(?:中|里)?)[^.。]{0,40}"
+    rf"^\W*(?:{'|'.join(_OPENINGS)})(?:中|里)?[^.。]{{0,40}}"
     r"(?:do not|don't|does not|没有|未|不包含|不含)[^.。]{0,40}[.。]?\W*$"
 )
+_BEFORE: Final = re.compile(r"^\W*")
 # What a terminal would obey.
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 # What ended the model → what is said of it, and what programs are told.
@@ -143,6 +150,17 @@ class Generation:
         return draft
 
 
+def may_be_refusal(text: str) -> bool:
+    """Whether what has come of an answer may yet turn out to say only that there is none.
+
+    What begins otherwise may be shown with its first characters.
+    """
+    if len(text) > _LONGEST_REFUSAL:
+        return False
+    begun = _BEFORE.sub("", fold(text))
+    return any(begun.startswith(opening) or opening.startswith(begun) for opening in _OPENINGS)
+
+
 def _is_in_another_language(text: str, language: Language) -> bool:
     """Whether an answer is in another language, as far as its words tell: names and code are in none."""
     return language_of(text) not in ("", language)
@@ -162,7 +180,7 @@ class Showing:
     def piece(self, event: Text | Mark, text: str) -> list[Event]:
         """A piece of the answer came; `text` is all of it so far."""
         self._held.append(event)
-        self._is_answer = self._is_answer or len(text) > _LONGEST_REFUSAL
+        self._is_answer = self._is_answer or not may_be_refusal(text)
         return self._let_go() if self._policy == "mark" and self._is_answer else []
 
     def sentence(self, checked: Checked, text: str) -> list[Event]:

@@ -13,7 +13,7 @@ Grounding: TypeAlias = Literal["required", "preferred", "off"]
 class Manner:
     """`grounding` says whether every sentence must stand on a passage ("required"), others may be added as the model's
     own ("preferred"), or none is looked for ("off"). `language` "" is the question's. `instructions` go under the rules
-    of the prompt. `templates` are the prompts in force.
+    of the prompt, `wishes`, which are the asker's own, below these. `templates` are the prompts in force.
     """
 
     persona: str = ""
@@ -21,6 +21,7 @@ class Manner:
     language: Literal["", "en", "zh"] = ""
     grounding: Grounding = "required"
     templates: Templates = field(default_factory=Templates)
+    wishes: str = ""
 
     @property
     def may_add(self) -> bool:

@@ -1,7 +1,7 @@
 """`qianxun ask`: an answer, then the sources it quotes, each with its support mark."""
 
 import argparse
-from typing import Any
+from typing import Any, get_args
 
 from qianxun.answering import cite
 from qianxun.cli.arguments import add_filters, positive
@@ -17,14 +17,14 @@ from qianxun.cli.passages import (
     show_hit,
     show_timings,
 )
-from qianxun.cli.reasons import reason_in_words
 from qianxun.cli.screen import Piece, Screen
 from qianxun.cli.search import text_of
 from qianxun.cli.session import Session, asker_of, filter_of
 from qianxun.cli.words import cut, shown_seconds, shown_source
 from qianxun.errors import InputError
 from qianxun.messages import say
-from qianxun.records import Answer, Citation, Passage, Plan, Support, Verdict
+from qianxun.reasons import reason_in_words
+from qianxun.records import Answer, AnswerOptions, Citation, Passage, Plan, Policy, Support, Verdict
 from qianxun.settings import Settings, engine_of
 from qianxun.shapes import answer_shape, total_seconds
 
@@ -69,6 +69,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=say("divide the question into at most N sub-questions, each searched by itself (default: 4)"),
     )
     parser.add_argument(
+        "--strict",
+        choices=get_args(Policy),
+        help=say("what becomes of sentences that nothing bears: they are marked, removed, or the answer is refused"),
+    )
+    parser.add_argument("--passages", metavar="N", type=positive, help=say("passages that the answer may quote"))
+    parser.add_argument(
+        "--context", metavar="N", type=positive, help=say("tokens of passages that a model is shown at a time, at most")
+    )
+    parser.add_argument(
+        "--instructions", metavar="TEXT", default="", help=say("what the model is told besides: tone, form, for whom")
+    )
+    parser.add_argument(
         "--conversation",
         metavar="TOKEN",
         help=say("the conversation that the question belongs to, or the beginning of its token; `new` begins one"),
@@ -84,6 +96,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
     with session.open() as base:
         asker, where = asker_of(args.labels), filter_of(args)
         how: dict[str, Any] = {"persona": args.persona, "documents": args.documents, "deep": args.deep}
+        how["options"] = AnswerOptions(args.strict, args.passages, args.context, args.instructions)
         token = conversation_of(session, base, args.conversation) if args.conversation is not None else None
         if args.attachments:
             how["attachments"] = _attached(args.attachments, base.settings)

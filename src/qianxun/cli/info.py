@@ -5,11 +5,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from qianxun.cli.reasons import reason_in_words
 from qianxun.cli.screen import Piece
 from qianxun.cli.session import Session, say_if_other_encoder
 from qianxun.cli.words import shown_bytes, shown_seconds
 from qianxun.messages import say
+from qianxun.reasons import reason_in_words
 from qianxun.shapes import info_shape
 
 

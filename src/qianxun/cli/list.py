@@ -3,11 +3,11 @@
 import argparse
 
 from qianxun.cli.arguments import add_filters
-from qianxun.cli.reasons import reason_of_the_file
 from qianxun.cli.screen import Piece
 from qianxun.cli.session import Session, asker_of, filter_of
 from qianxun.cli.words import shown_source
 from qianxun.messages import say
+from qianxun.reasons import reason_of_the_file
 from qianxun.records import Status
 from qianxun.shapes import documents_shape
 

@@ -85,6 +85,7 @@ def commands() -> list[tuple[str, list[tuple[str, str]]]]:
             say("the service"),
             [
                 ("serve", say("serve knowledge bases over HTTP")),
+                ("chat", say("serve the chat for a running service")),
                 ("mcp", say("serve an assistant with tools to search, ask and read (MCP)")),
                 ("keys", say("list the keys of the service")),
                 ("keys create", say("make a key: for whom, to which documents, until when")),

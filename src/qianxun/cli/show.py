@@ -5,12 +5,12 @@ import argparse
 from qianxun.cli.arguments import positive
 from qianxun.cli.list import status_in_words
 from qianxun.cli.passages import heading_below, place
-from qianxun.cli.reasons import reason_of_the_file
 from qianxun.cli.screen import Piece
 from qianxun.cli.session import Session, asker_of
 from qianxun.cli.words import shown_source
 from qianxun.errors import InputError
 from qianxun.messages import say
+from qianxun.reasons import reason_of_the_file
 from qianxun.records import MAX_CHUNKS_PER_DOCUMENT, Document, Passage, document_of
 from qianxun.shapes import shown_shape
 

@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Mapping
 
 from qianxun.cli.add import show_all
-from qianxun.cli.reasons import reason_in_words, reason_of_the_file
 from qianxun.cli.screen import Piece
 from qianxun.cli.session import Session
 from qianxun.cli.words import shown_source
 from qianxun.errors import InputError
 from qianxun.messages import say
+from qianxun.reasons import reason_in_words, reason_of_the_file
 from qianxun.shapes import source_files_shape, sources_shape
 from qianxun.storage.sources import STATES, RootNote, State
 

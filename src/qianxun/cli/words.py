@@ -1,16 +1,17 @@
-"""Text on a terminal: cell widths, wrapping, snippets and highlights, Chinese and English alike.
+"""Text on a terminal: cell widths, wrapping and snippets, Chinese and English alike.
 
 A Chinese character takes two cells and a line may break after any of them; `textwrap` and `str.ljust`
 know neither. Knows nothing of commands or of how anything is printed.
 """
 
 import bisect
-import functools
 import itertools
 import os
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
+
+from qianxun.marking import joined, occurrences
 
 # Not at the beginning of a line, not at the end of one (the usual rules of Chinese typesetting).
 _CLOSING = frozenset("，。！？；：、）」』】》〉”’…—～％,.!?;:)]}%")
@@ -127,57 +128,11 @@ def _atoms(text: str) -> Iterator[tuple[int, int]]:
         i = max(i, a + 1)
 
 
-def highlights(text: str, matched: Collection[str]) -> list[tuple[int, int]]:
-    """Where the matched terms (folded, stemmed, character pairs) stand in the text: sorted, apart, (start, end)."""
-    return _joined([(a, b) for a, b, _ in _occurrences(text, matched)])
-
-
-def _occurrences(text: str, matched: Collection[str]) -> list[tuple[int, int, str]]:
-    """Every matched term in the text, in its order: (start, end, term as it is compared)."""
-    from qianxun import text as matching  # compiles large patterns, which help and lists do not need
-
-    terms = frozenset(matched)
-    longer = any(len(t) > 1 and matching.has_cjk(t) for t in terms)
-    marks: list[tuple[int, int, str]] = []
-    for run in _runs().finditer(text):
-        if not matching.has_cjk(run.group()):
-            folded = matching.fold(run.group())
-            term = folded if folded in terms else next((w for w in matching.words(folded) if w in terms), None)
-            if term is not None:
-                marks.append((*run.span(), term))
-            continue
-        # Folded one by one, so that places stay places; a pair is then two neighbours.
-        folded = "".join((matching.fold(c) or c)[0] for c in run.group())
-        for i in range(len(folded)):
-            if folded[i : i + 2] in terms and i + 1 < len(folded):
-                marks.append((run.start() + i, run.start() + i + 2, folded[i : i + 2]))
-            elif folded[i] in terms and (not longer or len(folded) == 1):
-                marks.append((run.start() + i, run.start() + i + 1, folded[i]))
-    return marks
-
-
-@functools.cache
-def _runs() -> re.Pattern[str]:
-    from qianxun.text import CJK
-
-    return re.compile(rf"[{CJK}]+|[^\W_{CJK}]+")
-
-
-def _joined(marks: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
-    for a, b in sorted(marks):
-        if joined and a <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(b, joined[-1][1]))
-        else:
-            joined.append((a, b))
-    return joined
-
-
 def snippet(text: str, matched: Collection[str], width: int) -> tuple[str, list[tuple[int, int]]]:
     """The stretch of at most `width` cells that says most of what was asked, on one line, and its highlights."""
     flat = _TABLE_RULE.sub("|", " ".join(text.split()))
-    found = _occurrences(flat, matched)
-    marks = _joined([(a, b) for a, b, _ in found])
+    found = occurrences(flat, matched)
+    marks = joined([(a, b) for a, b, _ in found])
     if cells(flat) <= width:
         return flat, marks
     start = _best_start(flat, found, width - 2)  # room for … at both ends

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Literal
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from qianxun.client.conversations import ConversationsRoom
 from qianxun.client.documents import DocumentsRoom
 from qianxun.client.jobs import JobsRoom
 from qianxun.client.records import BaseSummary, Health, Job, Me
-from qianxun.records import Answer, SearchResult
+from qianxun.records import Answer, AnswerOptions, SearchResult
 
 API = "/api/v1"
 Judgement = Literal["click", "up", "down", "accepted"]
@@ -89,10 +90,11 @@ class Client:
         attachments: Sequence[str] = (),
         documents: Sequence[int] = (),
         deep: int = 0,
+        options: AnswerOptions = AnswerOptions(),  # noqa: B008 (frozen)
         base: str | None = None,
     ) -> Answer:
         """An answer whose citations are checked. As `KnowledgeBase.ask` otherwise; `documents` are ids."""
-        asked = _question(question, filter, persona, attachments, documents, deep, turns=list(turns))
+        asked = _question(question, filter, persona, attachments, documents, deep, options, turns=list(turns))
         path = self._path(base, "/ask")
         return reading.read(reading.answer, self._connection.json("POST", path, json=asked, repeat=Repeat.REFUSED))
 
@@ -106,13 +108,15 @@ class Client:
         attachments: Sequence[str] = (),
         documents: Sequence[int] = (),
         deep: int = 0,
+        options: AnswerOptions = AnswerOptions(),  # noqa: B008 (frozen)
         base: str | None = None,
     ) -> Iterator[AnswerEvent]:
         """The answer as it comes into being: events of `qianxun.answering.events`, the last of them holds the answer.
 
         Closing the iterator stops the model. What breaks off cannot be read on; that of a conversation can.
         """
-        asked = _question(question, filter, persona, attachments, documents, deep, turns=list(turns), stream=True)
+        more = {"turns": list(turns), "stream": True}
+        asked = _question(question, filter, persona, attachments, documents, deep, options, **more)
         path = self._path(base, "/ask")
         events = reading.Events()
         for event in self._connection.events("POST", path, json=asked, repeat=Repeat.REFUSED):
@@ -127,17 +131,19 @@ class Client:
         chunks: Sequence[int],
         *,
         above: Sequence[int] | None = None,
+        comment: str = "",
         base: str | None = None,
     ) -> str:
         """Keeps what somebody thinks of passages; returns the token that takes it back.
 
-        `above` are the passages that stood above one that was clicked.
+        `above` are the passages that stood above one that was clicked, `comment` is what they write beside it.
         """
         told = {
             "kind": kind,
             "question": question,
             "chunks": list(chunks),
             "above": None if above is None else list(above),
+            "comment": comment,
         }
         reply = self._connection.json("POST", self._path(base, "/feedback"), json=told, repeat=Repeat.REFUSED)
         return reading.read(lambda given: str(given["token"]), reply)
@@ -230,6 +236,7 @@ def _question(
     attachments: Sequence[str],
     documents: Sequence[int],
     deep: int,
+    options: AnswerOptions,
     **more: Any,
 ) -> dict[str, Any]:
     return {
@@ -239,5 +246,6 @@ def _question(
         "attachments": list(attachments),
         "documents": list(documents),
         "deep": deep,
+        "options": asdict(options),
         **more,
     }

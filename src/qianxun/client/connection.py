@@ -80,7 +80,7 @@ class Connection:
             },
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
             # A proxy cannot reach this machine's own service.
-            trust_env=not _is_here(parts.hostname),
+            trust_env=not is_here(parts.hostname),
         )
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class Connection:
 
     def json(self, method: str, path: str, *, repeat: Repeat, **request: Any) -> Any:
         """The reply to a request, from JSON. Raises the service's error, or ServiceUnavailable."""
-        return _decoded(self.reply(method, path, repeat=repeat, **request))
+        return decoded(self.reply(method, path, repeat=repeat, **request))
 
     def reply(self, method: str, path: str, *, repeat: Repeat, **request: Any) -> Any:
         """The reply to a request, read to its end."""
@@ -119,7 +119,7 @@ class Connection:
                 unmade = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
                 may_repeat = repeat is Repeat.BROKEN or (unmade and repeat is Repeat.REFUSED)
                 if not may_repeat or tries > self.retries:
-                    raise _unreachable(self.url, error) from error
+                    raise unreachable(self.url, error) from error
                 self.wait(_pause(tries))
                 continue
             if response.status_code < 400:
@@ -139,10 +139,12 @@ class Connection:
         headers = {"Accept": "text/event-stream", **request.pop("headers", {})}
         opened = self.opened(method, path, repeat=repeat, headers=headers, **request)
         with opened as response, _translated(self.url):
-            for event in _events(response.iter_bytes()):
-                if event.name == "error":
-                    raise _problem(event.data, 500)
-                yield event
+            reader = EventReader()
+            for piece in response.iter_bytes():
+                for event in reader.feed(piece):
+                    if event.name == "error":
+                        raise problem_of(event.data, 500)
+                    yield event
 
 
 def error_of(response: Any) -> QianxunError:
@@ -151,14 +153,15 @@ def error_of(response: Any) -> QianxunError:
         found = response.json()
     except ValueError:
         found = None
-    error = _problem(found if isinstance(found, dict) else {}, response.status_code)
+    error = problem_of(found if isinstance(found, dict) else {}, response.status_code)
     seconds = _asked_to_wait(response)
     if seconds is not None:
         error.retry_after = seconds
     return error
 
 
-def _problem(told: Mapping[str, Any], status: int) -> QianxunError:
+def problem_of(told: Mapping[str, Any], status: int) -> QianxunError:
+    """The error that problem details tell of, of its own class."""
     kind = getattr(errors, str(told.get("kind", "")), None)
     if not (isinstance(kind, type) and issubclass(kind, QianxunError)):
         kind = _BY_STATUS.get(status, QianxunError)
@@ -173,25 +176,32 @@ def _verbatim(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def _events(pieces: Iterator[bytes]) -> Iterator[Event]:
-    """Events of a stream. Lines end at LF or CRLF only: JSON may hold U+2028 as it is."""
-    name, data, n_bytes, rest = "", [], 0, b""
-    for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        n_bytes += len(piece)
-        if n_bytes > _MAX_EVENT_BYTES:
+class EventReader:
+    """Events of a stream that is fed piece by piece. Lines end at LF or CRLF only: JSON may hold U+2028 as it is."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self._data: list[bytes] = []
+        self._n_bytes = 0
+        self._rest = b""
+
+    def feed(self, piece: bytes) -> Iterator[Event]:
+        """The events that are whole with this piece. Raises ServiceUnavailable for what is no stream of events."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        self._n_bytes += len(piece)
+        if self._n_bytes > _MAX_EVENT_BYTES:
             raise ServiceUnavailable("An event of the service has no end.", remedy="Check the address.")
         for line in lines:
             field, _, value = line.rstrip(b"\r").partition(b":")
             value = value.removeprefix(b" ")
             if field == b"data":
-                data.append(value)
+                self._data.append(value)
             elif field == b"event":
-                name = value.decode("utf-8", "replace")
+                self._name = value.decode("utf-8", "replace")
             elif not line.strip():
-                if data:
-                    yield Event(name, _parsed(b"\n".join(data)))
-                name, data, n_bytes = "", [], 0
+                if self._data:
+                    yield Event(self._name, _parsed(b"\n".join(self._data)))
+                self._name, self._data, self._n_bytes = "", [], 0
 
 
 def _parsed(data: bytes) -> Any:
@@ -201,7 +211,8 @@ def _parsed(data: bytes) -> Any:
         raise ServiceUnavailable("An event of the service is no JSON.", remedy="Check the address.") from error
 
 
-def _decoded(response: Any) -> Any:
+def decoded(response: Any) -> Any:
+    """The JSON of a reply. Raises ServiceUnavailable."""
     try:
         return response.json()
     except ValueError as error:
@@ -222,10 +233,11 @@ def _translated(url: str) -> Iterator[None]:
     try:
         yield
     except (httpx.TransportError, httpx.StreamError) as error:
-        raise _unreachable(url, error) from error
+        raise unreachable(url, error) from error
 
 
-def _unreachable(url: str, error: Exception) -> ServiceUnavailable:
+def unreachable(url: str, error: Exception) -> ServiceUnavailable:
+    """What is raised where no reply comes."""
     return ServiceUnavailable(
         "The service at {url} cannot be reached ({error}).",
         remedy="Check that `qianxun serve` runs there, and the network.",
@@ -243,7 +255,8 @@ def _pause(tries: int) -> float:
     return min(_FIRST_WAIT_SECONDS * 2.0 ** (tries - 1), _MAX_WAIT_SECONDS)
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether a host is this machine, by its name or address."""
     if host == "localhost":
         return True
     try:

@@ -1,6 +1,7 @@
 """Conversations: questions that lean on those before. Each is its key's own."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ from qianxun.client.connection import Connection, Repeat
 from qianxun.client.documents import Sendable, Sent, sent
 from qianxun.client.records import Conversation, Job, Stopped, Told, WholeConversation
 from qianxun.errors import ServiceUnavailable
-from qianxun.records import Answer, Document
+from qianxun.records import Answer, AnswerOptions, Document
 
 # Of a turn that breaks off again and again without a word more.
 _MOST_BREAKS: Final = 5
@@ -66,10 +67,11 @@ class ConversationsRoom:
         attachments: Sequence[str] = (),
         documents: Sequence[int] = (),
         deep: int = 0,
+        options: AnswerOptions = AnswerOptions(),  # noqa: B008 (frozen)
         base: str | None = None,
     ) -> Answer:
         """The answer to the next question of a conversation."""
-        asked = _question(question, filter, persona, attachments, documents, deep)
+        asked = _question(question, filter, persona, attachments, documents, deep, options)
         reply = self._connection.json("POST", self._path(token, base, "/ask"), json=asked, repeat=Repeat.NEVER)
         return reading.read(reading.answer, reply)
 
@@ -83,13 +85,14 @@ class ConversationsRoom:
         attachments: Sequence[str] = (),
         documents: Sequence[int] = (),
         deep: int = 0,
+        options: AnswerOptions = AnswerOptions(),  # noqa: B008 (frozen)
         base: str | None = None,
     ) -> Iterator[Told]:
         """The answer as it comes into being. Where the connection breaks, it is read on from where it was.
 
         Closing the iterator does not stop the answer: `events` reads on, `stop` ends it.
         """
-        asked = {**_question(question, filter, persona, attachments, documents, deep), "stream": True}
+        asked = {**_question(question, filter, persona, attachments, documents, deep, options), "stream": True}
         last: Told | None = None
         events = reading.Events()
         try:
@@ -172,6 +175,7 @@ def _question(
     attachments: Sequence[str],
     documents: Sequence[int],
     deep: int,
+    options: AnswerOptions,
 ) -> dict[str, Any]:
     return {
         "question": question,
@@ -180,4 +184,5 @@ def _question(
         "attachments": list(attachments),
         "documents": list(documents),
         "deep": deep,
+        "options": asdict(options),
     }

@@ -168,7 +168,7 @@ def receipt(given: Json) -> Receipt:
 
 def base(given: Json) -> BaseSummary:
     """A knowledge base."""
-    return BaseSummary(given["name"], given["documents"], tuple(given["personas"]))
+    return BaseSummary(given["name"], given["documents"], tuple(given["personas"]), given["own_instructions"])
 
 
 def me(given: Json) -> Me:

@@ -12,11 +12,15 @@ JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"
 
 @dataclass(frozen=True, slots=True)
 class BaseSummary:
-    """A knowledge base; `documents` are those that the caller may see."""
+    """A knowledge base; `documents` are those that the caller may see.
+
+    `own_instructions` is how many characters of instructions may be given with a question, 0 none.
+    """
 
     name: str
     documents: int
     personas: tuple[str, ...]
+    own_instructions: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ Runs only as a process started by `reading`. It may be killed at any moment, it 
 and it never writes a file. Events travel as plain tuples: see `reading._event`.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import io
@@ -12,7 +11,6 @@ import marshal
 import os
 import queue
 import signal
-import sys
 import threading
 import time
 from collections import Counter
@@ -24,6 +22,7 @@ from typing import Any, BinaryIO, Final
 from qianxun.documents import patience
 from qianxun.documents.clean import one_line
 from qianxun.documents.dedupe import near_hash, text_hash
+from qianxun.documents.limits import limit_memory, used_bytes
 from qianxun.documents.reading import printable
 from qianxun.documents.registry import loader_for, supported_suffixes
 from qianxun.documents.split import Measure, indexed_text, measure_of, split
@@ -51,10 +50,10 @@ def main() -> None:
     os.dup2(nowhere, 1)
     given_reading, given_splitting, tokenizer = _read(jobs)
     reading, splitting = ReadingSettings(**given_reading), SplittingSettings(**given_splitting)
-    before = _used_bytes()
+    before = used_bytes()
     measure = measure_of(Path(os.fsdecode(tokenizer)) if tokenizer else None)
     # What a large vocabulary takes is not the files' doing.
-    _limit_memory(reading.max_memory_mb * 1_000_000 + _used_bytes() - before)
+    limit_memory(reading.max_memory_mb * 1_000_000 + used_bytes() - before)
     _send(answers, "ready")
     os.dup2(nowhere, 2)
     reader = _FileReader(reading, splitting, measure)
@@ -408,26 +407,6 @@ def _chunk(chunk: Chunk) -> Plain:
 
 def _pair(span: Span) -> tuple[int, int]:
     return span.start, span.end
-
-
-def _used_bytes() -> int:
-    """What RLIMIT_DATA counts, where the system tells; else 0."""
-    try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError, AttributeError):
-        return 0
-
-
-def _limit_memory(limit: int) -> None:
-    if sys.platform == "win32":
-        return
-    import resource
-
-    # RLIMIT_DATA counts what is written to, not what is merely mapped; Linux counts all private memory by it.
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _read(stream: BinaryIO) -> Any:

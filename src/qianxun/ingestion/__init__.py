@@ -4,6 +4,7 @@ from qianxun.ingestion.add import TextItem, add_files, add_texts, sync_all
 from qianxun.ingestion.change import ChangeReport, change_encoder
 from qianxun.ingestion.duplicates import DuplicateGroup, find_duplicates
 from qianxun.ingestion.originals import keep_originals
+from qianxun.ingestion.preview import Preview, preview
 from qianxun.ingestion.remove import bring_up_to_date, remove_documents, select
 from qianxun.ingestion.run import AddReport
 from qianxun.ingestion.upkeep import CheckReport, Problem, check, compact, rebuild
@@ -14,6 +15,7 @@ __all__ = [
     "ChangeReport",
     "CheckReport",
     "DuplicateGroup",
+    "Preview",
     "Problem",
     "TextItem",
     "add_files",
@@ -24,6 +26,7 @@ __all__ = [
     "compact",
     "find_duplicates",
     "keep_originals",
+    "preview",
     "rebuild",
     "remove_documents",
     "select",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from qianxun.documents.dedupe import likeness, sampled_shingles
+from qianxun.filters import Filter
 from qianxun.records import Asker, Document
 from qianxun.storage.store import Store
 
@@ -24,13 +25,14 @@ class DuplicateGroup:
     likeness: float
 
 
-def find_duplicates(store: Store, asker: Asker, least: float) -> list[DuplicateGroup]:
-    """Groups of documents that the asker may see, of which each shares `least` of its text with another of the group.
+def find_duplicates(store: Store, asker: Asker, least: float, where: Filter | None = None) -> list[DuplicateGroup]:
+    """Groups of documents that the asker may see and that the filter lets through, of which each shares `least` of its
+    text with another of the group.
 
     The share is of the longer text of a pair, so an extract is not its whole; the order of parts does not count. Files
     inside files are documents too.
     """
-    visible = {document.id: document for document in store.documents(asker) if document.chunks}
+    visible = {document.id: document for document in store.documents(asker, where) if document.chunks}
     alike: dict[tuple[int, int], float] = {}
     for first, second in _candidates(store, visible, least):
         share = _share(store, visible[first], visible[second])

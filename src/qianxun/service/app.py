@@ -11,20 +11,21 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import compile_path
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute, compile_path
+from starlette.types import ASGIApp, Scope
 
-from qianxun import __version__
+from qianxun import __version__, web
 from qianxun.errors import NotFound, QianxunError
-from qianxun.service import openai, problems, reranking
+from qianxun.service import openai, pages, problems, reranking
 from qianxun.service.doorway import Doorway
 from qianxun.service.mcp.doors import route as mcp_route
+from qianxun.service.oidc import oidc_of
 from qianxun.service.openapi import described
 from qianxun.service.refused import InvalidRequest, invalid
 from qianxun.service.routes import routers
 from qianxun.service.service import Service
 from qianxun.service.telemetry import attach
-from qianxun.service.tokens import reader_of_tokens
+from qianxun.service.tokens import reader_of_tokens, tokens_of
 from qianxun.service.visit import visit_of
 from qianxun.settings import Settings
 
@@ -35,12 +36,14 @@ def create_service(settings: Settings, *, loopback: bool = True) -> Service:
     """What requests are served with. `loopback` says whether only this machine can reach it."""
     service = Service(settings, loopback=loopback)
     service.telemetry = attach(service)
-    service.caller_of_token = reader_of_tokens(settings)
+    tokens = tokens_of(settings)
+    service.caller_of_token = reader_of_tokens(tokens)
+    service.oidc = oidc_of(settings, tokens, service.database, service.sessions, service.lanes["renewal"])
     return service
 
 
-def create_app(service: Service) -> FastAPI:
-    """The application over a service, which is closed with it."""
+def create_app(service: Service, chat: BaseRoute | None = None) -> FastAPI:
+    """The application over a service, which is closed with it. `chat` is the route to its chat, if it has one."""
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -66,7 +69,12 @@ def create_app(service: Service) -> FastAPI:
     app.service = service
     for router in (*routers(), openai.router, reranking.router):
         app.include_router(router)
+    if service.settings.web.pages:
+        app.include_router(web.router())
     app.router.routes.append(mcp_route())
+    if chat is not None:
+        app.router.routes.append(chat)
+        service.has_chat = True
     app.add_exception_handler(QianxunError, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)
@@ -84,21 +92,22 @@ class _Served(FastAPI):
         return Doorway(super().build_middleware_stack(), self.service, _in_its_shape)
 
 
-def _in_its_shape(error: QianxunError, path: str, request_id: str) -> tuple[Mapping[str, Any], str]:
-    """An error's body and its media type, as the clients of a path understand them."""
-    if openai.speaks(path):
-        return openai.error_of(error), "application/json"
-    return problems.problem_of(error, request_id), problems.MEDIA_TYPE
+def _in_its_shape(error: QianxunError, scope: Scope, request_id: str) -> tuple[bytes, Mapping[str, str]]:
+    """An error's body and its headers, as the clients of a path understand them."""
+    if pages.is_page(scope["path"]):
+        return web.error_page(error, scope, request_id)
+    if openai.speaks(scope["path"]):
+        return problems.as_json(openai.error_of(error)), {"content-type": "application/json"}
+    return problems.as_json(problems.problem_of(error, request_id)), {"content-type": problems.MEDIA_TYPE}
 
 
 def _response(error: QianxunError, request: Request, *, headers: Mapping[str, str] | None = None) -> Response:
     visit = visit_of(request)
-    body, media_type = _in_its_shape(problems.tellable(error, visit), request.scope["path"], visit.id)
-    return problems.JSONReply(
-        body,
+    content, how = _in_its_shape(problems.tellable(error, visit), request.scope, visit.id)
+    return Response(
+        content,
         status_code=problems.status_of(error),
-        headers={**problems.headers_of(error), **(headers or {})},
-        media_type=media_type,
+        headers={**how, **problems.headers_of(error), **(headers or {})},
     )
 
 

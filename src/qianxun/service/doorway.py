@@ -12,14 +12,14 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qianxun.errors import InputError, QianxunError, SettingsError
-from qianxun.service import problems
+from qianxun.errors import InputError, Overloaded, QianxunError, SettingsError
+from qianxun.service import pages, problems
 from qianxun.service.access import Caller, Limits
 from qianxun.service.facts import Ended
 from qianxun.service.logs import request_id
@@ -32,7 +32,9 @@ REQUEST_ID: Final = "x-request-id"
 # Told to anybody, without a key: whether it runs. /metrics has a rule of its own.
 OPEN_PATHS: Final = frozenset(("/healthz", "/readyz", "/metrics"))
 # The requests that may be as large as `service.max_upload_mb` says, if they are forms: what else is read is read whole.
-_UPLOADS: Final = re.compile(r"/api/v1/bases/[^/]+/(documents|conversations/[^/]+/files)")
+_UPLOADS: Final = re.compile(
+    r"/api/v1/bases/[^/]+/(documents|conversations/[^/]+/files)|/library/[^/]+/documents|/chat/project/file"
+)
 # Who sends no more of a request, or takes no more of a reply, for so long has gone.
 SILENT_SECONDS: Final = 60.0
 _FORM_OF_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -52,7 +54,7 @@ _UNREAD: Final = frozenset((408, 413))
 _MAX_DIGITS: Final = 18
 # Until it is known who asks.
 _UNKNOWN: Final = Caller("", "", frozenset(), frozenset(), frozenset(), Limits())
-Refusal = Callable[[QianxunError, str, str], tuple[Mapping[str, Any], str]]
+Refusal = Callable[[QianxunError, Scope, str], tuple[bytes, Mapping[str, str]]]
 
 
 class Refused(InputError):
@@ -62,7 +64,7 @@ class Refused(InputError):
 
 
 class Doorway:
-    """Wraps an application. `said` turns an error into the body and media type that the path's clients understand.
+    """Wraps an application. `said` turns an error into a body and headers that the path's clients understand.
 
     Raises SettingsError for proxies that are no addresses.
     """
@@ -75,6 +77,8 @@ class Doorway:
         self._names = frozenset(name.lower() for name in section.hosts)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in section.cors_origins)
         self._proxies = list(map(_network, section.trusted_proxies))
+        # What people call our pages by, where they do not ask us themselves.
+        self._called = frozenset(filter(None, [service.settings.web.address.lower().rstrip("/")]))
         self._inside: ASGIApp = self._served
         if self._origins:
             self._inside = CORSMiddleware(
@@ -91,8 +95,12 @@ class Doorway:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        if scope["type"] == "websocket" and pages.is_connection(scope["path"]):
+            # The chat's, which looks by itself where it comes from and who it is (`qianxun.chat.door`).
+            await self._app(scope, receive, send)
+            return
         if scope["type"] != "http":
-            # Nothing here speaks WebSocket; nobody who could not be asked for a key is let in.
+            # Nothing else here speaks WebSocket; nobody who could not be asked for a key is let in.
             await send({"type": "websocket.close", "code": 1008})
             return
         begun = time.perf_counter()
@@ -136,14 +144,30 @@ class Doorway:
     async def _admit(self, scope: Scope, headers: Headers, visit: Visit) -> None:
         if scope["path"] in OPEN_PATHS:
             return
+        if pages.is_page(scope["path"]) and pages.is_from_elsewhere(headers):
+            raise _foreign(headers.get("origin", headers["sec-fetch-site"]))
+        if pages.is_open(scope["path"]):
+            # No page of another site signs its reader in as somebody else.
+            if "origin" in headers and scope["method"] not in ("GET", "HEAD"):
+                self._check_origin(scope, headers)
+            elif self._is_proxy((scope.get("client") or ("",))[0]):
+                self._believe(scope, headers)
+            return
         shown = shown_by(headers)
+        if shown is None and pages.is_page(scope["path"]):
+            shown = visit.session = pages.session_of(headers)
+            if shown is not None:
+                self._check_origin(scope, headers)
         self._check_names(scope, headers, keyless=shown is None)
         if scope["method"] == "OPTIONS":
             return
-        visit.caller = await self._service.caller(shown)
-        await self._service.limiter.request(visit.caller)
-        for admit in self._service.admitting:
-            admit(visit.caller)
+        try:
+            visit.caller = await self._service.caller(shown)
+        except Overloaded:
+            # One signs out also while nobody can say who it is that does.
+            if visit.session is None or scope["path"] != pages.SIGN_OUT:
+                raise
+        await self._service.admit(visit.caller)
 
     def _check_names(self, scope: Scope, headers: Headers, *, keyless: bool) -> None:
         """Without a key, a page of another site could make its reader's browser ask: names are all that tells."""
@@ -170,11 +194,20 @@ class Doorway:
         if not self._names and host not in LOOPBACK_NAMES and not (everywhere and _is_address(host)):
             raise _unknown_name(host)
         origin = headers.get("origin")
-        own = f"{scope.get('scheme', 'http')}://{named}"
-        if origin is not None and origin.lower() != own and origin.lower() not in self._origins:
-            raise _refused(
-                403, "Pages of {origin!r} may not call this service.", "Name it in service.cors_origins.", origin=origin
-            )
+        if origin is not None and origin.lower() not in (own_origin(scope, named), *self._origins):
+            raise _foreign(origin)
+
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        """A browser sends its cookie whoever's page asks: what changes anything must come from a page of ours."""
+        if scope["method"] in ("GET", "HEAD"):
+            return
+        named = headers.get("host", "").lower()
+        if self._is_proxy((scope.get("client") or ("",))[0]):
+            self._believe(scope, headers)
+            named = headers.get("x-forwarded-host", named).lower()
+        origin = headers.get("origin", "null").lower()
+        if origin != own_origin(scope, named) and origin not in self._called:
+            raise _foreign(origin)
 
     def _is_proxy(self, address: str) -> bool:
         try:
@@ -209,9 +242,8 @@ class Doorway:
         if out.status:  # a reply has begun: that it does not end says that something is wrong
             logger.warning("request %s was cut short: %s", visit.id, type(error).__name__)
             return
-        body, media_type = self._said(problems.tellable(error, visit), scope["path"], visit.id)
-        content = problems.as_json(body)
-        headers = {"content-type": media_type, "content-length": str(len(content)), **problems.headers_of(error)}
+        content, how = self._said(problems.tellable(error, visit), scope, visit.id)
+        headers = {**how, "content-length": str(len(content)), **problems.headers_of(error)}
         if problems.status_of(error) in _UNREAD:
             headers["connection"] = "close"
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
@@ -409,6 +441,11 @@ def shown_by(headers: Headers) -> str | None:
     return headers.get("x-api-key", "").strip() or headers.get("api-key", "").strip() or authorization or None
 
 
+def own_origin(scope: Scope, named: str) -> str:
+    """The origin of our own pages, as this client calls us."""
+    return f"{scope.get('scheme', 'http')}://{named}"
+
+
 def without_port(host: str) -> str:
     return host if host.endswith("]") else re.sub(r":\d*$", "", host)
 
@@ -428,6 +465,12 @@ def _network(text: str) -> "ipaddress.IPv4Network | ipaddress.IPv6Network":
         raise SettingsError(
             "service.trusted_proxies: {text!r} is no address.", remedy="Example: 10.0.0.5 or 10.0.0.0/24", text=text
         ) from error
+
+
+def _foreign(origin: str) -> Refused:
+    return _refused(
+        403, "Pages of {origin!r} may not call this service.", "Name it in service.cors_origins.", origin=origin
+    )
 
 
 def _unknown_name(host: str) -> Refused:

@@ -86,8 +86,12 @@ def first_base(settings: Settings) -> None:
 def check(settings: Settings) -> None:
     """Raises SettingsError for what must not be served so, or cannot be; NotFound for a knowledge base that is not."""
     from qianxun.service.jobs.schedules import Schedules
+    from qianxun.service.oidc.signing import check_oidc
+    from qianxun.service.tokens import tokens_of
 
     Schedules(settings)
+    tokens_of(settings)
+    check_oidc(settings)
     must_be_there(settings)
     section = settings.service
     if section.workers > 1:

@@ -21,6 +21,9 @@ _FORMS: Final[Mapping[str, str]] = {
 }
 
 
+_MOST_SEEN_CHARS: Final = 100
+
+
 class InvalidRequest(InputError):
     """A request that is not as the OpenAPI document says."""
 
@@ -54,5 +57,17 @@ def invalid(fault: Mapping[str, Any], content_type: str) -> InvalidRequest:
     form = _FORMS.get(str(dict(fault.get("ctx") or {}).get("pattern", "")))
     if kind == "string_pattern_mismatch" and form is not None:
         return InvalidRequest(form, remedy=_SEE, where=where)
+    bounds, seen = dict(fault.get("ctx") or {}), repr(fault.get("input"))[:_MOST_SEEN_CHARS]
+    if kind == "greater_than_equal":
+        return InvalidRequest(
+            "{where} is {seen}; the least is {least}.", remedy=_SEE, where=where, seen=seen, least=bounds["ge"]
+        )
+    if kind == "less_than_equal":
+        return InvalidRequest(
+            "{where} is {seen}; the most is {most}.", remedy=_SEE, where=where, seen=seen, most=bounds["le"]
+        )
+    if kind == "literal_error":
+        known = str(bounds["expected"]).replace(" or ", ", ")
+        return InvalidRequest("{where} is {seen}.", remedy="Known: {known}.", where=where, seen=seen, known=known)
     what = str(fault.get("msg", "not valid")).rstrip(".")
     return InvalidRequest("{where}: {what}.", remedy=_SEE, where=where, what=what)

@@ -234,11 +234,12 @@ class Removed(BaseModel):
 
 
 class BaseSummary(BaseModel):
-    """A knowledge base: what a caller may know of it."""
+    """A knowledge base: what a caller may know of it. `own_instructions` are the characters that such may have."""
 
     name: str
     documents: int
     personas: list[str]
+    own_instructions: int
 
 
 class BaseList(BaseModel):

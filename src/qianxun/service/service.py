@@ -22,8 +22,10 @@ from qianxun.storage.database import Database
 from qianxun.storage.jobs import Jobs
 from qianxun.storage.keys import Key, Keys
 from qianxun.storage.service import open_service
+from qianxun.storage.sessions import Sessions, is_session
 
 if TYPE_CHECKING:
+    from qianxun.service.oidc import Oidc
     from qianxun.service.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
@@ -34,6 +36,13 @@ _USED_SECONDS: Final = 60.0
 _LOOKING_THREADS: Final = 4
 _LOOKING_QUEUE: Final = 256
 _CHANGING_THREADS: Final = 2
+# What takes seconds of a core for a page: one at a time, and few wait.
+_LONG_QUEUE: Final = 8
+_DRAWING_THREADS: Final = 2
+_DRAWING_QUEUE: Final = 32
+# What waits for the issuer that people sign in with.
+_ISSUER_THREADS: Final = 8
+_ISSUER_QUEUE: Final = 64
 
 
 class Service:
@@ -50,6 +59,7 @@ class Service:
         self.home: Path = home_directory(settings)
         self.database: Database = open_service(self.home)
         self.keys = Keys(self.database)
+        self.sessions = Sessions(self.database)
         self.jobs = Jobs(self.database)
         self.bases = Bases(settings)
         section = settings.service
@@ -62,6 +72,13 @@ class Service:
             "look": Lane("look", threads=_LOOKING_THREADS, queue=_LOOKING_QUEUE),
             # What writes may wait for who else writes: nobody who only looks waits with it.
             "change": Lane("change", threads=_CHANGING_THREADS, queue=_LOOKING_QUEUE),
+            # Reads whole files or all texts, and changes nothing: no search and no writer waits behind it.
+            "previews": Lane("previews", threads=1, queue=_LONG_QUEUE),
+            # Pages of documents, drawn for viewers: each takes a core for a moment.
+            "pictures": Lane("pictures", threads=_DRAWING_THREADS, queue=_DRAWING_QUEUE),
+            # Apart: whoever begins to sign in, which anybody may, holds up nobody who has.
+            "sign-in": Lane("sign-in", threads=_ISSUER_THREADS, queue=_ISSUER_QUEUE),
+            "renewal": Lane("renewal", threads=_ISSUER_THREADS, queue=_ISSUER_QUEUE),
             "models": Lane("models", threads=section.model_calls, queue=section.model_calls * 4),
         }
         self.streams = Places("answers", section.streams)
@@ -74,14 +91,19 @@ class Service:
         self.closing: list[Callable[[], None]] = []
         # How a bearer token that is no key is read; None where the settings name no issuer.
         self.caller_of_token: Callable[[str], Awaitable[Caller]] | None = None
+        # Signing in with that issuer at the pages; None where the settings name no client.
+        self.oidc: Oidc | None = None
         self.readiness = Readiness(self.bases)
         self.telemetry: Telemetry | None = None
         self.stopping = threading.Event()
+        # Whether /chat is served by this process.
+        self.has_chat = False
         # Whether this process stops because another one has taken its place: the service itself goes on.
         self.replaced: Callable[[], bool] = lambda: False
         # Answers that go on although who asked has gone; the loop itself would not hold them.
         self.going_on: set[asyncio.Task[None]] = set()
         self._used: dict[str, float] = {}
+        self._writers: list[threading.Thread] = []
 
     @property
     def admits_nobody(self) -> bool:
@@ -95,6 +117,8 @@ class Service:
             if self.admits_nobody:
                 raise Unauthorized("No key was shown.", remedy="Send it as `Authorization: Bearer KEY`.")
             return nobody(self.settings.service)
+        if is_session(shown):
+            shown = await self._shown_in(shown)
         key = self.keys.opened_by(shown)
         if key is not None:
             self._note_use(key)
@@ -103,13 +127,30 @@ class Service:
             return await self.caller_of_token(shown)
         raise Unauthorized("The key does not hold.", remedy="Ask for one: `qianxun keys create NAME` makes it.")
 
+    async def admit(self, caller: Caller) -> None:
+        """Counts a request of theirs. Raises LimitReached for one too many, and what `admitting` does."""
+        await self.limiter.request(caller)
+        for admit in self.admitting:
+            admit(caller)
+
+    async def _shown_in(self, secret: str) -> str:
+        """The key or token that a session stands for now."""
+        session = self.sessions.found(secret)
+        if session is None:
+            raise Unauthorized("The session has ended.", remedy="Sign in again.")
+        if session.renewal and self.oidc is not None:
+            return await self.oidc.shown_by(secret)
+        return session.shown
+
     def _note_use(self, key: Key) -> None:
         now = time.monotonic()
         if now - self._used.get(key.id, float("-inf")) < _USED_SECONDS:
             return
         self._used[key.id] = now
         # Not here: a look must not wait for who writes to the file.
-        threading.Thread(target=self._keep_use, args=(key.id,), daemon=True).start()
+        writer = threading.Thread(target=self._keep_use, args=(key.id,), daemon=True)
+        self._writers = [one for one in self._writers if one.is_alive()] + [writer]
+        writer.start()
 
     def _keep_use(self, id: str) -> None:
         try:
@@ -130,5 +171,10 @@ class Service:
             close()
         for lane in self.lanes.values():
             lane.close()
+        if self.oidc is not None:
+            self.oidc.close()
         self.bases.close()
+        # The file must not be closed under who writes to it.
+        for writer in self._writers:
+            writer.join()
         self.keys.close()

@@ -5,30 +5,23 @@ in `sources.allow_networks`), over https unless it is on this machine. A key tha
 the next look. While the issuer cannot be reached its last keys hold, for a limited time.
 """
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from qianxun.errors import Overloaded, QianxunError, SettingsError, SourceError
+from qianxun.errors import Overloaded, QianxunError, SourceError
+from qianxun.service.issuers import for_fetching, is_safe, json_at, metadata
 from qianxun.settings import Settings
-from qianxun.sources.addresses import host_name, page_address
 
 logger = logging.getLogger(__name__)
 
-# A key set of a large issuer has some dozens of keys of a kilobyte or two.
-MAX_BYTES: Final = 256 * 1024
 MAX_KEYS: Final = 200
 # An unknown key id may be a new key, or somebody who makes them up: one look a minute for both.
 LOOK_AGAIN_SECONDS: Final = 60.0
 # With no keys at all nobody with a token gets in: then sooner.
 _LOOK_FOR_FIRST_SECONDS: Final = 5.0
-_FETCH_SECONDS: Final = 10.0
-_DISCOVERY: Final = "/.well-known/openid-configuration"
 
 
 class IssuerKeys:
@@ -39,7 +32,7 @@ class IssuerKeys:
 
     def __init__(self, settings: Settings, *, now: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings.tokens
-        self._fetcher_settings = _for_fetching(settings)
+        self._fetcher_settings = for_fetching(settings)
         self._now = now
         self._guard = threading.Lock()
         self._fetching = threading.Lock()
@@ -105,7 +98,7 @@ class IssuerKeys:
         fetcher = Fetcher(self._fetcher_settings)
         try:
             address = self._settings.jwks_url or self._discovered(fetcher)
-            found = _json(fetcher, address).get("keys")
+            found = json_at(fetcher, address).get("keys")
         finally:
             fetcher.close()
         if not isinstance(found, list) or len(found) > MAX_KEYS:
@@ -113,18 +106,10 @@ class IssuerKeys:
         return tuple(key for key in found if isinstance(key, dict))
 
     def _discovered(self, fetcher: Any) -> str:
-        """Where the issuer says that its keys are (OpenID Connect Discovery 1.0, 4)."""
+        """Where the issuer says that its keys are."""
         issuer = self._settings.issuer
-        told = _json(fetcher, issuer.rstrip("/") + _DISCOVERY)
-        if told.get("issuer") != issuer:
-            raise SourceError(
-                "{url} speaks for another issuer: {seen!r}.",
-                remedy="Write tokens.issuer exactly as it calls itself.",
-                url=issuer.rstrip("/") + _DISCOVERY,
-                seen=str(told.get("issuer"))[:200],
-            )
-        address = told.get("jwks_uri")
-        if not isinstance(address, str) or not _is_safe(address):
+        address = metadata(fetcher, issuer).get("jwks_uri")
+        if not isinstance(address, str) or not is_safe(address):
             raise SourceError(
                 "{issuer} does not say where its keys are, or not over https.",
                 remedy="Set tokens.jwks_url.",
@@ -133,67 +118,5 @@ class IssuerKeys:
         return address
 
 
-def check_address(key: str, address: str) -> None:
-    """Raises SettingsError for an address that keys are not fetched from: not https, and not on this machine."""
-    if not _is_safe(address):
-        raise SettingsError(
-            "{key} is no https address, or has a user name in it.",
-            remedy="Example: https://login.example.com/realms/main; http only on this machine.",
-            key=key,
-        )
-
-
-def _is_safe(address: str) -> bool:
-    try:
-        page_address(address)
-    except QianxunError:
-        return False
-    parts = urlsplit(address)
-    return parts.scheme == "https" or _is_here(parts.hostname or "")
-
-
-def _is_here(host: str) -> bool:
-    name = host_name(host)
-    return name in ("localhost", "::1") or name.startswith("127.")
-
-
-def _json(fetcher: Any, url: str) -> dict[str, Any]:
-    """The JSON object at an address, which may not lead on to another."""
-    body = bytearray()
-    with fetcher.answered(url, obey=False) as answer:
-        if answer.status != 200 or answer.url != url:
-            raise SourceError(
-                "{url} is not where keys are.", remedy="Check tokens.issuer and tokens.jwks_url.", url=url
-            )
-        for piece in answer.body():
-            body += piece
-            if len(body) > MAX_BYTES:
-                raise SourceError("{url} is too large for a set of keys.", remedy="Check tokens.jwks_url.", url=url)
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise SourceError("{url} is no JSON object.", remedy="Check tokens.issuer and tokens.jwks_url.", url=url)
-    return found
-
-
 def _of(keys: Sequence[Mapping[str, Any]], key_id: str | None) -> list[Mapping[str, Any]]:
     return [key for key in keys if key_id is None or key.get("kid") == key_id]
-
-
-def _for_fetching(settings: Settings) -> Settings:
-    """Those for fetching keys: a host that an operator names may be anywhere; quick, and no retries."""
-    named = {urlsplit(url).hostname or "" for url in (settings.tokens.issuer, settings.tokens.jwks_url) if url}
-    sources = replace(
-        settings.sources,
-        allow_networks=(*settings.sources.allow_networks, *sorted(filter(None, map(host_name, named)))),
-        connect_seconds=min(settings.sources.connect_seconds, _FETCH_SECONDS),
-        read_seconds=_FETCH_SECONDS,
-        fetch_seconds=_FETCH_SECONDS,
-        retries=0,
-        delay_seconds=0.0,
-        max_page_mb=1,
-        obey_robots=False,
-    )
-    return replace(settings, sources=sources)

@@ -16,7 +16,8 @@ from typing import Any, Final, cast
 from qianxun.errors import SettingsError, Unauthorized
 from qianxun.prompting import as_line
 from qianxun.service.access import ACTIONS, Action, Caller, caller_of
-from qianxun.service.token_keys import IssuerKeys, check_address
+from qianxun.service.issuers import check_address
+from qianxun.service.token_keys import IssuerKeys
 from qianxun.settings import ServiceSettings, Settings, TokensSettings
 from qianxun.storage.keys import Grant
 
@@ -41,19 +42,21 @@ _KEY_OF: Final[Mapping[str, tuple[str, str]]] = {
 }
 _PUBLIC_PARTS: Final = ("kty", "n", "e", "crv", "x", "y")  # an issuer may show too much by mistake
 # What a token is (RFC 8725, 3.11): an access token or an ID token, and nothing else that the issuer may sign.
-_KINDS: Final = ("", "jwt", "at+jwt", "application/jwt", "application/at+jwt")
+_KINDS_OF_ID: Final = ("", "jwt", "application/jwt")
+_KINDS: Final = (*_KINDS_OF_ID, "at+jwt", "application/at+jwt")
 _SPACED: Final = ("scope", "scp")  # claims that are one string of several words (RFC 8693, 4.2)
 _ACTION_PREFIX: Final = "qianxun:"
 
 
-def reader_of_tokens(settings: Settings) -> Callable[[str], Awaitable[Caller]] | None:
-    """What says who a token is of, for `Service.caller_of_token`; None where the settings name no issuer.
+def tokens_of(settings: Settings) -> "Tokens | None":
+    """What reads tokens; None where the settings name no issuer. Raises SettingsError as `Tokens` does."""
+    return Tokens(settings) if settings.tokens.issuer else None
 
-    Raises SettingsError as `Tokens` does.
-    """
-    if not settings.tokens.issuer:
+
+def reader_of_tokens(tokens: "Tokens | None") -> Callable[[str], Awaitable[Caller]] | None:
+    """What says who a token is of, for `Service.caller_of_token`; None where no tokens are taken."""
+    if tokens is None:
         return None
-    tokens = Tokens(settings)
 
     # Of their own: tokens that wait for an issuer's keys hold up nothing but tokens.
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="qianxun-tokens")
@@ -81,16 +84,19 @@ class Tokens:
 
         Raises Unauthorized for a token that does not hold, Overloaded while the issuer's keys cannot be had.
         """
+        return self._rights.caller(self.claims(token))
+
+    def claims(self, token: str, *, client: str = "") -> Mapping[str, Any]:
+        """What a token says, if it holds. With a `client` it must be an ID token, for this client of the issuer's.
+
+        Takes time and raises as `caller` does.
+        """
+        import jwt
+
         if len(token) > MAX_TOKEN_CHARS:
             raise Unauthorized(
                 "The token is refused: it is longer than {n} characters.", remedy=_AGAIN, n=MAX_TOKEN_CHARS
             )
-        claims = self._claims(token)
-        return self._rights.caller(claims)
-
-    def _claims(self, token: str) -> Mapping[str, Any]:
-        import jwt
-
         try:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
@@ -98,13 +104,13 @@ class Tokens:
         algorithm, key_id, kind = header.get("alg"), header.get("kid"), header.get("typ", "")
         if not isinstance(algorithm, str) or algorithm not in self._settings.algorithms:
             raise Unauthorized("The token is refused: its algorithm is not one of tokens.algorithms.", remedy=_AGAIN)
-        if not isinstance(kind, str) or kind.lower() not in _KINDS:
+        if not isinstance(kind, str) or kind.lower() not in (_KINDS_OF_ID if client else _KINDS):
             raise Unauthorized("The token is refused: it is a token of another kind.", remedy=_AGAIN)
         if "crit" in header:
             raise Unauthorized("The token is refused: it asks for an extension that is not understood.", remedy=_AGAIN)
         for key in self._fitting(algorithm, key_id):
             try:
-                return self._verified(token, key, algorithm)
+                return self._verified(token, key, algorithm, client)
             except jwt.InvalidSignatureError:
                 continue
             except jwt.ExpiredSignatureError as error:
@@ -144,19 +150,29 @@ class Tokens:
             found.append(key)
         return found[:_MAX_KEYS_TRIED]
 
-    def _verified(self, token: str, key: Any, algorithm: str) -> Mapping[str, Any]:
+    def _verified(self, token: str, key: Any, algorithm: str, client: str) -> Mapping[str, Any]:
         import jwt
 
         found: Mapping[str, Any] = jwt.decode(
             token,
             key,
             algorithms=[algorithm],
-            audience=list(self._settings.audience),
+            audience=[client] if client else list(self._settings.audience),
             issuer=self._settings.issuer,
             leeway=self._settings.leeway_seconds,
-            options={"require": ["exp", "iss", "aud"]},
+            options={"require": ["exp", "iss", "aud", *(["sub", "iat"] if client else [])]},
         )
+        # Made for another client that may also show it to this one (OpenID Connect Core 1.0, 3.1.3.7).
+        if client and found.get("azp", client) != client:
+            raise jwt.InvalidAudienceError
         return found
+
+
+def is_of_another_time(error: Unauthorized) -> bool:
+    """Whether a token was refused because it does not hold yet, or no longer."""
+    import jwt
+
+    return isinstance(error.__cause__, jwt.ExpiredSignatureError | jwt.ImmatureSignatureError)
 
 
 class _Rights:

@@ -34,6 +34,8 @@ class Visit:
         self.caller = caller
         self.service = service
         self.facts = Facts()
+        # The secret of the session whose cookie a browser sent; None for who shows a key, or nothing.
+        self.session: str | None = None
         self._used: Base | None = None
         # What was begun and goes on although the client may have gone: the request ends when it does.
         self.goes_on: asyncio.Task[None] | None = None

@@ -19,6 +19,7 @@ from qianxun.messages import set_language
 from qianxun.settings import Settings
 
 if TYPE_CHECKING:
+    from qianxun.service.chatting import Chat
     from qianxun.service.readiness import Readiness
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ async def _served(
     if when_ready:
         await _ready(service.readiness)
     config = uvicorn.Config(
-        create_app(service),
+        create_app(service, _chat(settings, listening)),
         access_log=False,
         log_config=None,
         server_header=False,
@@ -93,6 +94,18 @@ async def _served(
         await server.serve(sockets=[listening])
     finally:
         telling.cancel()
+
+
+def _chat(settings: Settings, listening: socket.socket) -> "Chat | None":
+    """The chat, where it is wanted, installed, and this the only process that answers: it keeps its pages in memory."""
+    from qianxun.chat import is_installed
+
+    if not settings.web.chat or settings.service.workers > 1 or not is_installed():
+        return None
+    from qianxun.service.chatting import Chat
+    from qianxun.service.processes import address_of
+
+    return Chat(settings, address_of(listening))
 
 
 async def _ready(readiness: "Readiness") -> None:

@@ -7,6 +7,7 @@ an object of another kind or opens anything but settings files.
 
 from qianxun.settings.engines import SECTIONS_OF_MODELS, address_of, engine_of, model_of
 from qianxun.settings.enriching import NEWEST_PROMPT, generator_of, maker_of
+from qianxun.settings.issuer import issuer_name
 from qianxun.settings.own import own_settings, own_text, same_encoder, with_encoder, with_enrichment
 from qianxun.settings.profiles import PROFILES
 from qianxun.settings.reading import (
@@ -43,6 +44,7 @@ from qianxun.settings.sections import (
     IndexSettings,
     JobSettings,
     ModelsSettings,
+    OidcSettings,
     OpenAISettings,
     PersonaSettings,
     ReadingSettings,
@@ -82,6 +84,7 @@ __all__ = [
     "IndexSettings",
     "JobSettings",
     "ModelsSettings",
+    "OidcSettings",
     "OpenAISettings",
     "PersonaSettings",
     "ReadingSettings",
@@ -106,6 +109,7 @@ __all__ = [
     "for_knowledge_base",
     "generator_of",
     "home_directory",
+    "issuer_name",
     "knowledge_base_directory",
     "load_settings",
     "maker_of",

@@ -443,6 +443,19 @@ class AnswerSettings:
         "sentences of a model that no passage bears: mark (they are shown as such), remove, or refuse (the whole "
         "answer is not shown)",
     )
+    context_tokens: int = _is(
+        0,
+        "tokens of passages that a model is shown at a time, at most; 0: as many as it can read",
+        at_least=0,
+        at_most=1_000_000,
+    )
+    own_instructions: int = _is(
+        2000,
+        "characters of instructions of their own that askers may give a model with a question, below the rules and the "
+        "persona's; 0: none",
+        at_least=0,
+        at_most=20_000,
+    )
     clarify: bool = _is(
         True, "ask back where a question may be about several things that the documents answer differently for"
     )
@@ -710,6 +723,30 @@ class TelemetrySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSettings:
+    """The pages."""
+
+    pages: bool = _is(True, "whether `qianxun serve` also serves pages for people: search, library, quality")
+    chat: bool = _is(True, "whether `qianxun serve` with one worker has the chat at /chat, where it is installed")
+    session_hours: float = _is(168.0, "how long somebody who signed in stays signed in", at_least=0.1)
+    address: str = _is(
+        "", "address that people reach the pages by, as https://search.example.com; empty: that of each request"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OidcSettings:
+    """Signing in at the pages with the identity provider of `tokens` (OpenID Connect)."""
+
+    client_id: str = _is("", "what the issuer of `tokens` knows the pages by; empty: one signs in with a key only")
+    secret_env: str = _is("", "environment variable that holds the client's secret; empty: a client without one")
+    scopes: tuple[str, ...] = _is(
+        ["openid", "profile"], "what the issuer is asked for; some renew tokens only with offline_access"
+    )
+    name: str = _is("", "what the issuer is called on the button; empty: its host")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set."""
 
@@ -748,3 +785,5 @@ class Settings:
     schedules: Mapping[str, ScheduleSettings] = field(default_factory=dict)
     audit: AuditSettings = field(default_factory=AuditSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    web: WebSettings = field(default_factory=WebSettings)
+    oidc: OidcSettings = field(default_factory=OidcSettings)

@@ -97,6 +97,19 @@ class Fetcher:
         finally:
             response.close()
 
+    @contextmanager
+    def posted(self, url: str, data: bytes, headers: Mapping[str, str]) -> Iterator[Answer]:
+        """What is answered to these bytes, whatever its status. Redirects are not followed.
+
+        Raises SourceError where nothing is answered, or may not be asked from here.
+        """
+        deadline = time.monotonic() + self._settings.fetch_seconds
+        response = self._sent(url, dict(headers), deadline, data=data)
+        try:
+            yield Answer(url, response.status_code, response.headers, lambda: self._body(response, url, deadline))
+        finally:
+            response.close()
+
     def allows(self, url: str) -> bool:
         """Whether the robots.txt of its host lets a page be read. Raises SourceError where that cannot be known."""
         return not self._settings.obey_robots or self._robots_of(url).allows(url)
@@ -110,19 +123,20 @@ class Fetcher:
 
     # -- one request ---------------------------------------------------------------------------------
 
-    def _sent(self, url: str, headers: dict[str, str], deadline: float) -> Any:
+    def _sent(self, url: str, headers: dict[str, str], deadline: float, *, data: bytes | None = None) -> Any:
         """The response, its body not read yet; after some tries where the server is busy or not there."""
         import httpx
 
         from qianxun.sources.deadlines import until
 
         http = self._connected()
+        method = "GET" if data is None else "POST"
         for tries in itertools.count(1):
             self._await_turn(url)
             response, problem = None, None
             try:
                 with until(deadline):
-                    response = http.send(http.build_request("GET", url, headers=headers), stream=True)
+                    response = http.send(http.build_request(method, url, headers=headers, content=data), stream=True)
             except (httpx.TransportError, httpx.InvalidURL) as error:
                 problem = error
             if response is not None and response.status_code not in _TRY_AGAIN:

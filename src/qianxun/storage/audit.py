@@ -153,12 +153,13 @@ class Audit:
         who: str = "",
         action: str = "",
         kb: str = "",
+        verdicts: Sequence[str] = (),
         newest_first: bool = False,
         limit: int = 0,
     ) -> Iterator[Row]:
         """Rows by number; those of a time (`until` not included), a person (id or code), an action or its room, a base.
 
-        `action` "documents" also finds "documents.add". `limit` 0: all.
+        `action` "documents" also finds "documents.add"; with `verdicts` only answers of these. `limit` 0: all.
         """
         conditions, values = ["1"], list[Any]()
         if since is not None:
@@ -177,6 +178,9 @@ class Audit:
         if kb:
             conditions.append("json_extract(a.body, '$.kb') = ?")
             values.append(kb)
+        if verdicts:
+            conditions.append("json_extract(a.body, '$.verdict') IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(list(verdicts)))
         order = "DESC" if newest_first else "ASC"
         statement = (
             "SELECT a.seq, a.at, a.body, a.hash, p.name, q.text FROM audit a "

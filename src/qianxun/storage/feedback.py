@@ -2,9 +2,10 @@
 
 Of a question only a keyed hash is kept, enough to tell the same one again; its text where the operator asks for that
 (`keep_questions`). Of a person nothing, or a keyed hash. The key lies in the same file: it keeps hashes of two services
-from being compared, and protects against nobody who has the whole file. Of the time only the day is kept. Documents are
-named by their chunks' ids; `forget` takes out what names a removed one, together with the text of every question that
-it was found for, since the two may share words. After `compact` nothing of it is in any byte of the file.
+from being compared, and protects against nobody who has the whole file. Of the time only the day is kept. A comment
+is kept as it was written, for whoever looks after answers. Documents are named by their chunks' ids; `forget` takes out
+what names a removed one, together with the text of every question that it was found for and the comments on it, since
+these may share words. After `compact` nothing of it is in any byte of the file.
 
 What counts how much is `qianxun.retrieval.signals`; here it is kept so that it can be counted fairly:
 
@@ -19,6 +20,7 @@ Knows no door: that the person may see the passages is checked before.
 
 import hashlib
 import hmac
+import json
 import secrets
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
@@ -39,6 +41,7 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 # What is said on purpose; clicks say less.
 DELIBERATE: Final[tuple[Kind, ...]] = ("accepted", "up", "down")
 MAX_PASSAGES: Final = 1000
+MAX_COMMENT_CHARS: Final = 4096
 _MAX_QUESTION_CHARS: Final = 4096
 _NO_CHUNK: Final = 1 << 63
 _NO_BASE: Final = -1
@@ -51,6 +54,23 @@ class Opinion:
     question: str
     chunk: int
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What somebody made known at a time: of passages (`chunks`), above which others stood that were passed over.
+
+    `day` is ISO 8601; `question` "" where its text was not kept, `comment` where none was written. The `id` names it
+    among others, and does not take it back.
+    """
+
+    id: int
+    kind: Kind
+    day: str
+    question: str
+    chunks: tuple[int, ...]
+    passed: tuple[int, ...] = ()
+    comment: str = ""
 
 
 class Feedback:
@@ -88,11 +108,13 @@ class Feedback:
         *,
         above: Sequence[int] | None = None,
         person: str | None = None,
+        comment: str = "",
         now: datetime | None = None,
     ) -> str:
         """Keeps a judgement of passages; returns the token that undoes it. What is older than the retention goes.
 
-        `above` are the passages that stood above one that was clicked, none if it stood first; None: not known.
+        `above` are the passages that stood above one that was clicked, none if it stood first; None: not known. A
+        `comment` was written to be read: it is kept as it is, and goes with the texts of questions.
         Raises InputError for an unknown kind, no passage or too many, or something that is no chunk.
         """
         _check(kind, question, chunks, above)
@@ -107,8 +129,8 @@ class Feedback:
             if who is not None and kind in ("up", "down"):
                 self._take_back(db, asked, who, list(rows))
             (judgement,) = db.execute(
-                "INSERT INTO feedback (token, base, kind, day, question, text, person) VALUES (?, ?, ?, ?, ?, ?, ?) "
-                "RETURNING id",
+                "INSERT INTO feedback (token, base, kind, day, question, text, person, comment) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
                 (
                     token,
                     self._base,
@@ -117,6 +139,7 @@ class Feedback:
                     asked,
                     question.strip()[:_MAX_QUESTION_CHARS] if self._keep_questions else None,
                     who,
+                    comment.strip()[:MAX_COMMENT_CHARS] or None,
                 ),
             ).fetchone()
             db.executemany(
@@ -152,7 +175,9 @@ class Feedback:
                     )
                 ]
                 db.execute(f"DELETE FROM feedback_passages WHERE {named}", (self._base, *batch))
-                db.executemany("UPDATE feedback SET text = NULL WHERE id = ?", [(id_,) for id_ in touched])
+                db.executemany(
+                    "UPDATE feedback SET text = NULL, comment = NULL WHERE id = ?", [(id_,) for id_ in touched]
+                )
                 gone += _delete_empty(db, touched)
         return gone
 
@@ -171,10 +196,13 @@ class Feedback:
             return self.forget([document])
 
     def forget_questions(self) -> int:
-        """Forgets the texts of all questions, as if they had never been kept; returns how many there were."""
+        """Forgets the texts of all questions and the comments on them, as if they had never been kept; returns how many
+        judgements had one."""
         with self._database.transaction() as db:
             return db.execute(
-                "UPDATE feedback SET text = NULL WHERE base = ? AND text IS NOT NULL", (self._base,)
+                "UPDATE feedback SET text = NULL, comment = NULL "
+                "WHERE base = ? AND (text IS NOT NULL OR comment IS NOT NULL)",
+                (self._base,),
             ).rowcount
 
     def erase(self, person: str) -> int:
@@ -248,6 +276,25 @@ class Feedback:
             texts[key] = min(texts.get(key, text), text)
         found = [Opinion(texts[key], chunk, score) for key, _, chunk, score in rows]
         return sorted(found, key=lambda opinion: (opinion.question, opinion.chunk))
+
+    def judgements(
+        self, kinds: Collection[Kind] = KINDS, *, before: int | None = None, count: int = 100
+    ) -> list[Judgement]:
+        """Single judgements, the newest first; with `before` those that were made before the one of this id."""
+        rows = self._database.rows(
+            "SELECT id, kind, day, coalesce(text, ''), coalesce(comment, '') FROM feedback "
+            "WHERE base = ? AND (?2 IS NULL OR id < ?2) AND kind IN (SELECT value FROM json_each(?3)) "
+            "ORDER BY id DESC LIMIT ?4",
+            (self._base, before, json.dumps(sorted(kinds)), count),
+        )
+        found = []
+        for id_, kind, day, text, comment in rows:
+            named = self._database.rows(
+                "SELECT chunk, passed FROM feedback_passages WHERE judgement = ? ORDER BY chunk", (id_,)
+            )
+            chunks, passed = (tuple(chunk for chunk, was in named if was == wanted) for wanted in (0, 1))
+            found.append(Judgement(id_, kind, day, text, chunks, passed, comment))
+        return found
 
     # -- what is kept of whom ------------------------------------------------------------------------
 

@@ -47,4 +47,9 @@ def m001_tables(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO feedback_key VALUES (?)", (os.urandom(32),))
 
 
-STEPS: Final[tuple[Step, ...]] = (m001_tables,)
+def m002_comments(db: sqlite3.Connection) -> None:
+    """What somebody wrote beside a judgement."""
+    db.execute("ALTER TABLE feedback ADD COLUMN comment TEXT")
+
+
+STEPS: Final[tuple[Step, ...]] = (m001_tables, m002_comments)

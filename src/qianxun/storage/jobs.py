@@ -205,14 +205,15 @@ class Jobs:
         *,
         states: Sequence[State] = STATES,
         base: str | None = None,
+        kind: str | None = None,
         first: int = 0,
         count: int = 100,
     ) -> list[Job]:
-        """Jobs, the newest first: of everybody, or of one owner."""
+        """Jobs, the newest first: of everybody, or of one owner; of one kind, or any."""
         return self._found(
             "WHERE (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR base = ?2) AND state IN "
-            "(SELECT value FROM json_each(?3)) ORDER BY id DESC LIMIT ?4 OFFSET ?5",
-            (owner, base, json.dumps(list(states)), count, first),
+            "(SELECT value FROM json_each(?3)) AND (?6 IS NULL OR kind = ?6) ORDER BY id DESC LIMIT ?4 OFFSET ?5",
+            (owner, base, json.dumps(list(states)), count, first, kind),
         )
 
     def counts(self) -> dict[State, int]:

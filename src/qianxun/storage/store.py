@@ -49,6 +49,15 @@ CHUNKS_AT_ONCE = 1024
 # SQLite's integers have 63 bits; a chunk's id is its document's with CHUNK_BITS more.
 MAX_DOCUMENT_ID = 1 << (63 - CHUNK_BITS)
 
+# `Document.state` as a condition.
+_PART_READ = f"(d.status = '{Status.READY}' AND d.reason <> '')"
+_IN_STATE = {
+    None: "",
+    Status.READY: f" AND d.status = '{Status.READY}' AND d.reason = ''",
+    Status.ATTENTION: f" AND (d.status = '{Status.ATTENTION}' OR {_PART_READ})",
+    Status.EMPTY: f" AND d.status = '{Status.EMPTY}'",
+    Status.FAILED: f" AND d.status = '{Status.FAILED}'",
+}
 # Under which the secret of caches elsewhere is kept.
 _SECRET = "secret"
 
@@ -86,6 +95,14 @@ class JournalEntry:
     since: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Labels and formats of documents, each once, in order."""
+
+    labels: tuple[str, ...]
+    formats: tuple[str, ...]
+
+
 class Store:
     """The documents of one knowledge base, in `<directory>/knowledge.db`."""
 
@@ -95,6 +112,7 @@ class Store:
         self.enrichments = Enrichments(self._database)
         self.originals = Originals(self._database, directory)
         self._matching: dict[tuple[int, Filter], Any] = {}
+        self._kinds: dict[tuple[int, Filter], Kinds] = {}
         self._guard = threading.Lock()
         with _reachable(directory):
             new = not self.path.exists()
@@ -268,6 +286,20 @@ class Store:
         condition, values = condition_of(_visible(asker, where))
         return self._documents(f"WHERE d.live = 1 AND {condition} ORDER BY d.source", values)
 
+    def listed(
+        self, asker: Asker, where: Filter | None = None, *, state: Status | None = None, first: int, count: int
+    ) -> tuple[list[Document], int]:
+        """At most `count` of these documents by source, from the one at `first` on, and how many there are in all."""
+        condition, values = condition_of(_visible(asker, where))
+        rest = f"FROM documents d WHERE d.live = 1 AND {condition}{_IN_STATE[state]}"
+        # Counted on the way: a filter that looks into titles is not asked twice.
+        page = f"SELECT d.id, count(*) OVER () {rest} ORDER BY d.source LIMIT ? OFFSET ?"
+        rows = self._rows(page, [*values, count, first])
+        if not rows:
+            return [], int(self._rows(f"SELECT count(*) {rest}", values)[0][0])
+        ids = [row[0] for row in rows]
+        return self._documents(f"WHERE d.live = 1 AND d.id IN ({marks(len(ids))}) ORDER BY d.source", ids), rows[0][1]
+
     def document(self, document: int, asker: Asker) -> Document:
         """One document. Raises NotFound if there is none, or the asker may not see it: the two read the same."""
         condition, values = condition_of(_visible(asker, None))
@@ -291,6 +323,35 @@ class Store:
         condition, values = condition_of(_visible(asker, where))
         row = self._rows(f"SELECT count(*) FROM documents d WHERE d.live = 1 AND d.chunks > 0 AND {condition}", values)
         return int(row[0][0])
+
+    def kinds(self, asker: Asker, where: Filter | None = None) -> Kinds:
+        """What the documents that the asker may see can be told apart by. Remembered by revision.
+
+        Labels are those of the asker only.
+        """
+        visible = _visible(asker, where)
+        key = (self.revision, visible)
+        with self._guard:
+            found = self._kinds.get(key)
+        if found is None:
+            condition, values = condition_of(visible)
+            labels = self._rows(
+                "SELECT DISTINCT l.label FROM document_labels l JOIN documents d ON d.id = l.document "
+                f"WHERE d.live = 1 AND {condition} ORDER BY l.label",
+                values,
+            )
+            formats = self._rows(
+                f"SELECT DISTINCT d.format FROM documents d WHERE d.live = 1 AND {condition} ORDER BY d.format", values
+            )
+            found = Kinds(
+                tuple(label for (label,) in labels if asker.labels is None or label in asker.labels),
+                tuple(name for (name,) in formats),
+            )
+            with self._guard:
+                if len(self._kinds) > 64 or any(revision != key[0] for revision, _ in self._kinds):
+                    self._kinds.clear()
+                self._kinds[key] = found
+        return found
 
     def by_source(self, sources: Sequence[str]) -> dict[str, Document]:
         """The documents of these sources, for the ingest flow."""

@@ -9,6 +9,7 @@ import selectors
 import socket
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,8 +34,9 @@ class Request:
     """A request as it came, and what became of its answer.
 
     `headers` have names in lower case; `body` is what its JSON says, None if it is none. `n_deltas` counts the deltas
-    of text that were written: the client may have read fewer. `went_away`: the client closed the connection before
-    the answer was over. Both are final once `wait` is True.
+    of text that were written: the client may have read fewer; `first_delta` is when the first of them was, in seconds
+    since 1970, 0 before. `went_away`: the client closed the connection before the answer was over. All are final once
+    `wait` is True.
     """
 
     number: int
@@ -44,6 +46,7 @@ class Request:
     content: bytes
     body: Any
     n_deltas: int = 0
+    first_delta: float = 0.0
     went_away: bool = False
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -317,6 +320,8 @@ def _handler(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
                 if isinstance(step, str):
                     return self._break(step)
                 self._pass(step.seconds)
+                if step.is_delta and not self._asked.n_deltas:
+                    self._asked.first_delta = time.time()
                 for piece in cut(step.data):
                     self._write(piece)
                 self._asked.n_deltas += step.is_delta

@@ -103,6 +103,7 @@ def messages(
     *,
     template: Template | None = None,
     instructions: str = "",
+    wishes: str = "",
     answer_in: str = "",
     material: Passage | None = None,
     computed: Mapping[int, Sequence[str]] | None = None,
@@ -112,7 +113,8 @@ def messages(
 
     `material` is what the question brings along, cited as [Q]. `computed` maps a passage's number (0: the material) to
     what was computed from its table. `disagreeing` are the numbers of passages of which the model is told that they
-    disagree. `instructions` go under the rules; `answer_in` is the language of the answer, "" the question's.
+    disagree. `instructions` go under the rules, `wishes` (the asker's own) below these as material between tags;
+    `answer_in` is the language of the answer, "" the question's.
     """
     known = computed or {}
     chosen = template or Templates().get("answer", "zh" if language == "zh" else "en")
@@ -127,6 +129,9 @@ def messages(
     system = system.replace("{language}", _LANGUAGE[chosen.language][answer_in], 1)
     if instructions.strip():
         system = f"{system}\n\n{instructions.strip()}"
+    if wishes.strip():
+        told = turns(__package__, "wishes", chosen.language)[0]
+        system = f"{system}\n\n{told.replace('{wishes}', as_material(wishes.strip()))}"
     # replace, not format: documents are full of braces.
     filled = "".join(
         as_material(question) if part == "{question}" else part.replace("{passages}", numbered)

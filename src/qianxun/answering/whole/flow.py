@@ -214,7 +214,8 @@ class _Work:
             return count(answer_prompts.shown(999, passage, self.language)) + 2
 
         def room(turns: Sequence[Message]) -> int:
-            return context - max_tokens - _TEMPLATE_TOKENS - sum(count(turn.content) for turn in turns)
+            left = context - max_tokens - _TEMPLATE_TOKENS - sum(count(turn.content) for turn in turns)
+            return min(left, self.settings.context_tokens or left)
 
         sizes: list[int] = await self.run(lambda: [tokens(passage) for passage in passages])
         if sum(sizes) <= room(self._at_once(())):
@@ -335,6 +336,7 @@ class _Work:
                 self.language,
                 template=self.manner.template(self.language),
                 instructions=self.manner.instructions,
+                wishes=self.manner.wishes,
                 answer_in=self.manner.language,
             )
         return prompts.summary(self.instruction, passages, self.language)

@@ -54,7 +54,7 @@ class PdfLoader:
             raise _broken(file, "no PDF header")
         # Bytes in memory are read by pdfium where they are, so they are held here until it is closed.
         source: Path | bytes = file.path or file.read()
-        pdf = _opened(file, source, settings)
+        pdf = opened(file, source, settings)
         try:
             reader = _Pages(file, pdf, settings)
             pages = list(reader.read())
@@ -84,7 +84,7 @@ def _broken(file: RawFile, error: str) -> UnreadableDocument:
 # Opening
 
 
-def _opened(file: RawFile, source: Path | bytes, settings: ReadingSettings) -> Any:
+def opened(file: RawFile, source: Path | bytes, settings: ReadingSettings) -> Any:
     """The file as a `pypdfium2.PdfDocument`. Raises UnreadableDocument."""
     import pypdfium2
 

@@ -10,6 +10,15 @@ from qianxun.messages import say
 
 def page_of_answers(shape: Mapping[str, Any]) -> Page:
     """The page of a report of `eval answers`."""
+    sections = [
+        Section(say("Measures"), blocks_of_measures(shape)),
+        Section(say("Answers"), [_answers(shape), _citations(shape)]),
+    ]
+    return Page(say("Answer quality"), "", sections, shape["version"])
+
+
+def blocks_of_measures(shape: Mapping[str, Any]) -> list[Block]:
+    """The figures of a report, without its answers."""
     measures = {measure_in_words(name): mean for name, mean in shape["measures"].items() if mean is not None}
     blocks: list[Block] = [
         _facts(shape),
@@ -30,14 +39,20 @@ def page_of_answers(shape: Mapping[str, Any]) -> Page:
             zero=True,
         ),
     ]
-    notes = [say("{id}: left out, {source} has no such text or is gone.", **one) for one in shape["left_out"]]
+    notes = [_left_out(one) for one in shape["left_out"]]
     notes += [
         say("Answered without something, {n} times: {what}", n=n, what=what) for what, n in shape["degraded"].items()
     ]
     if notes:
         blocks.append(Notes(notes))
-    sections = [Section(say("Measures"), blocks), Section(say("Answers"), [_answers(shape), _citations(shape)])]
-    return Page(say("Answer quality"), "", sections, shape["version"])
+    return blocks
+
+
+def _left_out(one: Mapping[str, Any]) -> str:
+    # The figures of a job name no documents.
+    if "source" not in one:
+        return say("{id}: left out, its text is not there.", id=one["id"])
+    return say("{id}: left out, {source} has no such text or is gone.", **one)
 
 
 def measure_in_words(measure: str) -> str:
@@ -94,7 +109,7 @@ def _facts(shape: Mapping[str, Any]) -> Facts:
                 ),
             ),
             *(
-                (say("verdict {verdict}", verdict=_verdict(verdict)), f"{n:,}")
+                (say("verdict {verdict}", verdict=verdict_in_words(verdict)), f"{n:,}")
                 for verdict, n in shape["verdicts"].items()
             ),
             (say("seconds of a question, median"), f"{seconds['p50']:.3f}"),
@@ -110,7 +125,7 @@ def _answers(shape: Mapping[str, Any]) -> Folded:
             row["id"],
             row["question"],
             row["answer"],
-            _verdict(row["verdict"]),
+            verdict_in_words(row["verdict"]),
             *("" if row[name] is None else words.figure(row[name]) for name in _SHOWN),
         ]
         for row in shape["results"]
@@ -119,7 +134,8 @@ def _answers(shape: Mapping[str, Any]) -> Folded:
     return Folded(say("Every answer"), Table(headers, rows, right=range(4, 4 + len(_SHOWN)), wide=(1, 2)))
 
 
-def _verdict(verdict: str) -> str:
+def verdict_in_words(verdict: str) -> str:
+    """A verdict of an answer in the reader's language; unknown ones as they are."""
     names = {
         "answered": say("answered"),
         "partial": say("borne in part"),

@@ -25,8 +25,9 @@ from qianxun.settings import Settings, load_settings, with_overrides
 
 Kind: TypeAlias = Literal["run", "report", "settings"]
 NoteKind: TypeAlias = Literal[
-    "unanswered", "unknown", "no relevant", "not compared", "degraded", "same settings", "same search", "as set", "few"
-]
+    "unanswered", "unknown", "no relevant", "not compared", "only one", "degraded", "same settings", "same search",
+    "as set", "few",
+]  # fmt: skip
 
 CURRENT: Final = "current"
 # Between two settings; a comma inside a value is followed by no key.
@@ -139,7 +140,13 @@ def values_of_report(path: Path, mode: Mode | None = None, side: str = "") -> tu
 
     Of a mode that was measured without and with enrichment, those with it. Raises InputError if it is no such report.
     """
-    found = _read_json(path)
+    return values_in_report(_read_json(path), path, mode, side)
+
+
+def values_in_report(
+    found: Any, path: Path, mode: Mode | None = None, side: str = ""
+) -> tuple[list[Values], list[Note]]:
+    """The same of what is in such a report; `path` is what errors call it."""
     reports = found.get("reports", [found]) if isinstance(found, dict) else None
     if not isinstance(reports, list) or not reports:
         raise _no_report(path, "no data set in it")

@@ -54,11 +54,12 @@ def escaped(text: str) -> str:
 
 
 def _section(section: Section) -> str:
-    body = "\n".join(_block(block) for block in section.blocks)
+    body = "\n".join(block_as_html(block) for block in section.blocks)
     return f"<section>\n<h2>{escaped(section.title)}</h2>\n{body}\n</section>"
 
 
-def _block(block: Block) -> str:
+def block_as_html(block: Block) -> str:
+    """A part of a report as elements with classes: no style, no script, so that any page may hold it."""
     if isinstance(block, Facts):
         pairs = "".join(f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>" for name, value in block.pairs)
         return f"<dl>{pairs}</dl>"
@@ -90,7 +91,9 @@ def _table(table: Table) -> str:
         more = say("The first {n} of {all} rows.", n=f"{MAX_ROWS:,}", all=f"{len(table.rows):,}")
         more = f'<p class="rest">{escaped(more)}</p>'
     many = ' class="many"' if len(table.headers) + 2 * len(table.wide) > _MANY else ""
-    return f'<div class="scroll"><table{many}>\n<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>{more}'
+    whole = f"<table{many}>\n<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+    # Who has no mouse scrolls it, too.
+    return f'<div class="scroll" tabindex="0">{whole}</div>{more}'
 
 
 def _row(tag: str, cells: Sequence[str], classes: Sequence[str]) -> str:
@@ -99,5 +102,6 @@ def _row(tag: str, cells: Sequence[str], classes: Sequence[str]) -> str:
         named = f' class="{kind}"' if kind else ""
         # Questions may be in any language, whatever the page is in.
         direction = ' dir="auto"' if kind == "text" and tag == "td" else ""
-        shown.append(f"<{tag}{named}{direction}>{escaped(cell)}</{tag}>")
+        scope = ' scope="col"' if tag == "th" else ""
+        shown.append(f"<{tag}{scope}{named}{direction}>{escaped(cell)}</{tag}>")
     return f"<tr>{''.join(shown)}</tr>"

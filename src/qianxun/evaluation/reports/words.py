@@ -89,6 +89,10 @@ def note(shape: Mapping[str, Any]) -> str:
         return say(
             "{n} data sets are only in {side}, and not compared; the first is {first}.", side=side, n=n, first=first
         )
+    if kind == "only one":
+        return say(
+            "{n} questions are only in {side}, and not compared; the first is {first}.", side=side, n=n, first=first
+        )
     if kind == "degraded":
         return say("{side}: {n} searches did without something: {first}", side=side, n=n, first=first)
     if kind == "same settings":

@@ -7,7 +7,9 @@ from typing import Final
 
 from qianxun.languages.zh import (
     answers,
+    asking,
     auditing,
+    chat,
     clarifying,
     client,
     comparing,
@@ -42,13 +44,19 @@ from qianxun.languages.zh import (
     tokens,
     training,
     tuning,
+    web,
+    web_library,
+    web_quality,
+    web_signing,
     whole,
     wrappers,
 )
 
 MESSAGES: Final[dict[str, str]] = {
     **answers.MESSAGES,
+    **asking.MESSAGES,
     **auditing.MESSAGES,
+    **chat.MESSAGES,
     **clarifying.MESSAGES,
     **client.MESSAGES,
     **comparing.MESSAGES,
@@ -83,6 +91,10 @@ MESSAGES: Final[dict[str, str]] = {
     **tokens.MESSAGES,
     **training.MESSAGES,
     **tuning.MESSAGES,
+    **web.MESSAGES,
+    **web_library.MESSAGES,
+    **web_quality.MESSAGES,
+    **web_signing.MESSAGES,
     **whole.MESSAGES,
     **wrappers.MESSAGES,
 }

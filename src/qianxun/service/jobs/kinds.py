@@ -119,14 +119,14 @@ def _forget_results(work: Work) -> None:
     """Takes rows of documents that are gone out of what jobs found in this knowledge base."""
     from qianxun.storage.jobs import Jobs
 
-    seen = {document.source for document in work.kb.documents()}
+    documents = work.kb.documents()
     for folder in (work.home / results.FOLDER_NAME).glob("*"):
         try:
             job = Jobs(work.database).get(folder.name)
         except NotFound:
             continue
         if job.base == work.job.base:
-            results.forget_documents(work.home, job.token, seen)
+            results.forget_documents(work.home, job.token, results.still_there(documents, job))
 
 
 def reindex(work: Work) -> Shape:

@@ -7,14 +7,18 @@ with them.
 
 import json
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from qianxun.files import with_outer
+from qianxun.records import Document
+from qianxun.storage.jobs import Job
 
 FOLDER_NAME: Final = "results"
 _ROWS: Final = "rows.jsonl"
+_ASKED: Final = ("id", "question")
+_SECOND: Final = len("2026-01-31T10:00:00")
 
 
 def folder_of(home: Path, token: str) -> Path:
@@ -42,9 +46,26 @@ def sweep(home: Path, kept: Collection[str]) -> int:
     return len(gone)
 
 
+def still_there(documents: Iterable[Document], job: Job) -> set[str]:
+    """The sources of those of these documents that the job may have read.
+
+    What came after it under a name of before, with other words and for other people, is another document.
+    """
+    until = job.finished[:_SECOND]
+    return {one.source for one in documents if not until or one.added[:_SECOND] <= until}
+
+
 def read(home: Path, token: str, seen: Collection[str]) -> dict[str, Any]:
     """The results of a job, of documents with these sources: `{"results": […]}`; empty where there are none."""
     return {"results": [row for row in _rows(home, token) if _is_seen(row, seen)]}
+
+
+def scores(home: Path, token: str) -> list[dict[str, Any]]:
+    """What each question of an evaluation came to: its id, its words and figures, and no word of a document."""
+    return [
+        {name: value for name, value in row.items() if name in _ASKED or not isinstance(value, str | list | dict)}
+        for row in _rows(home, token)
+    ]
 
 
 def forget_documents(home: Path, token: str, seen: Collection[str]) -> int:

@@ -11,24 +11,36 @@ from typing import TYPE_CHECKING, Any
 
 from qianxun import errors
 from qianxun.errors import QianxunError
+from qianxun.service.jobs import results
 from qianxun.service.problems import PLAIN, is_everybodys, without_places
 from qianxun.service.visit import by_name
 from qianxun.shapes import Shape, job_shape
 from qianxun.storage.jobs import Failure, Job
 
 if TYPE_CHECKING:
+    from qianxun.service.bases import Base
     from qianxun.service.visit import Visit
 
 
 def job_as_told(job: Job, visit: "Visit") -> Shape:
     """The shape of a job. A failure of the machine is there by its kind only."""
-    shape = job_shape(job)
+    shape = job_shape(replace(job, error=failure_as_told(job, visit)))
     if visit.caller.is_admin:
         return shape
-    home = visit.service.home
-    if job.error is not None:
-        shape = job_shape(replace(job, error=_failure(job.error, home)))
-    return {**shape, "result": _told(shape["result"], home)}
+    return {**shape, "result": _told(shape["result"], visit.service.home)}
+
+
+def failure_as_told(job: Job, visit: "Visit") -> Failure | None:
+    """Why a job failed, as its reader may know; None if it did not."""
+    if job.error is None or visit.caller.is_admin:
+        return job.error
+    return _failure(job.error, visit.service.home)
+
+
+def rows_of(job: Job, base: "Base", visit: "Visit") -> dict[str, Any]:
+    """What a job found in a knowledge base, of documents that the caller may see now: `{"results": […]}`."""
+    seen = results.still_there(base.kb.documents(asker=visit.asker, where=visit.where()), job)
+    return rows_as_told(results.read(visit.service.home, job.token, seen), visit)
 
 
 def rows_as_told(found: Mapping[str, Any], visit: "Visit") -> dict[str, Any]:

@@ -15,7 +15,7 @@ from qianxun.errors import QianxunError
 from qianxun.service import problems, replies
 from qianxun.service.heard import heard
 from qianxun.service.routes.events import MEDIA_TYPE, event, problem_event, streamed
-from qianxun.service.routes.given import Asked, BaseName, Document, Narrowed, Visiting, Words
+from qianxun.service.routes.given import Asked, BaseName, Document, Narrowed, Options, Visiting, Words
 from qianxun.service.visit import Visit, readable_filter
 from qianxun.shapes import answer_shape, event_shape
 
@@ -41,6 +41,7 @@ class Ask(Narrowed):
     attachments: list[Words] = Field(default_factory=list, max_length=20, description="texts given with the question")
     documents: list[Document] = Field(default_factory=list, max_length=1000)
     deep: int = Field(0, ge=0, le=20)
+    options: Options = Options()
     stream: bool = False
 
 
@@ -60,6 +61,7 @@ async def ask(base: BaseName, request: Ask, visit: Visiting) -> Response:
         attachments=request.attachments,
         documents=request.documents,
         deep=request.deep,
+        options=request.options.noted(visit),
     )
     told = heard(visit, there.kb, events)
     if request.stream:

@@ -85,4 +85,5 @@ def _summary(visit: Visit, base: Base) -> dict[str, Any]:
         "name": base.name,
         "documents": base.kb.count(asker=visit.asker, where=visit.where()),
         "personas": sorted(base.kb.settings.personas),
+        "own_instructions": base.kb.settings.answer.own_instructions,
     }

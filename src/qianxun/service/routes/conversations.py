@@ -18,7 +18,7 @@ from qianxun.service.bases import Base
 from qianxun.service.heard import overheard
 from qianxun.service.routes.asking import STREAMED, begun
 from qianxun.service.routes.events import MEDIA_TYPE, event
-from qianxun.service.routes.given import Asked, BaseName, Document, Narrowed, Request, Visiting, Words
+from qianxun.service.routes.given import Asked, BaseName, Document, Narrowed, Options, Request, Visiting, Words
 from qianxun.service.visit import Visit, readable_filter
 from qianxun.shapes import answer_shape, conversation_shape, conversations_shape, told_shape, version
 
@@ -50,6 +50,7 @@ class AskOn(Narrowed):
     attachments: list[Words] = Field(default_factory=list, max_length=20)
     documents: list[Document] = Field(default_factory=list, max_length=1000)
     deep: int = Field(0, ge=0, le=20)
+    options: Options = Options()
     stream: bool = False
 
 
@@ -175,6 +176,7 @@ async def ask_on(base: BaseName, token: Token, request: AskOn, visit: Visiting) 
         attachments=request.attachments,
         documents=request.documents,
         deep=request.deep,
+        options=request.options.noted(visit),
     )
     following = overheard(visit, there.kb, events)
     if request.stream:

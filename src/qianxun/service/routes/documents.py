@@ -6,19 +6,17 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from qianxun.records import Document
 from qianxun.service import replies
 from qianxun.service.passages import passage_of
 from qianxun.service.routes.given import BaseName, ChunkId, DocumentId, Label, Request, Visiting, Words
-from qianxun.service.routes.labelling import may_label
+from qianxun.service.routes.labelling import labelled
+from qianxun.service.routes.removing import removed
 from qianxun.service.visit import readable_filter
-from qianxun.shapes import document_shape, receipt_shape, shown_shape, version
+from qianxun.shapes import document_shape, shown_shape, version
 
 router = APIRouter(tags=["documents"])
 
 Part = Literal["", "text", "chunks"]
-# What of a receipt counts other people's words.
-_OF_OTHERS = ("answers", "questions", "judgements")
 
 
 class Labels(Request):
@@ -33,18 +31,17 @@ async def list_documents(
     base: BaseName,
     visit: Visiting,
     filter: Annotated[Words | None, Query(description="which documents, as in docs/searching.md: label = hr")] = None,
-    after: Annotated[int, Query(ge=0, description="how many to leave out: `next` of the page before")] = 0,
+    after: Annotated[int, Query(ge=0, lt=1 << 40, description="how many to leave out: `next` of the page before")] = 0,
     count: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> JSONResponse:
     """The documents that the caller may see, by source, a page at a time."""
     visit.facts.action = "documents.list"
     there = visit.base(base, "read")
     where = visit.where(readable_filter(filter))
-    found = await visit.run("look", there.kb.documents, asker=visit.asker, where=where)
-    page = found[after : after + count]
+    page, n = await visit.run("look", there.kb.listed, asker=visit.asker, where=where, first=after, count=count)
     shape = {
         "documents": [document_shape(one) for one in page],
-        "next": after + count if after + count < len(found) else None,
+        "next": after + count if after + count < n else None,
         "version": version(),
     }
     return JSONResponse(visit.as_told(shape))
@@ -95,20 +92,8 @@ async def show_passage(
 @router.patch("/bases/{base}/documents/{id}", responses={200: {"model": replies.Shown}})
 async def label_document(base: BaseName, id: DocumentId, request: Labels, visit: Visiting) -> JSONResponse:
     """Gives and takes labels, in force from the next request on."""
-    visit.facts.action = "label"
-    there = visit.base(base, "write")
-    visit.facts.documents, visit.facts.changes = (id,), True
-
-    def labelled() -> Document:
-        visit.may_see(there.kb.document(id, asker=visit.asker))
-        # What is inside its file goes with it, as far as the caller may see that.
-        for one in there.kb.matching([id], asker=visit.asker):
-            may_label(visit.caller, one.labels, add=request.add, remove=request.remove)
-        after = there.kb.label([id], add=request.add, remove=request.remove, asker=visit.asker)
-        return next(one for one in after if one.id == id)
-
-    visit.facts.detail = {"add": sorted(request.add), "remove": sorted(request.remove)}
-    return JSONResponse(visit.as_told(shown_shape(await visit.run("change", labelled))))
+    document = await labelled(visit, base, id, add=request.add, remove=request.remove)
+    return JSONResponse(visit.as_told(shown_shape(document)))
 
 
 @router.delete("/bases/{base}/documents/{id}", responses={200: {"model": replies.Removed}})
@@ -123,13 +108,4 @@ async def remove_document(
     Of what is inside its file, only what the caller may see goes with it. How many answers and judgements of others
     were about it only administrators are told.
     """
-    visit.facts.action = "documents.remove"
-    there = visit.base(base, "write")
-    visit.facts.documents, visit.facts.changes = (id,), True
-
-    def removed() -> dict[str, Any]:
-        visit.may_see(there.kb.document(id, asker=visit.asker))
-        receipt = receipt_shape(there.kb.remove([id], purge=purge, asker=visit.asker))
-        return receipt if visit.caller.is_admin else receipt | dict.fromkeys(_OF_OTHERS)
-
-    return JSONResponse(await visit.run("change", removed))
+    return JSONResponse(await removed(visit, base, [id], purge=purge))

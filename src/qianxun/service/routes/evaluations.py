@@ -55,6 +55,11 @@ class Evaluation(Request):
 @router.post("/bases/{base}/evaluations", status_code=202, responses={202: {"model": replies.Job}})
 async def evaluate(base: BaseName, request: Evaluation, visit: Visiting) -> JSONResponse:
     """Measures; the figures are in the job when it is done, each answer in its result."""
+    return accepted(visit, await asked_for(visit, base, request))
+
+
+async def asked_for(visit: Visit, base: str, request: Evaluation) -> Job:
+    """The job that measures. Raises Forbidden, NotFound, InputError, LimitReached."""
     visit.facts.action = "evaluations.run"
     visit.base(base, "evaluate")
     if (request.set is None) == (not request.questions) or (request.what == "retrieval" and request.set is None):
@@ -63,10 +68,10 @@ async def evaluate(base: BaseName, request: Evaluation, visit: Visiting) -> JSON
             remedy="Send one of `set` and `questions`.",
         )
     await visit.run("look", visit.may_use_tokens)
-    return accepted(visit, await visit.run("change", _asked_for, visit, base, request))
+    return await visit.run("change", _submitted, visit, base, request)
 
 
-def _asked_for(visit: Visit, base: str, request: Evaluation) -> Job:
+def _submitted(visit: Visit, base: str, request: Evaluation) -> Job:
     labels = visit.caller.labels
     arguments: dict[str, Any] = {
         "what": request.what,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from qianxun.errors import NotFound
 from qianxun.records import document_of
@@ -12,8 +12,12 @@ from qianxun.service import replies
 from qianxun.service.routes.given import Asked, BaseName, Chunk, Request, Visiting
 from qianxun.service.visit import no_chunk
 from qianxun.shapes import version
+from qianxun.storage.feedback import MAX_COMMENT_CHARS
 
 router = APIRouter(tags=["feedback"])
+
+
+Comment = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=MAX_COMMENT_CHARS)]
 
 
 class Judgement(Request):
@@ -23,6 +27,7 @@ class Judgement(Request):
     question: Asked
     chunks: list[Chunk] = Field(min_length=1, max_length=1000)
     above: list[Chunk] | None = Field(None, max_length=1000)
+    comment: Comment = ""
 
 
 @router.post("/bases/{base}/feedback", status_code=201, responses={201: {"model": replies.Kept}})
@@ -44,6 +49,7 @@ async def record(base: BaseName, request: Judgement, visit: Visiting) -> JSONRes
             request.chunks,
             above=request.above,
             person=visit.caller.id,
+            comment=request.comment,
             asker=visit.asker,
         )
 

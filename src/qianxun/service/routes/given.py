@@ -6,6 +6,13 @@ from typing import Annotated, Any
 from fastapi import Depends, Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from qianxun.records import (
+    LEAST_CONTEXT_TOKENS,
+    MOST_CONTEXT_TOKENS,
+    MOST_PASSAGES,
+    AnswerOptions,
+    Policy,
+)
 from qianxun.service.visit import Visit, visit_of
 
 MAX_QUESTION_CHARS = 20_000
@@ -49,3 +56,30 @@ class Narrowed(Request):
     filter: Words | None = Field(
         None, description='which documents, as in docs/searching.md: source ^= "docs/" and label != draft'
     )
+
+
+class Options(Request):
+    """What the asker says of this one answer; what is left out is as the settings and the persona say."""
+
+    unsupported: Annotated[Policy | None, Field(description="what becomes of sentences that no passage bears")] = None
+    passages: Annotated[int | None, Field(ge=1, le=MOST_PASSAGES, description="passages that the answer may quote")] = (
+        None
+    )
+    context_tokens: Annotated[
+        int | None,
+        Field(
+            ge=LEAST_CONTEXT_TOKENS,
+            le=MOST_CONTEXT_TOKENS,
+            description="tokens of passages that a model is shown at a time, at most",
+        ),
+    ] = None
+    instructions: Annotated[
+        Words, Field(description="what the model is told besides, below the rules and the persona's")
+    ] = ""
+
+    def noted(self, visit: Visit) -> AnswerOptions:
+        """The same as the knowledge base takes it; the audit is told what was said, of instructions no word."""
+        options = AnswerOptions(self.unsupported, self.passages, self.context_tokens, self.instructions)
+        if options.told:
+            visit.facts.detail["options"] = options.told
+        return options

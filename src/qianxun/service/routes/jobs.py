@@ -10,8 +10,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from qianxun.service import replies
-from qianxun.service.jobs import results, uploads
-from qianxun.service.jobs.told import job_as_told, rows_as_told
+from qianxun.service.jobs import uploads
+from qianxun.service.jobs.told import job_as_told, rows_of
 from qianxun.service.routes.asking import begun
 from qianxun.service.routes.events import MEDIA_TYPE, event
 from qianxun.service.routes.given import BaseName, Request, Visiting
@@ -35,19 +35,20 @@ class Maintenance(Request):
     enrich: bool | None = Field(None, description="have chunks written about, or not any more; null: as it is")
 
 
-def _owner(visit: Visit) -> str | None:
+def owner_of(visit: Visit) -> str | None:
+    """Whose jobs the caller may know of: their own; None, everybody's."""
     return None if visit.caller.is_admin else visit.caller.id
 
 
-def _is_anothers(visit: Visit, job: Job) -> bool:
+def is_anothers(visit: Visit, job: Job) -> bool:
     """Whether a job is about the files of a conversation of somebody else's, whose names are nobody's business."""
     return "conversation" in job.arguments and job.owner != visit.caller.id
 
 
-def _theirs(visit: Visit, token: str) -> Job:
+def their_job(visit: Visit, token: str) -> Job:
     """A job that the caller may know of. Raises NotFound."""
-    found = visit.service.jobs.get(token, _owner(visit))
-    if _is_anothers(visit, found):
+    found = visit.service.jobs.get(token, owner_of(visit))
+    if is_anothers(visit, found):
         raise no_job(token)
     return found
 
@@ -62,9 +63,9 @@ async def list_jobs(
     """The caller's jobs, the newest first."""
     visit.facts.action = "jobs.list"
     states = STATES if state is None else (state,)
-    found = await visit.run("look", visit.service.jobs.all, _owner(visit), states=states, first=after, count=count)
+    found = await visit.run("look", visit.service.jobs.all, owner_of(visit), states=states, first=after, count=count)
     return JSONResponse(
-        {"jobs": [job_as_told(one, visit) for one in found if not _is_anothers(visit, one)], "version": version()}
+        {"jobs": [job_as_told(one, visit) for one in found if not is_anothers(visit, one)], "version": version()}
     )
 
 
@@ -72,38 +73,40 @@ async def list_jobs(
 async def show_job(job: JobToken, visit: Visiting) -> JSONResponse:
     """One job."""
     visit.facts.action = "jobs.show"
-    return JSONResponse(job_as_told(await visit.run("look", _theirs, visit, job), visit))
+    return JSONResponse(job_as_told(await visit.run("look", their_job, visit, job), visit))
 
 
 @router.delete("/jobs/{job}", responses={200: {"model": replies.Job}})
 async def cancel_job(job: JobToken, visit: Visiting) -> JSONResponse:
     """Stops a job: one that waits at once, one that runs within a second or so. What it has done so far stays."""
     visit.facts.action = "jobs.cancel"
-    visit.facts.changes = True
-    visit.facts.detail = {"job": job}
+    return JSONResponse(job_as_told(await cancelled(visit, job), visit))
 
-    def cancelled() -> Job:
-        _theirs(visit, job)
-        found = visit.service.jobs.cancel(job, _owner(visit))
+
+async def cancelled(visit: Visit, token: str) -> Job:
+    """A job of the caller's that is being stopped. Raises NotFound."""
+    visit.facts.changes = True
+    visit.facts.detail = {"job": token}
+
+    def stopped() -> Job:
+        their_job(visit, token)
+        found = visit.service.jobs.cancel(token, owner_of(visit))
         if found.state == "cancelled":
-            uploads.forget(visit.service.home, job)
+            uploads.forget(visit.service.home, token)
         return found
 
-    return JSONResponse(job_as_told(await visit.run("change", cancelled), visit))
+    return await visit.run("change", stopped)
 
 
 @router.get("/jobs/{job}/result", responses={200: {"model": replies.JobResult}})
 async def job_result(job: JobToken, visit: Visiting) -> JSONResponse:
     """What an extraction or evaluation found, of documents that the caller may see now."""
     visit.facts.action = "jobs.result"
-    found = await visit.run("look", _theirs, visit, job)
+    found = await visit.run("look", their_job, visit, job)
     there = visit.base(found.base, "evaluate") if found.base else None
 
-    def shown() -> dict[str, Any]:
-        documents = there.kb.documents(asker=visit.asker, where=visit.where()) if there is not None else []
-        return rows_as_told(results.read(visit.service.home, job, {document.source for document in documents}), visit)
-
-    return JSONResponse({**await visit.run("look", shown), "version": version()})
+    rows = await visit.run("look", rows_of, found, there, visit) if there is not None else {"results": []}
+    return JSONResponse({**rows, "version": version()})
 
 
 @router.get(
@@ -120,7 +123,7 @@ async def _events(visit: Visit, token: str) -> AsyncGenerator[bytes, None]:
     async with visit.service.watchers.place():
         told: dict[str, Any] | None = None
         while True:
-            job = await visit.run("look", _theirs, visit, token)
+            job = await visit.run("look", their_job, visit, token)
             shape = job_as_told(job, visit)
             if shape != told:
                 told = shape
@@ -133,9 +136,14 @@ async def _events(visit: Visit, token: str) -> AsyncGenerator[bytes, None]:
 @router.post("/bases/{base}/maintenance", status_code=202, responses={202: {"model": replies.Job}})
 async def maintain(base: BaseName, request: Maintenance, visit: Visiting) -> JSONResponse:
     """Looks after a knowledge base."""
+    return accepted(visit, await maintained(visit, base, request))
+
+
+async def maintained(visit: Visit, base: str, request: Maintenance) -> Job:
+    """The job that looks after a knowledge base. Raises Forbidden, NotFound."""
     visit.facts.action = f"maintenance.{request.job}"
     visit.base(base, "admin")
     told: dict[str, dict[str, Any]] = {"sync": {"retry": request.retry}, "reindex": {"enrich": request.enrich}}
     given = told.get(request.job, {})
     submit = visit.service.jobs.submit
-    return accepted(visit, await visit.run("change", submit, request.job, base, owner=visit.caller.id, arguments=given))
+    return await visit.run("change", submit, request.job, base, owner=visit.caller.id, arguments=given)

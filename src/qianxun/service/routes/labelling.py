@@ -3,8 +3,28 @@
 from collections.abc import Iterable, Sequence
 
 from qianxun.errors import Forbidden
+from qianxun.records import Document
 from qianxun.service.access import Caller
-from qianxun.service.visit import OWN_FILES
+from qianxun.service.bases import Base
+from qianxun.service.visit import OWN_FILES, Visit
+
+
+async def labelled(visit: Visit, base: str, id: int, *, add: Sequence[str], remove: Sequence[str]) -> Document:
+    """A document that was given and taken labels, as it is now. Raises NotFound, Forbidden, InputError."""
+    visit.facts.action = "label"
+    there = visit.base(base, "write")
+    visit.facts.documents, visit.facts.changes = (id,), True
+    visit.facts.detail = {"add": sorted(add), "remove": sorted(remove)}
+    return await visit.run("change", _labelled, visit, there, id, add, remove)
+
+
+def _labelled(visit: Visit, there: Base, id: int, add: Sequence[str], remove: Sequence[str]) -> Document:
+    visit.may_see(there.kb.document(id, asker=visit.asker))
+    # What is inside its file goes with it, as far as the caller may see that.
+    for one in there.kb.matching([id], asker=visit.asker):
+        may_label(visit.caller, one.labels, add=add, remove=remove)
+    after = there.kb.label([id], add=add, remove=remove, asker=visit.asker)
+    return next(one for one in after if one.id == id)
 
 
 def may_label(caller: Caller, before: Iterable[str], *, add: Sequence[str], remove: Sequence[str]) -> None:

@@ -89,15 +89,27 @@ async def add_documents(base: BaseName, request: HttpRequest, visit: Visiting, k
     visit.facts.action = "documents.add"
     there = visit.base(base, "write")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
-        given = _parsed(await request.body())
-        arguments = _addresses(visit, given)
-        return await _submitted(visit, base, arguments, key=key, fingerprint=_fingerprint(given.model_dump()))
+        job = await addresses_added(visit, there, await request.body(), key=key)
+    else:
+        job = await files_added(visit, there, request, key=key)
+    return accepted(visit, job)
+
+
+async def addresses_added(visit: Visit, there: Base, body: bytes, *, key: str = "") -> Job:
+    """The job that adds pages of the web: the `Addresses` of a JSON document. Raises InputError, Forbidden."""
+    given = _parsed(body)
+    arguments = _addresses(visit, given)
+    return await _submitted(visit, there.name, arguments, key=key, fingerprint=_fingerprint(given.model_dump()))
+
+
+async def files_added(visit: Visit, there: Base, request: HttpRequest, *, key: str = "") -> Job:
+    """The job that adds the files of a form. Raises UploadRefused, InputError, Forbidden."""
     token = new_token()
     with _forgotten_on_failure(visit, token):
         received = await _received(visit, there, request, token)
         arguments = _files(visit, received)
     sent = {"files": [(one.name, one.digest) for one in received.files], "fields": sorted(received.fields)}
-    return await _submitted(visit, base, arguments, key=key, token=token, fingerprint=_fingerprint(sent))
+    return await _submitted(visit, there.name, arguments, key=key, token=token, fingerprint=_fingerprint(sent))
 
 
 @router.post(
@@ -124,7 +136,7 @@ async def add_own_files(base: BaseName, token: Token, request: HttpRequest, visi
             "labels": [own_files.label_of(token)],
             "conversation": token,
         }
-    return await _submitted(visit, base, arguments, token=job)
+    return accepted(visit, await _submitted(visit, base, arguments, token=job))
 
 
 @router.get(
@@ -261,8 +273,8 @@ def _fingerprint(sent: Any) -> str:
 
 async def _submitted(
     visit: Visit, base: str, arguments: Any, *, key: str = "", token: str = "", fingerprint: str = ""
-) -> JSONResponse:
-    """The job, as a reply. One that was asked for before is that one, and what was sent now is deleted."""
+) -> Job:
+    """The job. One that was asked for before is that one, and what was sent now is deleted."""
     try:
         job = await visit.run(
             "change",
@@ -282,11 +294,16 @@ async def _submitted(
         raise
     if token and job.token != token:
         uploads.forget(visit.service.home, token)
-    return accepted(visit, job)
+    return job
+
+
+def note_job(visit: Visit, job: Job) -> None:
+    """Notes what a job was made of, for the audit."""
+    visit.facts.changes = True
+    visit.facts.detail = {"job": job.token, "files": len(job.arguments.get("files", ()))}
 
 
 def accepted(visit: Visit, job: Job) -> JSONResponse:
     """The reply to what a job was made of."""
-    visit.facts.changes = True
-    visit.facts.detail = {"job": job.token, "files": len(job.arguments.get("files", ()))}
+    note_job(visit, job)
     return JSONResponse(job_as_told(job, visit), status_code=202, headers={"Location": f"/api/v1/jobs/{job.token}"})

@@ -1,0 +1,169 @@
+"""Where Chainlit lives: a folder below home with its settings and a copy of its page that asks no other host.
+
+Its page as it comes loads fonts and styles from elsewhere and has scripts written into it. Here is neither. The copy is
+made anew whenever Chainlit, or what is made of it, changes.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+from importlib import metadata, resources, util
+from pathlib import Path
+from typing import Final
+
+from qianxun.errors import MissingExtra
+
+PREFIX: Final = "/chat"
+# Files that are only for who debugs the page: nine tenths of it.
+_LEFT_OUT: Final = shutil.ignore_patterns("*.map")
+_ELSEWHERE: Final = re.compile(r"<link\b[^>]*?https?://[^>]*?>\s*", re.DOTALL)
+_WRITTEN_IN: Final = re.compile(r"<script>.*?</script>\s*", re.DOTALL)
+_WATERMARK: Final = "Every [n] opens the passage that a sentence rests on. What is not supported is marked."
+_WATERMARK_ZH: Final = "点 [n] 可查看该句所依据的段落；依据不足之处已标明。"
+# Where the script looks whether its page is that of a new conversation.
+_IS_NEW: Final = re.compile(r'(new URL\(window\.location\.href\);[^;]{0,90}?\.pathname)==="/"')
+_OPENS: Final = re.compile(r'(\.filter\((?:\w+)=>\w+\.display==="side"\);)if\((\w+)\.length===0\)')
+# What Chainlit would put a script of its own into the page by.
+_PLACE_FOR_SCRIPTS: Final = "<!-- JS INJECTION PLACEHOLDER -->"
+_OURS: Final = '<script src="/public/qianxun.js"></script>\n    <link rel="stylesheet" href="/public/qianxun.css">'
+
+_SETTINGS: Final = """\
+# Written by qianxun whenever the chat starts.
+[project]
+user_env = []
+session_timeout = 3600
+user_session_timeout = 86400
+cache = false
+allow_origins = []
+transports = ["websocket"]
+
+[features]
+unsafe_allow_html = false
+latex = false
+user_message_markdown = false
+auto_tag_thread = false
+edit_message = false
+allow_thread_sharing = false
+favorites = false
+
+[features.spontaneous_file_upload]
+enabled = true
+accept = ["*/*"]
+max_files = 20
+max_size_mb = {max_mb}
+
+[features.audio]
+enabled = false
+
+[features.mcp]
+enabled = false
+
+[UI]
+name = "qianxun"
+default_theme = "light"
+cot = "full"
+confirm_new_chat = false
+custom_build = "public/build"
+custom_meta_url = "/"
+custom_meta_image_url = "/favicon"
+
+[[UI.header_links]]
+name = "qianxun"
+display_name = "千寻 qianxun"
+icon_url = "/chat/public/favicon.svg"
+url = {pages}
+target = "_self"
+
+[meta]
+generated_by = "{version}"
+"""
+
+
+def prepared(home: Path, *, max_upload_mb: int, pages: str) -> Path:
+    """The folder, as it should be; `pages` is where the other pages are. Raises MissingExtra.
+
+    Files that were sent through the chat before are gone from it: the service has them.
+    """
+    found = util.find_spec("chainlit")
+    if found is None or found.origin is None:
+        raise MissingExtra(
+            "The chat needs Chainlit, which is not installed.", remedy="Run: pip install 'qianxun[chat]'"
+        )
+    version = metadata.version("chainlit")
+    folder = home / "chat"
+    public = folder / "public"
+    public.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings = folder / ".chainlit"
+    settings.mkdir(exist_ok=True, mode=0o700)
+    own = _SETTINGS.format(max_mb=max_upload_mb, version=version, pages=json.dumps(pages))
+    (settings / "config.toml").write_text(own, encoding="utf-8")
+    package = Path(found.origin).parent
+    _write_words(package / "translations", settings / "translations")
+    shutil.rmtree(folder / ".files", ignore_errors=True)
+    for one in (resources.files("qianxun.chat") / "static").iterdir():
+        (public / one.name).write_bytes(one.read_bytes())
+    _copy_page(package / "frontend" / "dist", public / "build", version)
+    return folder
+
+
+def enter(folder: Path, secret: str) -> None:
+    """Tells Chainlit, before it is imported, where it lives. `secret` signs what is shown to nobody but Chainlit."""
+    os.environ["CHAINLIT_APP_ROOT"] = str(folder)
+    os.environ["CHAINLIT_ROOT_PATH"] = PREFIX
+    os.environ["CHAINLIT_AUTH_SECRET"] = secret
+    # It would read a file .env where the process is.
+    os.environ["PYTHON_DOTENV_DISABLED"] = "1"
+    # Each of them would make it send or fetch something.
+    for name in ("LITERAL_API_KEY", "LITERAL_API_URL", "DATABASE_URL", "SLACK_BOT_TOKEN", "DISCORD_BOT_TOKEN"):
+        os.environ.pop(name, None)
+
+
+def offline(page: str) -> str:
+    """Chainlit's page without what it loads from elsewhere, and without scripts written into it."""
+    page = _WRITTEN_IN.sub("", _ELSEWHERE.sub("", page))
+    return page.replace(_PLACE_FOR_SCRIPTS, _OURS)
+
+
+def at_home(script: str) -> str:
+    """Chainlit's script, changed in two places.
+
+    It takes the page of a new conversation to be at / wherever it is served. And it opens what an answer cites as soon
+    as it is there: on a phone over the answer; and what is open is not asked for anew by a click.
+    """
+    script = _IS_NEW.sub(rf'\1.replace(/\\/$/,"")==="{PREFIX}"', script)
+    return _OPENS.sub(r"\1if(!0||\2.length===0)", script)
+
+
+def _write_words(source: Path, target: Path) -> None:
+    """Chainlit's words, but for those that do not say what is so here."""
+    target.mkdir(exist_ok=True, mode=0o700)
+    for path in source.glob("*.json"):
+        words = json.loads(path.read_text(encoding="utf-8"))
+        is_chinese = path.stem.startswith("zh")
+        with contextlib.suppress(KeyError):
+            words["chat"]["messages"]["status"] |= {"using": "", "used": ""}
+            words["chat"]["watermark"] = _WATERMARK_ZH if is_chinese else _WATERMARK
+        (target / path.name).write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
+
+
+def _copy_page(source: Path, target: Path, version: str) -> None:
+    stamp = target / "made_from.json"
+    wanted = {"chainlit": version, "how": hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}
+    try:
+        if json.loads(stamp.read_text(encoding="utf-8")) == wanted:
+            return
+    except (OSError, ValueError):
+        pass
+    beside = target.with_name(f"{target.name}.{os.getpid()}")
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(source, beside, ignore=_LEFT_OUT)
+    page = beside / "index.html"
+    page.write_text(offline(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for script in (beside / "assets").glob("index-*.js"):
+        script.write_text(at_home(script.read_text(encoding="utf-8")), encoding="utf-8")
+    (beside / stamp.name).write_text(json.dumps(wanted), encoding="utf-8")
+    shutil.rmtree(target, ignore_errors=True)
+    beside.rename(target)

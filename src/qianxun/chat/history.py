@@ -1,0 +1,254 @@
+"""Chainlit's data layer over the service's conversations: nothing is kept here.
+
+What Chainlit would keep of messages is the service's already. Of whoever is not signed in nothing is kept anywhere.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from qianxun.chat.api import Api
+from qianxun.chat.door import ANONYMOUS
+from qianxun.chat.ids import Place, place_of
+from qianxun.chat.shown import answer_text, as_text
+from qianxun.chat.talk import RUNS, chips
+from qianxun.client.records import Turn
+from qianxun.errors import InputError, NotFound, QianxunError
+from qianxun.messages import say
+from qianxun.records import Answer
+
+# Titles are looked through in so many conversations of a knowledge base.
+_MOST: Final = 1000
+# A thumb on an answer that cites nothing is about what it was made from, the first of it.
+_JUDGED: Final = 5
+_MAX_COMMENT_CHARS: Final = 2000
+
+
+class History:
+    """What Chainlit asks of a data layer (`chainlit.data.base.BaseDataLayer`)."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    # -- people --------------------------------------------------------------------------------------
+
+    async def get_user(self, identifier: str) -> Any:
+        """Whoever the door let in: it asked the service."""
+        from chainlit.user import PersistedUser
+
+        return PersistedUser(id=identifier, createdAt="", identifier=identifier)
+
+    async def create_user(self, user: Any) -> Any:
+        """The same."""
+        return await self.get_user(user.identifier)
+
+    # -- conversations -------------------------------------------------------------------------------
+
+    async def list_threads(self, pagination: Any, filters: Any) -> Any:
+        """Conversations of all knowledge bases, newest change first. Raises QianxunError."""
+        from chainlit.types import PageInfo, PaginatedResponse
+
+        me = await self._api.me()
+        if me.id == ANONYMOUS:
+            return PaginatedResponse(pageInfo=PageInfo(False, None, None), data=[])
+        first = int(pagination.cursor or 0)
+        last = first + pagination.first
+        words = (filters.search or "").casefold()
+        names = [base.name for base in await self._api.bases()]
+        count = _MOST if words else min(last + 1, _MOST)
+        lists = await asyncio.gather(*(self._api.conversations(name, count) for name in names))
+        found = [(name, one) for name, of in zip(names, lists, strict=True) for one in of]
+        found = [(name, one) for name, one in found if words in one.title.casefold()]
+        found.sort(key=lambda pair: pair[1].changed, reverse=True)
+        data = [
+            {
+                "id": Place(name, one.token).id,
+                "createdAt": one.changed,
+                "name": one.title or say("(no title)"),
+                "userId": me.id,
+                "userIdentifier": me.id,
+                "tags": [name],
+                "metadata": {},
+                "steps": [],
+                "elements": [],
+            }
+            for name, one in found[first:last]
+        ]
+        return PaginatedResponse(pageInfo=PageInfo(len(found) > last, str(first), str(last)), data=data)
+
+    async def get_thread(self, thread_id: str) -> Any:
+        """A conversation with what was said, as it may be read now; None if there is none for who asks."""
+        try:
+            place = place_of(thread_id)
+            me = await self._api.me()
+            talk = await self._api.conversation(place.base, place.token)
+        except QianxunError:
+            return None
+        steps: list[dict[str, Any]] = []
+        elements: list[dict[str, Any]] = []
+        for turn in talk.turns:
+            of, shown = _steps(place, turn)
+            steps += of
+            elements += shown
+        return {
+            "id": thread_id,
+            "createdAt": talk.conversation.begun,
+            "name": talk.conversation.title,
+            "userId": me.id,
+            "userIdentifier": me.id,
+            "tags": [place.base],
+            "metadata": {"chat_profile": place.base},
+            "steps": steps,
+            "elements": elements,
+        }
+
+    async def get_thread_author(self, thread_id: str) -> str:
+        """Whoever asks, if the service shows it to them: it shows nobody another's."""
+        try:
+            place = place_of(thread_id)
+            await self._api.conversation(place.base, place.token)
+            return (await self._api.me()).id
+        except QianxunError:
+            return ""
+
+    async def update_thread(self, thread_id: str, name: str | None = None, **_: Any) -> None:
+        """A new title; of a conversation that has no place yet, its beginning."""
+        import chainlit as cl
+        from chainlit.context import ChainlitContextException, context
+
+        try:
+            place = place_of(thread_id)
+        except NotFound:
+            try:
+                talk = cl.user_session.get("talk")
+                if talk is not None and talk.keeps:
+                    await talk.begun(self._api, name or "")
+                    context.session.thread_id = talk.id
+            except ChainlitContextException:
+                pass
+            return
+        if name is not None and not _has_just_begun():
+            await self._api.rename(place.base, place.token, name)
+
+    async def delete_thread(self, thread_id: str) -> None:
+        """Deletes it with all that was said."""
+        place = place_of(thread_id)
+        await self._api.delete(place.base, place.token)
+
+    # -- feedback ------------------------------------------------------------------------------------
+
+    async def upsert_feedback(self, feedback: Any) -> str:
+        """A thumb on an answer, kept by the service for what the answer cites. Raises QianxunError."""
+        place = place_of(RUNS.get(feedback.forId, feedback.forId))
+        talk = await self._api.conversation(place.base, place.token)
+        turn = next((one for one in talk.turns if one.turn == place.turn), None)
+        chunks = judged(turn.answer) if turn is not None and turn.answer is not None else []
+        if turn is None or not chunks:
+            raise InputError("There is no passage that this could be about.", remedy="Judge an answer that cites some.")
+        if feedback.id:
+            await self.delete_feedback(feedback.id)
+        kind = "up" if feedback.value else "down"
+        comment = (feedback.comment or "").strip()[:_MAX_COMMENT_CHARS]
+        token = await self._api.judge(place.base, kind, turn.question, chunks, comment)
+        return f"{token}@{place.base}"
+
+    async def delete_feedback(self, feedback_id: str) -> bool:
+        """Takes it back."""
+        token, _, base = feedback_id.partition("@")
+        await self._api.take_back(base, token)
+        return True
+
+    # -- what is the service's already ---------------------------------------------------------------
+
+    async def create_step(self, step_dict: Any) -> None:
+        """Nothing is kept here."""
+
+    async def update_step(self, step_dict: Any) -> None:
+        """Nothing is kept here."""
+
+    async def delete_step(self, step_id: str) -> None:
+        """Nothing is kept here."""
+
+    async def create_element(self, element: Any) -> None:
+        """Nothing is kept here."""
+
+    async def get_element(self, thread_id: str, element_id: str) -> None:
+        """Passages have addresses of their own."""
+
+    async def delete_element(self, element_id: str, thread_id: str | None = None) -> None:
+        """Nothing is kept here."""
+
+    async def get_favorite_steps(self, user_id: str) -> list[Any]:
+        """There are none."""
+        return []
+
+    async def build_debug_url(self) -> str:
+        """There is none."""
+        return ""
+
+    async def close(self) -> None:
+        """Lets go of connections."""
+        await self._api.close()
+
+
+def judged(answer: Answer) -> list[int]:
+    """The passages that a thumb on an answer is about: what it cites, else the first of what it was made from."""
+    cited = dict.fromkeys(one.chunk for one in answer.citations if one.number and one.chunk)
+    return list(cited) or [passage.chunk for passage in answer.passages[:_JUDGED]]
+
+
+def _has_just_begun() -> bool:
+    """Whether the first question is being asked: Chainlit calls its words the title; the service does so itself."""
+    import chainlit as cl
+    from chainlit.context import ChainlitContextException
+
+    try:
+        return cl.user_session.get("talk") is not None
+    except ChainlitContextException:
+        return False
+
+
+def _steps(place: Place, turn: Turn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """A turn as Chainlit's messages, with the passages of its answer."""
+    asked, run, replied = (Place(place.base, place.token, turn.turn, part).id for part in "qra")
+    steps = [_step(place.id, asked, "user_message", turn.question, turn.asked)]
+    if turn.state == "running":
+        return steps, []
+    # Thumbs are for what has a run.
+    steps.append(_step(place.id, run, "run", "", turn.asked, parent=asked))
+    if turn.answer is None:
+        words = {
+            "failed": say("This answer failed."),
+            "removed": say("What this answer was written from was removed."),
+        }.get(turn.state, say("This answer was stopped."))
+        return [*steps, _step(place.id, replied, "assistant_message", as_text(words), turn.asked, parent=run)], []
+    text = answer_text(turn.answer)
+    if turn.state == "stopped":
+        text = f"{text}\n\n> {say('This answer was stopped.')}"
+    steps.append(_step(place.id, replied, "assistant_message", text, turn.asked, parent=run))
+    shown = chips(turn.answer, place.base, place.id, replied)
+    return steps, [{**chip.to_dict(), "forId": replied} for chip in shown]
+
+
+def _step(thread: str, id: str, type: str, output: str, at: str, *, parent: str | None = None) -> dict[str, Any]:
+    return {
+        "id": id,
+        "threadId": thread,
+        "parentId": parent,
+        "name": {"user_message": "", "run": "on_message"}.get(type, "qianxun"),
+        "type": type,
+        "output": output,
+        "input": "",
+        "createdAt": at,
+        "start": at,
+        "end": at,
+        "streaming": False,
+        "isError": False,
+        "waitForAnswer": False,
+        "metadata": {},
+        "tags": None,
+        "language": None,
+        "showInput": False,
+        "defaultOpen": False,
+        "autoCollapse": False,
+        "generation": None,
+    }

@@ -1,0 +1,145 @@
+"""Answers and passages as Markdown for the chat. Pure.
+
+A text of a document or of a model is never markup of its own here: links are those that stand in the passages, letter
+for letter (`qianxun.guarding.safe_links`), and images are none.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from qianxun.guarding import addresses, safe_links
+from qianxun.messages import say
+from qianxun.records import Answer, Passage, Statement
+
+_MARKS: Final = re.compile(r"(?:\s?\[(?:\d{1,4}|Q)\])*")
+# What the names of a conversation's own files begin with.
+_OWN_FILE: Final = re.compile(r"^conversation:[0-9a-f]{32}/")
+# What Markdown may make more of than text.
+_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$&=:^])")
+
+
+def answer_text(answer: Answer) -> str:
+    """An answer to be read: what bears a sentence weakly or not at all is said behind it, what it is worth below it."""
+    parts = [safe_links(_with_support(answer), addresses(passage.text for passage in answer.passages)).strip()]
+    parts += _disagreements(answer)
+    verdict = verdict_in_words(answer)
+    if verdict:
+        parts.append(f"> {verdict}")
+    return "\n\n".join(part for part in parts if part)
+
+
+def verdict_in_words(answer: Answer) -> str:
+    """What an answer is worth, where that is not simply that it is borne by its sources."""
+    return {
+        "answered": "",
+        "partial": say("The sources bear only a part of this answer."),
+        "no_evidence": "",
+        "ungrounded": say("The sources do not bear this answer."),
+        "clarify": say("The question may be about several things: ask again and name one."),
+    }[answer.verdict]
+
+
+def support_in_words(statement: Statement) -> str:
+    """What bears a sentence, where that is little; "" where it is enough, or nothing need."""
+    if not statement.claim or statement.own:
+        return ""
+    return {"supported": "", "weak": say("weakly supported"), "absent": say("not supported")}[statement.support]
+
+
+def _with_support(answer: Answer) -> str:
+    if answer.verdict in ("no_evidence", "clarify"):
+        return answer.text
+    parts, last = [], 0
+    for statement in sorted(answer.statements, key=lambda one: one.span.end):
+        words = support_in_words(statement)
+        marks = _MARKS.match(answer.text, statement.span.end)
+        if words and marks is not None and marks.end() >= last:
+            parts += [answer.text[last : marks.end()], f"〔{words}〕"]
+            last = marks.end()
+    return "".join([*parts, answer.text[last:]])
+
+
+def _disagreements(answer: Answer) -> list[str]:
+    parts = []
+    for conflict in answer.conflicts:
+        lines = [say("The sources disagree:")]
+        for value in conflict.values:
+            numbers = "".join(f"[{number}]" for number in dict.fromkeys(one.number for one in value.citations))
+            dated = f" ({as_text(value.dated)})" if value.dated else ""
+            lines.append(f"- {as_text(value.value)}{dated} {numbers}")
+        parts.append("\n".join(lines))
+    return parts
+
+
+class Streaming:
+    """An answer while it is being written, each time as safe as a whole one.
+
+    `add` gives what is to be shown: more behind what is there, or all of it anew where what came last made something of
+    what was there before.
+    """
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._shown = ""
+        self._allowed: Collection[str] = ()
+
+    def found(self, passages: Sequence[Passage]) -> None:
+        """What the answer may cite, and so may link to."""
+        self._allowed = addresses(passage.text for passage in passages)
+
+    def add(self, piece: str) -> tuple[str, bool]:
+        """What to show, and whether it stands for all that was shown."""
+        self._text += piece
+        now = safe_links(self._text, self._allowed)
+        before, self._shown = self._shown, now
+        return (now[len(before) :], False) if now.startswith(before) else (now, True)
+
+    def clear(self) -> None:
+        """What was shown is void."""
+        self._text = self._shown = ""
+
+
+def passage_text(passage: Passage, start: int, end: int, address: str = "") -> str:
+    """A passage with the characters `start` to `end` of its document marked, and where it stands."""
+    text = passage.text
+    a, b = max(0, start - passage.span.start), min(len(text), end - passage.span.start)
+    place = [f"**{as_text(passage.title)}**", as_text(_page(passage)), as_text(" › ".join(passage.heading[-2:]))]
+    lines = [" · ".join(part for part in place if part), as_text(_OWN_FILE.sub("", passage.source))]
+    if a < b:
+        lines += [_paragraphs(text[:a]), _quoted(text[a:b]), _paragraphs(text[b:])]
+    else:
+        lines.append(_paragraphs(text))
+    if address:
+        lines.append(f"[{say('Open the document here')}]({address})")
+    return "\n\n".join(line for line in lines if line)
+
+
+def view_address(service: str, base: str, document: int, start: int, end: int, words: str = "") -> str:
+    """The page that shows a stretch of a document. `service`: what the address begins with, may be empty; `words`: what
+    the stretch is known by, if that is known."""
+    asked = {"from": start, "to": end, **({"words": words} if words else {})}
+    return f"{service}/view/{quote(base, safe='')}/{document}?{urlencode(asked)}#cited"
+
+
+def as_text(text: str) -> str:
+    """A text of a document on one line, of which Markdown makes nothing."""
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def _page(passage: Passage) -> str:
+    if passage.page is not None:
+        return say("page {page}", page=passage.page)
+    return passage.location or ""
+
+
+def _paragraphs(text: str) -> str:
+    """Lines as lines."""
+    lines = [as_text(line) for line in text.split("\n")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(f"{line}  " if line else "" for line in lines)).strip()
+
+
+def _quoted(text: str) -> str:
+    """What is cited, as a quotation: it is marked by the style of the page, and said to be one by a screen reader."""
+    return "\n".join(f"> {as_text(line)}  " for line in text.strip().split("\n") if line.strip())

@@ -1,0 +1,336 @@
+"""What is asked in the chat, and how its answers are shown: as they are written, with what bears them one click away.
+
+An answer of a conversation goes on in the service whatever becomes of the page; a page that comes back reads on.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from qianxun.answering.events import AnswerEvent, Checked, Done, Mark, Shown, Text, Withdrawn
+from qianxun.chat.api import Api
+from qianxun.chat.folder import PREFIX
+from qianxun.chat.ids import Place
+from qianxun.chat.shown import Streaming, answer_text, as_text
+from qianxun.client.records import Job, Stopped
+from qianxun.errors import NotFound, QianxunError
+from qianxun.marking import known_by
+from qianxun.messages import say
+from qianxun.records import Answer, Citation, Passage
+
+AGAIN: Final = "again"
+# No names of personas.
+AS_SET, NOBODY = "=", "-"
+# Questions before this one that are told with it where nothing is kept.
+_MAX_TURNS: Final = 20
+_MAX_TITLE_CHARS: Final = 100
+_RESUMED_SECONDS: Final = 0.3
+_MOST_RUNS: Final = 10_000
+# Runs of pages that were not loaded anew since, and the answers that came of them.
+RUNS: dict[str, str] = {}
+
+
+@dataclass(slots=True)
+class Talk:
+    """One conversation on one page. Without `keeps` nothing of it is kept but here: nobody is signed in.
+
+    `asked` are the questions so far, where it is not kept. `turn` is the one that is being answered, 0 for none.
+    """
+
+    base: str
+    keeps: bool
+    token: str = ""
+    turn: int = 0
+    asked: list[str] = field(default_factory=list)
+    beginning: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def begun(self, api: Api, title: str) -> str:
+        """Its token in the service, which is made at the first question: that is its title."""
+        async with self.beginning:
+            if not self.token:
+                self.token = await api.begin(self.base, " ".join(title.split())[:_MAX_TITLE_CHARS])
+            return self.token
+
+    @property
+    def id(self) -> str:
+        """What Chainlit calls it; "" where it is not kept."""
+        return Place(self.base, self.token).id if self.token else ""
+
+
+def how(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page's settings ask of an answer."""
+    asked: dict[str, Any] = {}
+    persona = settings.get("persona") or AS_SET
+    if persona != AS_SET:
+        asked["persona"] = "" if persona == NOBODY else persona
+    if str(settings.get("filter") or "").strip():
+        asked["filter"] = str(settings["filter"]).strip()
+    if int(settings.get("deep") or 0):
+        asked["deep"] = int(settings["deep"])
+    options = _options_of(settings)
+    return {**asked, "options": options} if options else asked
+
+
+def _options_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of the answer itself; what is left as it was is as the knowledge base's settings say."""
+    said: dict[str, Any] = {}
+    unsupported = settings.get("unsupported") or AS_SET
+    if unsupported != AS_SET:
+        said["unsupported"] = unsupported
+    for name in ("passages", "context_tokens"):
+        # An emptied field is none; what a page sends of a number may be a text.
+        if number := int(float(settings.get(name) or 0)):
+            said[name] = number
+    if instructions := str(settings.get("instructions") or "").strip():
+        said["instructions"] = instructions
+    return said
+
+
+async def answered(api: Api, talk: Talk, question: str, settings: Mapping[str, Any]) -> None:
+    """Asks, and shows the answer."""
+    asked = {"question": question, **how(settings)}
+    if talk.keeps:
+        token = await talk.begun(api, question)
+        events = _of_a_turn(talk, api.ask(talk.base, token, asked))
+    else:
+        turns = talk.asked[-_MAX_TURNS:]
+        talk.asked.append(question)
+        events = _of_no_turn(api.ask_once(talk.base, {**asked, "turns": turns}))
+    await _shown(talk, question, events)
+
+
+async def answered_again(api: Api, talk: Talk, question: str, settings: Mapping[str, Any]) -> None:
+    """Shows the question once more, and its answer."""
+    import chainlit as cl
+
+    asked = await cl.Message(content=question, type="user_message").send()
+    async with cl.Step(name="on_message", type="run", parent_id=asked.id):
+        await answered(api, talk, question, settings)
+
+
+async def read_on(api: Api, talk: Talk, turn: int, question: str) -> None:
+    """Shows the answer that was being written when the page was opened, and how it goes on."""
+    import chainlit as cl
+
+    talk.turn = turn
+    # Chainlit sends what was said before only after it was told that it may; until then it would not know the question.
+    await asyncio.sleep(_RESUMED_SECONDS)
+    asked = Place(talk.base, talk.token, turn, "q").id
+    async with cl.Step(name="on_message", type="run", parent_id=asked):
+        await _shown(talk, question, _of_a_turn(talk, api.read_on(talk.base, talk.token, turn, 0)))
+
+
+async def _of_a_turn(talk: Talk, told: AsyncIterator[Any]) -> AsyncGenerator[AnswerEvent | Stopped, None]:
+    try:
+        async for one in told:
+            talk.turn = one.turn
+            yield one.event
+    finally:
+        talk.turn = 0
+
+
+async def _of_no_turn(told: AsyncIterator[AnswerEvent]) -> AsyncGenerator[AnswerEvent | Stopped, None]:
+    async for one in told:
+        yield one
+
+
+async def _shown(talk: Talk, question: str, events: AsyncGenerator[AnswerEvent | Stopped, None]) -> None:
+    import chainlit as cl
+
+    step = await _begun(say("Search"))
+    begun = time.perf_counter()
+    message: Any = None
+    streaming = Streaming()
+    passages: Sequence[Passage] = ()
+    try:
+        async with aclosing(events) as told:
+            async for event in told:
+                if message is None:
+                    message = cl.Message(content="", id=_answer_id(talk), created_at=_now())
+                match event:
+                    case Shown(passages):
+                        streaming.found(passages)
+                        await _found(step, passages, time.perf_counter() - begun)
+                    case Text(piece) | Mark(piece):
+                        shown, anew = streaming.add(piece)
+                        await message.stream_token(shown, is_sequence=anew)
+                    case Withdrawn():
+                        streaming.clear()
+                        await message.stream_token(" ", is_sequence=True)
+                    case Checked():
+                        pass
+                    case Done(answer):
+                        await _finished(step, message, talk, question, answer)
+                        return
+                    case Stopped(state):
+                        raise NotFound(_ended_in_words(state), remedy="Ask the question again.")
+    except QianxunError as error:
+        step.end, step.is_error = _now(), True
+        step.name = say("No answer")
+        await step.update()
+        failed = message or cl.Message(content="")
+        failed.content, failed.is_error = as_text(error.in_words()), True
+        failed.actions = [_again(question)]
+        await failed.send()
+
+
+async def _begun(name: str, output: str = "") -> Any:
+    """A step that begins now, beside the message that comes of it."""
+    import chainlit as cl
+    from chainlit.context import local_steps
+
+    around = local_steps.get() or []
+    step = cl.Step(name=name, type="tool", show_input=False, parent_id=around[-1].id if around else None)
+    step.start = _now()
+    step.output = output
+    await step.send()
+    return step
+
+
+async def _found(step: Any, passages: Sequence[Passage], seconds: float) -> None:
+    step.name = say("Search: {n} passages, {seconds} s", n=len(passages), seconds=f"{seconds:.2f}")
+    lines = [f"{passage.rank}. {as_text(passage.title)} — {as_text(passage.source)}" for passage in passages]
+    step.output = "\n".join(lines)
+    step.end = _now()
+    await step.update()
+
+
+async def _finished(step: Any, message: Any, talk: Talk, question: str, answer: Answer) -> None:
+    """The answer as it is to stay, its passages, and how long what took."""
+    if message.parent_id and talk.turn:
+        _remember(message.parent_id, message.id)
+    message.content = answer_text(answer)
+    message.elements = chips(answer, talk.base, talk.id, _answer_id(talk) or "")
+    message.actions = [*_options(answer), _again(question)]
+    await message.send()
+    step.name = say(
+        "Search: {n} passages; answer after {seconds} s",
+        n=len(answer.passages),
+        seconds=f"{answer.seconds.get('total', 0.0):.2f}",
+    )
+    step.output = "\n\n".join(part for part in (step.output, *_report(answer)) if part)
+    step.end = _now()
+    await step.update()
+
+
+def _report(answer: Answer) -> list[str]:
+    """What took how long, what made it, and what there is to say of it."""
+    stages = [f"- {as_text(name)}: {spent:.2f} s" for name, spent in answer.seconds.items() if name != "total"]
+    models = [f"- {as_text(role)}: {as_text(model)}" for role, model in answer.models.items()]
+    remarks = [f"- {as_text(str(one))}" for one in (*answer.notes, *answer.degraded)]
+    return ["\n".join(part) for part in (stages, models, remarks) if part]
+
+
+def _remember(run: str, answer: str) -> None:
+    """Which answer came of a run: thumbs are about runs, whose names are not ours."""
+    while len(RUNS) >= _MOST_RUNS:
+        RUNS.pop(next(iter(RUNS)))
+    RUNS[run] = answer
+
+
+def chips(answer: Answer, base: str, thread: str, id: str = "") -> list[Any]:
+    """A passage at the side for each number that is cited. Its text is asked for when it is opened.
+
+    `thread` and `id` are the conversation's and the answer's, where they are kept.
+    """
+    import chainlit as cl
+
+    first: dict[int, Citation] = {}
+    for citation in answer.citations:
+        if citation.number:
+            first.setdefault(citation.number, citation)
+    return [
+        cl.Text(
+            name=f"[{number}]",
+            url=source_address(base, one, id),
+            display="side",
+            mime="text/plain",
+            thread_id=thread,
+        )
+        for number, one in sorted(first.items())
+    ]
+
+
+def source_address(base: str, citation: Citation, answer: str = "") -> str:
+    """Where the passage of a citation is read; files of a conversation are found by the answer that cites them."""
+    asked: dict[str, Any] = {"from": citation.span.start, "to": citation.span.end, "words": known_by(citation.quote)}
+    where = urlencode({**asked, "of": answer} if answer else asked)
+    return f"{PREFIX}/source/{quote(base, safe='')}/{citation.chunk}?{where}"
+
+
+async def sent(api: Api, talk: Talk, files: Sequence[tuple[str, Path]]) -> bool:
+    """Gives files to the conversation, and shows how far that is. Returns whether they can be asked about."""
+    import chainlit as cl
+
+    step = await _begun(say("Reading files"), "\n".join(f"- {as_text(name)}" for name, _ in files))
+    try:
+        if not talk.keeps:
+            raise NotFound("Files can be sent by who is signed in.", remedy="Sign in with a key.")
+        job = await api.upload(talk.base, await talk.begun(api, files[0][0]), files)
+        async for now in api.job(job.token):
+            job = now
+            step.name = _job_in_words(job)
+            await step.update()
+        done = job.state == "done"
+        words = "" if done else (job.error.message if job.error is not None else _job_in_words(job))
+        failed = _unread(job)
+    except QianxunError as error:
+        done, failed = False, []
+        words = error.in_words()
+    step.end, step.is_error = _now(), not done or bool(failed)
+    step.output = "\n\n".join(part for part in (step.output, as_text(words), "\n".join(failed)) if part)
+    await step.update()
+    if words or failed:
+        await cl.Message(content="\n\n".join([as_text(words), *failed]).strip()).send()
+    return done
+
+
+def _job_in_words(job: Job) -> str:
+    if job.state == "done":
+        return say("Files are read")
+    if job.ended:
+        return say("Files are not read")
+    if job.total:
+        return say("Reading files: {done} of {total}", done=job.done, total=job.total)
+    return say("Reading files")
+
+
+def _unread(job: Job) -> list[str]:
+    """Files that nothing could be read of, and why."""
+    result = job.result or {}
+    rows = [*result.get("failed", ()), *result.get("attention", ()), *result.get("empty", ())]
+    return [f"- {as_text(str(row.get('source', '')))}: {as_text(str(row.get('reason', '')))}" for row in rows]
+
+
+def _options(answer: Answer) -> list[Any]:
+    """What the question may be about, to choose from."""
+    import chainlit as cl
+
+    return [cl.Action(name=AGAIN, payload={"question": one.question}, label=one.label) for one in answer.options]
+
+
+def _again(question: str) -> Any:
+    import chainlit as cl
+
+    return cl.Action(name=AGAIN, payload={"question": question}, label=say("Ask again"), icon="refresh-cw")
+
+
+def _answer_id(talk: Talk) -> str | None:
+    return Place(talk.base, talk.token, talk.turn, "a").id if talk.keeps and talk.turn else None
+
+
+def _ended_in_words(state: str) -> str:
+    if state == "removed":
+        return "What this answer was written from was removed."
+    return "This answer failed."
+
+
+def _now() -> str:
+    from chainlit.utils import utc_now
+
+    return str(utc_now())

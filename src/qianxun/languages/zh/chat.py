@@ -1,0 +1,62 @@
+"""Chinese for the chat: chat/ and the command `qianxun chat`."""
+
+from typing import Final
+
+MESSAGES: Final[dict[str, str]] = {
+    # the command
+    "serve the chat for a running service": "为运行中的服务提供聊天页面",
+    "Serves the chat for a running service, until Ctrl-C; it needs the extra `chat`. `qianxun serve` with one "
+    "worker has it at /chat by itself.": (
+        "为运行中的服务提供聊天页面，按 Ctrl-C 结束；需要安装附加组件 `chat`。"
+        "只有一个工作进程的 `qianxun serve` 自带聊天页面，地址为 /chat。"
+    ),
+    "address of the service (default: service.host and .port)": "服务的地址（默认：service.host 与 service.port）",
+    "address to listen on": "监听地址",
+    "port to listen on; 0 takes a free one": "监听端口；0 表示任选一个空闲端口",
+    "a name that the chat goes by; may be repeated": "聊天页面所用的主机名；可多次给出",
+    "The chat listens on {url}. Ctrl-C ends it.": "聊天页面的地址是 {url}，按 Ctrl-C 结束。",
+    "Choose another port.": "请换一个端口。",
+    "The chat needs Chainlit, which is not installed.": "聊天页面需要 Chainlit，但尚未安装。",
+    "Run: pip install 'qianxun[chat]'": "请运行：pip install 'qianxun[chat]'",
+    "Chat": "对话",
+    # the door
+    "Only pages of this chat may ask this.": "只有本站的聊天页面可以发出此请求。",
+    "Too much was sent.": "发送的内容过大。",
+    "The key does not hold.": "密钥无效。",
+    "Ask your administrator for one.": "请向管理员索取。",
+    "This passage was removed, or is not for you.": "该段落已移除，或您无权查看。",
+    # conversations
+    "There is no such conversation.": "没有这个会话。",
+    "Begin a new one.": "请新建一个会话。",
+    "(no title)": "（无标题）",
+    "There is no passage that this could be about.": "这条评价没有对应的段落。",
+    "Judge an answer that cites some.": "请评价引用了资料的回答。",
+    "The answer was broken off.": "回答中断了。",
+    "Ask for the rest again.": "请重新获取余下部分。",
+    # answers
+    "No answer": "没有回答",
+    "Search: {n} passages, {seconds} s": "检索：{n} 个段落，{seconds} 秒",
+    "Search: {n} passages; answer after {seconds} s": "检索：{n} 个段落；{seconds} 秒后答完",
+    "The sources disagree:": "各来源说法不一：",
+    "Open the document here": "在文档中打开此处",
+    "Ask again": "重新提问",
+    "Ask the question again.": "请重新提问。",
+    # files
+    "Reading files": "正在读取文件",
+    "Reading files: {done} of {total}": "正在读取文件：{done}/{total}",
+    "Files are read": "文件已读取",
+    "Files are not read": "文件未能读取",
+    "Files can be sent by who is signed in.": "登录后才能上传文件。",
+    "Sign in with a key.": "请用密钥登录。",
+    # settings of the page
+    "as set for everybody": "按系统设置",
+    "none": "无",
+    "Persona": "角色",
+    "Which documents": "限定文档",
+    "A filter as in the search page. Empty: all.": "写法同搜索的过滤条件；留空表示全部。",
+    "Divide the question": "拆分问题",
+    "Into so many sub-questions at most, each searched by itself. 0: not at all.": (
+        "最多拆成几个子问题，分别检索；0 表示不拆分。"
+    ),
+    "{n} documents": "{n} 份文档",
+}

@@ -1,0 +1,102 @@
+"""The answer box: what the search page shows above its passages, once it is there, where an answer is supported.
+
+It is a part of its own, asked for after the passages: they never wait for it. What a model wrote is shown as text with
+numbered links to what it cites, and nothing else of it can be followed.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from starlette.requests import Request
+
+from qianxun.answering.events import the_answer
+from qianxun.answering.reading import Mark, Reader, Text
+from qianxun.errors import InputError
+from qianxun.guarding import addresses, safe_links
+from qianxun.records import Answer, Citation
+from qianxun.service.heard import heard
+from qianxun.service.visit import visit_of
+from qianxun.web.asked import Asked, Field
+from qianxun.web.site import page
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of an answer to be shown: text, or the number of a citation."""
+
+    text: str
+    citation: Citation | None = None
+
+
+@router.get("/answer")
+async def answer_page(
+    request: Request,
+    base: Annotated[str, Query(max_length=64)],
+    q: Annotated[str, Query(max_length=20_000)] = "",
+    source: Field = "",
+    label: Field = "",
+    format: Field = "",
+    after: Field = "",
+    before: Field = "",
+) -> Response:
+    """The answer to a question of the search page, narrowed as there; a page of its own for who has no scripts."""
+    visit = visit_of(request)
+    visit.facts.action = "ask"
+    there = visit.base(base, "ask")
+    asked = Asked(q.strip(), source.strip(), label.strip(), format.strip(), after.strip(), before.strip())
+    if not asked.q:
+        raise InputError("The question is empty.", remedy="Type what you are looking for.")
+    where = visit.where(asked.filter())
+    events = there.kb.stream(asked.q, asker=visit.asker, where=where)
+    answer = visit.told(await the_answer(heard(visit, there.kb, events)))
+    return page(
+        request,
+        visit,
+        "answer.html",
+        base=base,
+        asked=asked,
+        answer=answer,
+        pieces=pieces_of(answer) if is_supported(answer) else [],
+        sources=sources_of(answer),
+        by_a_model=answer.models.get("answer") != "extractive",
+    )
+
+
+def is_supported(answer: Answer) -> bool:
+    """Whether an answer may stand above the passages: it answers, and what it cites bears all that it says."""
+    claims = [one for one in answer.statements if one.claim]
+    return answer.verdict == "answered" and bool(claims) and all(one.support == "supported" for one in claims)
+
+
+def pieces_of(answer: Answer) -> list[Piece]:
+    """The answer's text, with the citation of each mark in its place. Marks of nothing are left out."""
+    allowed = addresses(passage.text for passage in answer.passages)
+    reader = Reader()
+    left: dict[int, list[Citation]] = {}
+    for citation in answer.citations:
+        if citation.number:
+            left.setdefault(citation.number, []).append(citation)
+    found: list[Piece] = []
+    for event in (*reader.feed(safe_links(answer.text, allowed)), *reader.close()):
+        if isinstance(event, Text):
+            found.append(Piece(event.text))
+        elif isinstance(event, Mark):
+            for number in event.numbers:
+                known = left.get(number)
+                if known:
+                    # Each sentence has a quote of its own; the last one stands for what is said again.
+                    found.append(Piece(str(number), known.pop(0) if len(known) > 1 else known[0]))
+    return found
+
+
+def sources_of(answer: Answer) -> list[Citation]:
+    """The first citation of each number, in their order."""
+    first: dict[int, Citation] = {}
+    for citation in answer.citations:
+        if citation.number:
+            first.setdefault(citation.number, citation)
+    return [first[number] for number in sorted(first)]

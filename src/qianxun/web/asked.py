@@ -1,0 +1,65 @@
+"""What the search page is asked: its address as a question and a filter, and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from typing import Annotated, Final
+
+from fastapi import Query
+
+from qianxun.errors import InputError
+from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Range
+
+MODES: Final = ("hybrid", "lexical", "dense")
+# A field of an address that narrows a question down.
+Field = Annotated[str, Query(max_length=1000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The fields of the page, as text. `after` and `before` are days, both included; "" is anything."""
+
+    q: str = ""
+    source: str = ""
+    label: str = ""
+    format: str = ""
+    after: str = ""
+    before: str = ""
+    mode: str = ""
+
+    @property
+    def as_query(self) -> Mapping[str, str]:
+        """The fields of an address that asks the same again."""
+        return {one.name: value for one in fields(self) if (value := getattr(self, one.name))}
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether anything but the question is set."""
+        return any(getattr(self, one.name) for one in fields(self) if one.name != "q")
+
+    def filter(self) -> Filter | None:
+        """The filter that the fields mean. Raises InputError for what is no day."""
+        if any("\0" in getattr(self, one.name) for one in fields(self)):
+            raise InputError("A filter cannot hold a null character.")
+        parts: list[Filter] = []
+        if self.source:
+            parts.append(Contains("source", self.source))
+        if self.label:
+            parts.append(AnyLabel(frozenset((self.label,))))
+        if self.format:
+            parts.append(Equals("format", self.format))
+        if self.after or self.before:
+            low = _day(self.after).isoformat() if self.after else None
+            high = (_day(self.before) + timedelta(days=1)).isoformat() if self.before else None
+            parts.append(Range("modified", low, high))
+        if not parts:
+            return None
+        return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def _day(text: str) -> date:
+    try:
+        found = date.fromisoformat(text)
+        return found if found.year < 9999 else found.replace(year=9998)
+    except ValueError as error:
+        raise InputError("{text!r} is no day.", remedy="Write it as 2026-01-31.", text=text) from error

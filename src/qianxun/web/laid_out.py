@@ -1,0 +1,130 @@
+"""A document's text as HTML, with a stretch of it marked: lines as lines, tables as tables, headings as headings.
+
+The text is as it was cleaned and is cited by the characters of it: whatever is made of it here, every character that is
+shown has kept its place. Pure.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from markupsafe import Markup, escape
+
+Ranges = Sequence[tuple[int, int]]
+
+_LINE: Final = re.compile(r"[^\n]*\n?")
+# Of a line without white space around it: with more at the end there would be many ways to read a line that is none.
+_RULE: Final = re.compile(r"\|?\s*:?-{3,}:?\s*(?:\|\s*:?-{3,}:?\s*)*\|?")
+_CELL: Final = re.compile(r"(?:\\.|[^|\\])*")
+_HEADING: Final = re.compile(r"(#{1,6})\s+\S")
+
+
+def laid_out(text: str, marks: Ranges, *, offset: int = 0, id: str = "cited") -> Markup:
+    """The HTML of a text that begins at `offset` of its document; `marks` are (start, end) in the document, apart and
+    in order. The first of them has the `id`, if any."""
+    found = [(max(a - offset, 0), min(b - offset, len(text))) for a, b in marks]
+    writer = _Writer(text, [(a, b) for a, b in found if a < b], id)
+    lines = [match.span() for match in _LINE.finditer(text) if match.group()]
+    parts: list[Markup] = []
+    at = 0
+    while at < len(lines):
+        after = _end_of_table(text, lines, at)
+        if after:
+            parts.append(writer.table(lines[at:after]))
+            at = after
+            continue
+        heading = _HEADING.match(text, *lines[at])
+        if heading:
+            # Two below the page's own headings.
+            level = min(6, len(heading[1]) + 2)
+            parts.append(Markup("<h{0}>{1}</h{0}>").format(level, writer.stretch(*lines[at])))
+        else:
+            parts.append(writer.stretch(*lines[at]))
+        at += 1
+    return Markup("").join(parts)
+
+
+def _end_of_table(text: str, lines: list[tuple[int, int]], at: int) -> int:
+    """The line after a table that begins here; 0 if none does.
+
+    As Markdown writes it, with a rule below its head; or as other formats are read: lines of as many cells, two at
+    least, with ` | ` between them.
+    """
+    if at + 1 >= len(lines):
+        return 0
+    after = at + 2
+    if _is_row(text, lines[at]) and _RULE.fullmatch(text[slice(*lines[at + 1])].strip()):
+        while after < len(lines) and _is_row(text, lines[after]):
+            after += 1
+        return after
+    head = text[slice(*lines[at])].strip()
+    bars = _n_bars(text, lines[at])
+    if " | " not in head or head.startswith("|") or head.endswith("|") or _n_bars(text, lines[at + 1]) != bars:
+        return 0
+    while after < len(lines) and _n_bars(text, lines[after]) == bars:
+        after += 1
+    return after
+
+
+def _is_row(text: str, line: tuple[int, int]) -> bool:
+    row = text[slice(*line)].strip()
+    return row.startswith("|") and len(row) > 1
+
+
+def _n_bars(text: str, line: tuple[int, int]) -> int:
+    """How many bars there are in a line that are no character of a cell."""
+    row = text[slice(*line)]
+    return row.count("|") - row.count("\\|")
+
+
+def _cells(text: str, start: int, end: int, *, bar_first: bool) -> Iterator[tuple[int, int]]:
+    """Where the cells of a row stand, without the white space around them."""
+    row = text[start:end].rstrip()
+    at = row.index("|") + 1 if bar_first else 0
+    while at < len(row):
+        cell = _CELL.match(row, at)
+        assert cell is not None
+        inner = cell.group()
+        lead = len(inner) - len(inner.lstrip())
+        yield start + at + lead, start + at + max(lead, len(inner.rstrip()))
+        at = cell.end() + 1
+
+
+class _Writer:
+    """Stretches of one text as HTML, those of the marks in `mark`."""
+
+    def __init__(self, text: str, marks: Ranges, id: str) -> None:
+        self._text = text
+        self._marks = marks
+        self._id = id  # of the next mark
+
+    def stretch(self, start: int, end: int) -> Markup:
+        """Text as it is."""
+        parts: list[Markup] = []
+        at = start
+        for a, b in self._marks:
+            a, b = max(a, start), min(b, end)
+            if a >= b:
+                continue
+            parts += [escape(self._text[at:a]), self._marked(a, b)]
+            at = b
+        return Markup("").join([*parts, escape(self._text[at:end])])
+
+    def table(self, lines: list[tuple[int, int]]) -> Markup:
+        """A table: the first row is its head; the second the rule below it, if there is one."""
+        with_bars = _is_row(self._text, lines[0])
+        head = self._row(lines[0], Markup("th"), with_bars)
+        body = Markup("").join(self._row(line, Markup("td"), with_bars) for line in lines[2 if with_bars else 1 :])
+        whole = Markup('<div class="wide" tabindex="0"><table><thead>{}</thead><tbody>{}</tbody></table></div>')
+        return whole.format(head, body)
+
+    def _row(self, line: tuple[int, int], tag: Markup, bar_first: bool) -> Markup:
+        cells = [
+            Markup("<{0}>{1}</{0}>").format(tag, self.stretch(*cell))
+            for cell in _cells(self._text, *line, bar_first=bar_first)
+        ]
+        return Markup("<tr>{}</tr>").format(Markup("").join(cells))
+
+    def _marked(self, start: int, end: int) -> Markup:
+        id, self._id = self._id, ""
+        return Markup("<mark{}>{}</mark>").format(Markup(' id="{}"').format(id) if id else "", self._text[start:end])

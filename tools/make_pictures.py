@@ -1,0 +1,126 @@
+"""Makes the pictures of the pages in docs/pictures, from a service with the sample documents: `make pictures`.
+
+Needs Debian's chromium, chromium-driver and fonts-noto-cjk.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from web_browser import SAMPLES, Browser, browsing, filled, missing, serving  # noqa: E402
+
+import qianxun  # noqa: E402
+from qianxun.evaluation.question_sets.drafts import Drafts  # noqa: E402
+from qianxun.evaluation.question_sets.records import Question  # noqa: E402
+
+FOLDER = ROOT / "docs" / "pictures"
+
+
+def search(browser: Browser) -> None:
+    """The search page with an answer above its passages, and why the first one was found."""
+    browser.appear("zh", width=1000, height=760)
+    browser.open("/?q=" + quote("差旅住宿标准是多少？"))
+    browser.one(".answer")
+    browser.picture(FOLDER / "search-zh.png")
+
+
+def narrowed(browser: Browser) -> None:
+    """Filters and the panel that says why, in the dark."""
+    browser.appear("en", dark=True, width=1000, height=760)
+    browser.open("/?format=html&q=" + quote("How long is the warranty?"))
+    browser.until(lambda: not browser.all("[data-load][aria-busy]"), "the answer")
+    browser.one(".why summary").click()
+    browser.picture(FOLDER / "filters-en-dark.png")
+
+
+def viewer(browser: Browser) -> None:
+    """A page of a PDF with what was cited."""
+    browser.appear("zh", width=1000, height=760)
+    browser.open("/?format=pdf&q=" + quote("会计凭证保存多少年"))
+    browser.leave(lambda: browser.one(".hit h2 a").click())
+    browser.until(lambda: browser.in_sight("rect#cited"), "the quote")
+    browser.picture(FOLDER / "viewer-zh.png")
+
+
+def phone(browser: Browser) -> None:
+    """The search page on a phone."""
+    browser.appear("en", width=390, height=760)
+    browser.open("/?q=" + quote("What is the rate limit of the Inkstone API?"))
+    browser.one(".answer")
+    browser.picture(FOLDER / "phone-en.png")
+
+
+def library(browser: Browser) -> None:
+    """Documents with their states, and why one could not be read."""
+    browser.appear("zh", width=1000, height=760)
+    browser.sign_in(browser.site.key)
+    browser.open("/library/default?format=pdf")
+    browser.one("table.documents")
+    browser.picture(FOLDER / "library-zh.png")
+
+
+def splitting(browser: Browser) -> None:
+    """A document cut in two ways beside each other."""
+    browser.appear("en", width=1000, height=760)
+    browser.sign_in(browser.site.key)
+    browser.open("/library/default?q=oncall-runbook")
+    browser.leave(lambda: browser.one("table.documents a").click())
+    browser.choose("Preview splitting")
+    browser.choose("Preview")
+    browser.run("scrollTo(0, document.getElementById('preview').offsetTop - 16)")
+    browser.picture(FOLDER / "splitting-en.png")
+
+
+def quality(browser: Browser) -> None:
+    """Figures over time: of a knowledge base that two documents were missing from at first, and the list of runs."""
+    home = browser.site.home
+    lines = (SAMPLES.parent / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    drafts = Drafts(home / "questions")
+    for one in map(json.loads, lines[:20]):
+        answers = (one["answer"],) if one["answerable"] else ()
+        made = Question("", one["question"], answers, answerable=one["answerable"])
+        drafts.put("制度与产品", made, made="2026-01-01")
+    frozen = drafts.freeze("制度与产品", made="2026-01-01")
+    with qianxun.Client(browser.site.url, browser.site.key) as client:
+        missing_at_first = [one for one in client.documents.list() if one.source.endswith(("员工手册.md", "手册.pdf"))]
+        for document in missing_at_first:
+            client.documents.remove(document.id)
+        for document in [*missing_at_first, None]:
+            client.jobs.wait(client.evaluate(set=frozen).token)
+            if document is not None:
+                file = (document.source, (SAMPLES / document.source).read_bytes())
+                client.jobs.wait(client.documents.upload(file, labels=["public"]).token)
+    browser.appear("zh", width=1000, height=760)
+    browser.sign_in(browser.site.key)
+    browser.open("/quality")
+    browser.one("svg.trend")
+    browser.picture(FOLDER / "quality-zh.png")
+
+
+def main() -> int:
+    """Makes all of them; 1 where there is no browser."""
+    why = missing()
+    if why:
+        print(f"No pictures were made: {why}.")
+        return 1
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        home, profile = Path(folder) / "home", Path(folder) / "profile"
+        home.mkdir()
+        filled(home)
+        with serving(home) as site, browsing(site, profile) as browser:
+            for make in (search, narrowed, viewer, phone, library, splitting, quality):
+                make(browser)
+                browser.forget()
+    for file in sorted(FOLDER.glob("*.png")):
+        print(f"{file.relative_to(ROOT)}: {file.stat().st_size // 1000} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
