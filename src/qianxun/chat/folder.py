@@ -65,6 +65,7 @@ enabled = false
 name = "qianxun"
 default_theme = "light"
 cot = "full"
+default_avatar_file_url = "/chat/public/favicon.svg"
 confirm_new_chat = false
 custom_build = "public/build"
 custom_meta_url = "/"

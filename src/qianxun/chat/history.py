@@ -6,6 +6,7 @@ What Chainlit would keep of messages is the service's already. Of whoever is not
 import asyncio
 from typing import Any, Final
 
+from qianxun.chat import first_words
 from qianxun.chat.api import Api
 from qianxun.chat.door import ANONYMOUS
 from qianxun.chat.ids import Place, place_of
@@ -50,6 +51,7 @@ class History:
         me = await self._api.me()
         if me.id == ANONYMOUS:
             return PaginatedResponse(pageInfo=PageInfo(False, None, None), data=[])
+        await first_words.sent()
         first = int(pagination.cursor or 0)
         last = first + pagination.first
         words = (filters.search or "").casefold()

@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from qianxun.answering.events import AnswerEvent, Checked, Done, Mark, Shown, Text, Withdrawn
+from qianxun.chat import first_words
 from qianxun.chat.api import Api
 from qianxun.chat.folder import PREFIX
 from qianxun.chat.ids import Place
@@ -148,27 +149,29 @@ async def _shown(talk: Talk, question: str, events: AsyncGenerator[AnswerEvent |
     streaming = Streaming()
     passages: Sequence[Passage] = ()
     try:
-        async with aclosing(events) as told:
-            async for event in told:
-                if message is None:
-                    message = cl.Message(content="", id=_answer_id(talk), created_at=_now())
-                match event:
-                    case Shown(passages):
-                        streaming.found(passages)
-                        await _found(step, passages, time.perf_counter() - begun)
-                    case Text(piece) | Mark(piece):
-                        shown, anew = streaming.add(piece)
-                        await message.stream_token(shown, is_sequence=anew)
-                    case Withdrawn():
-                        streaming.clear()
-                        await message.stream_token(" ", is_sequence=True)
-                    case Checked():
-                        pass
-                    case Done(answer):
-                        await _finished(step, message, talk, question, answer)
-                        return
-                    case Stopped(state):
-                        raise NotFound(_ended_in_words(state), remedy="Ask the question again.")
+        with first_words.awaited() as first:
+            async with aclosing(events) as told:
+                async for event in told:
+                    if message is None:
+                        message = cl.Message(content="", id=_answer_id(talk), created_at=_now())
+                    match event:
+                        case Shown(passages):
+                            streaming.found(passages)
+                            await _found(step, passages, time.perf_counter() - begun)
+                        case Text(piece) | Mark(piece):
+                            shown, anew = streaming.add(piece)
+                            await message.stream_token(shown, is_sequence=anew)
+                            first.set()
+                        case Withdrawn():
+                            streaming.clear()
+                            await message.stream_token(" ", is_sequence=True)
+                        case Checked():
+                            pass
+                        case Done(answer):
+                            await _finished(step, message, talk, question, answer)
+                            return
+                        case Stopped(state):
+                            raise NotFound(_ended_in_words(state), remedy="Ask the question again.")
     except QianxunError as error:
         step.end, step.is_error = _now(), True
         step.name = say("No answer")

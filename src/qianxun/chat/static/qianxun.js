@@ -13,3 +13,6 @@ window.theme = {
   light: { "--primary": "171 82% 24%", "--primary-foreground": "0 0% 100%", "--ring": "171 82% 24%" },
   dark: { "--primary": "170 54% 40%", "--primary-foreground": "170 50% 5%", "--ring": "170 54% 40%" },
 };
+// Chainlit warns whenever it draws, with a stack, that "any file" is no type of files.
+const warn = console.warn;
+console.warn = (...said) => { if (!String(said[0]).startsWith('Skipped "*/*"')) warn(...said); };
