@@ -72,15 +72,16 @@ test-training: $(TEST_VENV)/.installed ## the encoder's training, end to end on 
 .venv-chat/.installed: pyproject.toml tests/constraints.txt
 	@test -x .venv-chat/bin/python || $(PYTHON) -m venv .venv-chat
 	@echo "Installing qianxun with its chat into .venv-chat …"
-	@.venv-chat/bin/python -m pip install $(PIP_FLAGS) -c tests/constraints.txt -e '.[test,chat]' 'selenium>=4.25,<5'
+	@.venv-chat/bin/python -m pip install $(PIP_FLAGS) -c tests/constraints.txt -e '.[test,chat]'
 	@touch $@
 
 test-chat: .venv-chat/.installed ## the chat in the system's Chromium, in an environment of its own (Chainlit, 500 MB)
 	@.venv-chat/bin/python -m pytest -m chat $(WHAT)
+
 test-web: $(TEST_VENV)/.installed ## the pages in Debian's Chromium: every path in both languages, accessibility, phone width
 	@$(TEST_BIN)/python -m pytest -m web $(WHAT)
 
-pictures: $(TEST_VENV)/.installed ## the pictures of the pages in docs/pictures
+pictures: $(TEST_VENV)/.installed .venv-chat/.installed ## the pictures of the pages in docs/pictures
 	@$(TEST_BIN)/python tools/make_pictures.py
 
 bench: $(TEST_VENV)/.installed ## every speed row again

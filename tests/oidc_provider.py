@@ -177,7 +177,8 @@ class OidcProvider:
                     f'<input type="hidden" name="{name}" value="{html.escape(value)}">'
                     for name, value in {**asked, "agreed": "1"}.items()
                 )
-                page = f"<!doctype html><title>Provider</title><form>{hidden}<button>Agree</button></form>"
+                head = "<!doctype html><title>Provider</title><link rel='icon' href='data:,'>"
+                page = f"{head}<form>{hidden}<button>Agree</button></form>"
                 return 200, "text/html; charset=utf-8", page, ""
             return 302, "text/plain", "", self.authorized(asked)
         if path == f"{_REALM}/token" and method == "POST":

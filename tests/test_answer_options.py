@@ -517,6 +517,30 @@ def test_where_they_are_forbidden_it_is_said_before_anything_is_done(tmp_path: P
         found.close()
 
 
+def test_what_may_be_chosen_is_told_beforehand(tmp_path: Path) -> None:
+    """Whatever is told can be asked for, and nothing else."""
+    personas = ["personas.careful.unsupported=refuse", "personas.客服.instructions=简短。", "answer.persona=客服"]
+    found = Served(tmp_path / "home", ["answer.unsupported=remove", *personas])
+    try:
+        with found.base() as kb:
+            kb.add_texts(TEXTS[:1], labels=["public"])
+        client = found.client(admin=True)
+        told = client.get("/api/v1/bases/default").json()
+        assert told["persona"] == "客服"
+        assert told["unsupported"] == {
+            "": ["remove", "refuse"],
+            "careful": ["refuse"],
+            "客服": ["remove", "refuse"],
+        }
+        for persona, allowed in told["unsupported"].items():
+            for policy in ("mark", "remove", "refuse"):
+                asked = {"question": QUESTION, "persona": persona, "options": {"unsupported": policy}}
+                reply = client.post("/api/v1/bases/default/ask", json=asked)
+                assert reply.status_code == (200 if policy in allowed else 403), reply.text
+    finally:
+        found.close()
+
+
 def test_a_cached_answer_is_given_over_http_to_the_same_options_alone(asking: TestClient) -> None:
     def ask(**options: Any) -> bool:
         reply = asking.post("/api/v1/bases/default/ask", json={"question": "北京的住宿限額？", "options": options})
@@ -540,7 +564,9 @@ def test_the_client_passes_them_on(served: Served) -> None:
         whole += [one.answer for one in told if isinstance(one, Done)]
         assert [(one.text, len(one.passages)) for one in whole] == [(BORNE, 2)] * 4
         assert UNBORNE in client.ask(QUESTION).text
-        assert client.bases()[0].own_instructions == 50
+        (base,) = client.bases()
+        assert (base.own_instructions, base.persona) == (50, "")
+        assert base.unsupported[""] == ("mark", "remove", "refuse")
         with pytest.raises(InputError, match="51 characters are too long"):
             client.ask(QUESTION, options=AnswerOptions(instructions="很" * 51))
 

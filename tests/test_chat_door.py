@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from qianxun.chat import who
 from qianxun.chat.door import POLICY, Door
+from qianxun.chat.folder import MOST_UPLOAD_MB
 from qianxun.client.records import Conversation, Me, PassageInPlace, Turn, WholeConversation
 from qianxun.errors import Forbidden, NotFound, ServiceUnavailable, Unauthorized
 from qianxun.messages import language
@@ -32,6 +33,7 @@ class StandIn:
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, str, str | None]] = []
+        self.status = 200
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -42,7 +44,8 @@ class StandIn:
             await send({"type": "websocket.send", "text": language()})
             return
         more = [(b"set-cookie", b"access_token=leaked"), (b"content-security-policy", b"none of ours")]
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html"), *more]})
+        headers_out = [(b"content-type", b"text/html"), *more]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers_out})
         await send({"type": "http.response.body", "body": b"chainlit"})
 
 
@@ -54,6 +57,7 @@ class Service:
         self.away = False
         self.ended: list[str | None] = []
         self.anew = False
+        self.holds = "qs-holds"
 
     async def me(self, *, anew: bool = False) -> Me:
         self.anew = anew
@@ -61,7 +65,7 @@ class Service:
             raise ServiceUnavailable("It is away.")
         if who.secret() is None and self.open:
             return Me("public", "public", frozenset(("public",)), None, frozenset(("ask", "search")), 0, 0, 0)
-        if who.secret() == "qs-holds":
+        if who.secret() == self.holds:
             return Me("k1", "张三", None, None, frozenset(("ask",)), 0, 0, 0)
         if who.secret() == "qs-reads":
             return Me("k2", "reader", None, None, frozenset(("read",)), 0, 0, 0)
@@ -195,6 +199,9 @@ def test_what_the_page_is_made_of_is_for_everybody_and_names_nobody(page: StandI
     reply = client(page, service).get("/chat/assets/index.js", headers=SIGNED_IN)
     assert page.seen == [("http", "/chat/assets/index.js", "", "qs-holds")]
     assert "immutable" in reply.headers["cache-control"]
+    # That a file is not there, while one version takes the place of another, is not kept for a year.
+    page.status = 404
+    assert client(page, service).get("/chat/assets/index.js").headers["cache-control"] == "no-store"
 
 
 def test_the_connection_is_made_by_our_pages_for_somebody(page: StandIn, service: Service) -> None:
@@ -243,6 +250,10 @@ def test_a_cookie_of_a_safe_connection_is_for_safe_connections(page: StandIn, se
     asked = client(page, service, "https://127.0.0.1")
     reply = asked.post("/chat/sign-in", headers={"Origin": "https://127.0.0.1"}, data={"key": "qx-right"})
     assert reply.headers["set-cookie"].endswith("; Secure")
+    # Behind a proxy with TLS, which itself asks without, it is the page's origin that tells.
+    behind = client(page, service, names=["chat.example"])
+    reply = behind.post("/chat/sign-in", headers={"Origin": "https://chat.example"}, data={"key": "qx-right"})
+    assert reply.headers["set-cookie"].endswith("; Secure")
 
 
 def test_where_the_service_signs_in_the_chat_does_not(page: StandIn, service: Service) -> None:
@@ -258,10 +269,17 @@ def test_with_the_identity_provider_one_signs_in_at_the_service(page: StandIn, s
     form = client(page, service, **how).get("/chat/sign-in", headers={"Accept-Language": "zh"})
     assert "<b>" not in form.text
     assert 'href="https://search.example.com&quot;&lt;b&gt;/sign-in"' in form.text
-    assert "如需用 登录&lt;b&gt;中心 登录，请到服务的页面。" in form.text
+    assert "如需用登录&lt;b&gt;中心登录，请到服务的页面。" in form.text
     assert (
         "href" not in client(page, service).get("/chat/sign-in").text.replace("public/sign_in.css", "").split("body")[1]
     )
+
+
+@pytest.mark.parametrize(("cookie", "theme"), [("", ""), ("qianxun_theme=dark", "dark"), ('qianxun_theme="><b>', "")])
+def test_signing_in_looks_as_was_chosen(page: StandIn, service: Service, cookie: str, theme: str) -> None:
+    form = client(page, service).get("/chat/sign-in", headers={"Cookie": cookie}).text
+    assert f'data-theme="{theme}"' in form
+    assert "<b>" not in form
 
 
 def test_too_much_is_refused_before_it_is_read(page: StandIn, service: Service) -> None:
@@ -324,6 +342,33 @@ def test_the_service_hands_its_chat_what_is_the_chats(tmp_path: Path, page: Stan
         ) as connection:
             assert connection.receive_text() == "en"
         assert served.service.has_chat
+    finally:
+        served.close()
+
+
+def test_behind_a_proxy_the_chat_goes_by_the_address_of_the_pages(
+    tmp_path: Path, page: StandIn, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`web.address` is what people call the pages by where the proxy calls them by another name."""
+    served = Served(tmp_path, ["web.address=https://Search.example.com:8443/"])
+
+    def made(api: Any, home: Path, *, names: Any, sign_in: str, max_upload_mb: int) -> Door:
+        # Chainlit holds a file in memory, whole, whatever the service takes.
+        assert max_upload_mb == min(MOST_UPLOAD_MB, served.settings.service.max_upload_mb) < 200
+        return Door(page, service, lambda id, name: f"{id}!", names=names, sign_in=sign_in)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("qianxun.chat.app.create_chat", made)
+    try:
+        secret = served.service.sessions.begin(served.key(admin=True), timedelta(hours=1))
+        service.holds = secret
+        route = Chat(served.settings, "http://127.0.0.1:8000")
+        asked = TestClient(create_app(served.service, route), base_url="http://127.0.0.1:8000")
+        for origin, comes in (("https://search.example.com:8443", True), ("https://search.example.com", False)):
+            headers = {"Cookie": f"qianxun_session={secret}", "Origin": origin}
+            assert asked.put("/chat/feedback", headers=headers, json={}).status_code == (200 if comes else 403)
+        headers["Origin"] = "https://search.example.com:8443"
+        with asked.websocket_connect("ws://127.0.0.1:8000/chat/ws/socket.io/", headers=headers) as connection:
+            assert connection.receive_text() == "en"
     finally:
         served.close()
 

@@ -8,15 +8,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from oidc_provider import CLIENT, OidcProvider, providing
+from test_pdf_format import pdf
 
 import qianxun
 from qianxun.chat import is_installed
 from qianxun.errors import Unauthorized
+from qianxun.service.pages import SIGN_IN_BACK
 from qianxun.testing import Reply, ScriptedServer
 from qianxun.testing.server import Request
 
@@ -42,7 +46,19 @@ DOCUMENTS = {
     "餐補.md": "# 餐補\n\n出差期間每天餐補 120 元。\n",
     "remote.md": "# Remote work\n\nEmployees may work remotely for two days a week.\n",
 }
+# What is asked for is on the second page; the first is so long that it is a passage of its own.
+PDF = pdf(
+    [
+        [(72, 760 - 18 * n, 12, f"第{n}条 仓库每天巡检两次，记录保存备查，由值班员签字。") for n in range(38)],
+        [
+            (72, 760, 14, "第二章 冷库"),
+            (72, 730, 12, "冷库温度不得高于零下 18 度。The cold store is kept below -18 degrees."),
+        ],
+    ]
+)
 ANSWERS = {
+    "冷库": "冷库温度不得高于零下 18 度[1]。",
+    "cold store": "The cold store is kept below -18 degrees [1].",
     "住宿": "一类城市住宿限额为每晚 650 元[1]。月球分部另有补贴 900 元[1]。",
     "remote": "Employees may work remotely for two days a week [1].",
     "慢": tuple(f"第{n}句很长，慢慢地写。" for n in range(400)),
@@ -86,18 +102,36 @@ def running(home: Path, *words: str) -> Iterator[dict[str, Any]]:
 
 
 class World:
-    """A service with documents, its key, and a chat over it that can be restarted."""
+    """A service with documents, its key, and a chat over it; both can be restarted. `written` are its settings."""
 
-    def __init__(self, home: Path, service: str, key: str, stack: contextlib.ExitStack) -> None:
-        self.home, self.service, self.key = home, service, key
-        self._stack = stack
-        self.restart()
+    def __init__(self, home: Path, written: str) -> None:
+        self.home = home
+        (home / "qianxun.toml").write_text(re.sub(r"(?m)^ +", "", written), encoding="utf-8")
+        self._serving, self._chatting = contextlib.ExitStack(), contextlib.ExitStack()
+        self.service = self.key = self.chat = ""
+        self.restart_service()
+
+    def restart_service(self) -> None:
+        """The service anew, where it was."""
+        self._serving.close()
+        told = self._serving.enter_context(running(self.home, "serve", "--port", port_of(self.service)))
+        self.service, self.key = told["url"], told["key"] or self.key
 
     def restart(self) -> None:
-        self._stack.close()
-        port = str(urlsplit(self.chat).port) if hasattr(self, "chat") else "0"
-        started = running(self.home, "chat", "--service", self.service, "--port", port)
-        self.chat: str = self._stack.enter_context(started)["url"]
+        """The chat anew, where it was."""
+        self._chatting.close()
+        started = running(self.home, "chat", "--service", self.service, "--port", port_of(self.chat))
+        self.chat = self._chatting.enter_context(started)["url"]
+
+    def add(self, files: dict[str, bytes]) -> None:
+        """Documents for everybody."""
+        with qianxun.Client(self.service, self.key) as client:
+            job = client.documents.upload(list(files.items()), labels=["public"])
+            assert client.jobs.wait(job.token).state == "done"
+
+    def close(self) -> None:
+        self._chatting.close()
+        self._serving.close()
 
     def counted(self, kind: str) -> int:
         """How many thumbs of a kind are kept."""
@@ -107,30 +141,40 @@ class World:
         return int(json.loads(told)[kind])
 
 
+def port_of(address: str) -> str:
+    """The port of an address; any, of none."""
+    return str(urlsplit(address).port or 0)
+
+
+def settings(model: ScriptedServer) -> str:
+    return f"""
+        [generator]
+        url = "{model.url}"
+        [encoder]
+        name = "hash"
+        [reading]
+        workers = 1
+        [answer]
+        cache = 0
+        [personas.teacher]
+        instructions = "请称我为老师。"
+        [personas.careful]
+        unsupported = "remove"
+        [personas.strict]
+        unsupported = "refuse"
+    """
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    home = tmp_path_factory.mktemp("home")
-    with ScriptedServer(reply) as model, contextlib.ExitStack() as stack:
-        settings = f"""
-            [generator]
-            url = "{model.url}"
-            [encoder]
-            name = "hash"
-            [reading]
-            workers = 1
-            [answer]
-            cache = 0
-            [personas.teacher]
-            instructions = "请称我为老师。"
-        """
-        (home / "qianxun.toml").write_text(re.sub(r"(?m)^ +", "", settings), encoding="utf-8")
-        with running(home, "serve", "--port", "0") as told:
-            with qianxun.Client(told["url"], told["key"]) as client:
-                sent = [(name, text.encode()) for name, text in DOCUMENTS.items()]
-                job = client.documents.upload(sent, labels=["public"])
-                assert client.jobs.wait(job.token).state == "done"
-            yield World(home, told["url"], told["key"], stack)
-            stack.close()
+    with ScriptedServer(reply) as model:
+        world = World(tmp_path_factory.mktemp("home"), settings(model))
+        try:
+            world.add({name: text.encode() for name, text in DOCUMENTS.items()} | {"仓库.pdf": PDF})
+            world.restart()
+            yield world
+        finally:
+            world.close()
 
 
 @pytest.fixture
@@ -153,15 +197,19 @@ def browser() -> Iterator[Any]:
 
 
 def assert_here(driver: Any) -> None:
-    """Nothing was asked of another host, and nothing broke the page's policy."""
-    asked = []
+    """Nothing was asked of another host or refused, and nothing broke the page's policy."""
+    asked, refused = [], []
     for entry in driver.get_log("performance"):
         message = json.loads(entry["message"])["message"]
         if message["method"] in ("Network.requestWillBeSent", "Network.webSocketCreated"):
             asked.append(message["params"].get("request", message["params"])["url"])
+        if message["method"] == "Network.responseReceived":
+            reply = message["params"]["response"]
+            refused += [(reply["status"], reply["url"])] if reply["status"] >= 400 else []
     hosts = {urlsplit(url).hostname for url in asked if url.startswith(("http", "ws"))}
     assert asked
     assert hosts <= {"127.0.0.1", "localhost"}, hosts
+    assert refused == []
     said = [entry["message"] for entry in driver.get_log("browser")]
     assert not [line for line in said if "Content Security Policy" in line], said
 
@@ -247,6 +295,60 @@ def page(browser: Any, world: World) -> Page:
     return Page(browser, world).sign_in()
 
 
+SAID: dict[str, dict[str, Any]] = {
+    "zh": {
+        "again": "重新提问",
+        "step": r"检索：\d+ 个段落；\d+\.\d\d 秒后答完",
+        "asked": "一类城市的住宿限额是多少？",
+        "answer": "每晚 650 元",
+        "unsupported": "〔无依据〕",
+        "removed": "该段落已移除，或您无权查看。",
+        "as set": "按系统设置",
+        "page": "第 2 页",
+        "about cold": "冷库温度是多少？",
+        "read": "文件已读取",
+        "open": "在文档中打开此处",
+        "past": "今天",
+        "policies": ["按系统设置", "保留并标出", "删去", "有这样的句子就不回答"],
+        "sign in": ("用 登录中心 登录", "如需用 登录中心 登录，请到服务的页面。", "对话"),
+    },
+    "en": {
+        "again": "Ask again",
+        "step": r"Search: \d+ passages; answer after \d+\.\d\d s",
+        "asked": "住宿 limit?",
+        "answer": "每晚 650 元",
+        "unsupported": "〔not supported〕",
+        "removed": "This passage was removed, or is not for you.",
+        "as set": "as set for everybody",
+        "page": "page 2",
+        "about cold": "How cold is the cold store?",
+        "read": "Files are read",
+        "open": "Open the document here",
+        "past": "Today",
+        "policies": [
+            "as set for everybody",
+            "show them, marked",
+            "leave them out",
+            "rather no answer than one with such",
+        ],
+        "sign in": (
+            "Sign in with 登录中心",
+            "With 登录中心 one signs in at the pages of the service.",
+            "Chat",
+        ),
+    },
+}
+both = pytest.mark.parametrize("language", SAID)
+
+
+def in_language(page: Page, language: str) -> dict[str, Any]:
+    """The chat in a language; what it says there."""
+    page.browser.add_cookie({"name": "qianxun_language", "value": language, "path": "/"})
+    page.browser.get(page.world.chat)
+    page.ready()
+    return SAID[language]
+
+
 def test_an_answer_with_its_passages_one_click_away(page: Page) -> None:
     page.ask("一类城市的住宿限额是多少？")
     page.sees("每晚 650 元")
@@ -266,24 +368,62 @@ def test_an_answer_with_its_passages_one_click_away(page: Page) -> None:
     assert "650" in until(lambda: page.browser.find_element(By.ID, "cited").text, "the place in the document")
 
 
-def test_what_was_said_is_there_after_a_reload_and_after_a_restart(page: Page) -> None:
-    page.ask("Remote days? remote")
+@both
+def test_what_was_said_is_there_after_a_reload_and_after_a_restart(page: Page, language: str) -> None:
+    said = in_language(page, language)
+    question = f"Remote days? remote ({language})"
+    page.ask(question)
     page.sees("two days a week")
-    page.sees("重新提问")
+    page.sees(said["again"])
     address = until(lambda: "/thread/" in page.browser.current_url and page.browser.current_url, "an address")
     page.browser.refresh()
     page.ready()
     page.sees("two days a week")
     page.world.restart()
-    page.browser.get(address)
+    page.browser.get(page.world.chat)
     page.ready()
+    page.sees(said["past"])
+    until(lambda: page.browser.find_element(By.PARTIAL_LINK_TEXT, question), "its title").click()
     page.sees("two days a week")
+    assert page.browser.current_url == address
     until(page.chips, "a chip")[0].click()
     page.sees("Employees may work remotely")
     page.ask("一类城市的住宿限额呢？")
     page.sees("每晚 650 元")
     assert page.browser.current_url.rstrip("#") == address
     page.shoot("history")
+
+
+@both
+def test_the_service_may_begin_anew_between_an_answer_and_the_click_on_its_chip(page: Page, language: str) -> None:
+    said = in_language(page, language)
+    page.ask(said["asked"])
+    page.sees(said["again"])
+    page.world.restart_service()
+    page.browser.get_log("performance")  # what was asked while it was away was refused
+    until(page.chips, "a chip")[0].click()
+    page.sees(said["open"])
+    page.browser.refresh()
+    page.ready()
+    page.sees(said["answer"])
+    assert said["asked"] in page.text
+    page.ask("Remote days? remote")
+    page.sees("two days a week")
+
+
+@both
+def test_a_chip_of_a_pdf_says_which_page(page: Page, language: str) -> None:
+    said = in_language(page, language)
+    page.open_settings()
+    page.slide("passages", 1)
+    page.confirm()
+    page.ask(said["about cold"])
+    page.sees(said["again"])
+    until(page.chips, "a chip")[0].click()
+    page.sees(said["page"])
+    address = page.browser.find_element(By.PARTIAL_LINK_TEXT, said["open"]).get_attribute("href")
+    page.browser.get(address)
+    until(lambda: page.browser.find_element(By.CSS_SELECTOR, "rect#cited").is_displayed(), "the quote on its page")
 
 
 def test_a_thumb_reaches_the_feedback_of_the_service(page: Page) -> None:
@@ -302,11 +442,13 @@ def test_a_thumb_reaches_the_feedback_of_the_service(page: Page) -> None:
     until(lambda: page.world.counted("down") == 1, "the thumb in the store")
 
 
-def test_an_answer_is_stopped_and_stays_as_far_as_it_was_written(page: Page) -> None:
+@both
+def test_an_answer_is_stopped_and_stays_as_far_as_it_was_written(page: Page, language: str) -> None:
+    said = in_language(page, language)
     page.ask("慢慢回答")
     page.sees("第3句")
     until(lambda: page.browser.find_elements(By.ID, "stop-button"), "the button")[0].click()
-    page.sees("重新提问")
+    page.sees(said["again"])
     assert "第200句" not in page.text
     assert "manually" not in page.text
     assert "第1句" in page.text
@@ -329,14 +471,16 @@ def test_pictures_of_other_hosts_are_words(page: Page) -> None:
     assert not page.browser.find_elements(By.CSS_SELECTOR, "a[href*='elsewhere']")
 
 
-def test_a_file_for_this_conversation_is_read_and_cited(page: Page, tmp_path: Path) -> None:
+@both
+def test_a_file_for_this_conversation_is_read_and_cited(page: Page, language: str, tmp_path: Path) -> None:
+    said = in_language(page, language)
     file = tmp_path / "保修.md"
     file.write_text("# 附件\n\n本产品的保修期为 37 个月。\n", encoding="utf-8")
     page.browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(file))
     page.sees("保修.md")
     time.sleep(1)
     page.ask("附件里的保修期多长？")
-    page.sees("文件已读取")
+    page.sees(said["read"])
     page.sees("保修期为 37 个月")
     until(page.chips, "a chip")[0].click()
     page.sees("本产品的保修期为 37 个月。")
@@ -465,55 +609,28 @@ def test_signing_out_ends_the_session(page: Page) -> None:
             client.me()
 
 
-def test_a_conversation_belongs_to_the_knowledge_base_that_was_chosen(page: Page) -> None:
+@both
+def test_a_conversation_belongs_to_the_knowledge_base_that_was_chosen(page: Page, language: str) -> None:
+    said, name = in_language(page, language), f"第二库-{language}"
     with qianxun.Client(page.world.service, page.world.key) as client:
-        client.create_base("第二库")
-        page.browser.get(page.world.chat)
-        page.ready()
-        until(lambda: page.browser.find_element(By.CSS_SELECTOR, "button[role=combobox]"), "the choice").click()
-        until(lambda: page.browser.find_element(By.CSS_SELECTOR, "[data-test='select-item:第二库']"), "it").click()
-        page.ready()
-        page.ask("住宿限额？")
-        page.sees("重新提问")
-        assert [one.title for one in client.conversations.list(base="第二库")] == ["住宿限额？"]
-        until(lambda: ".第二库" in unquote(page.browser.current_url), "its address")
-    page.browser.refresh()
-    page.ready()
-    until(lambda: page.browser.find_element(By.CSS_SELECTOR, ".message-content"), "what was said")
-    page.sees("住宿限额？")
-
-
-# -- in both languages -------------------------------------------------------------------------------------------------
-
-SAID = {
-    "zh": {
-        "again": "重新提问",
-        "step": r"检索：\d+ 个段落；\d+\.\d\d 秒后答完",
-        "asked": "一类城市的住宿限额是多少？",
-        "answer": "每晚 650 元",
-        "unsupported": "〔无依据〕",
-        "removed": "该段落已移除，或您无权查看。",
-        "as set": "按系统设置",
-    },
-    "en": {
-        "again": "Ask again",
-        "step": r"Search: \d+ passages; answer after \d+\.\d\d s",
-        "asked": "住宿 limit?",
-        "answer": "每晚 650 元",
-        "unsupported": "〔not supported〕",
-        "removed": "This passage was removed, or is not for you.",
-        "as set": "as set for everybody",
-    },
-}
-both = pytest.mark.parametrize("language", SAID)
-
-
-def in_language(page: Page, language: str) -> dict[str, str]:
-    """The chat in a language; what it says there."""
-    page.browser.add_cookie({"name": "qianxun_language", "value": language, "path": "/"})
-    page.browser.get(page.world.chat)
-    page.ready()
-    return SAID[language]
+        client.create_base(name)
+        try:
+            page.browser.get(page.world.chat)
+            page.ready()
+            until(lambda: page.browser.find_element(By.CSS_SELECTOR, "button[role=combobox]"), "the choice").click()
+            until(lambda: page.browser.find_element(By.CSS_SELECTOR, f"[data-test='select-item:{name}']"), "it").click()
+            page.ready()
+            page.ask(said["asked"])
+            page.sees(said["again"])
+            assert [one.title for one in client.conversations.list(base=name)] == [said["asked"]]
+            until(lambda: f".{name}" in unquote(page.browser.current_url), "its address")
+            page.browser.refresh()
+            page.ready()
+            until(lambda: page.browser.find_element(By.CSS_SELECTOR, ".message-content"), "what was said")
+            page.sees(said["asked"])
+        finally:
+            page.browser.get(f"{page.world.chat}sign-in")
+            client.delete_base(name)
 
 
 @both
@@ -564,3 +681,164 @@ def test_a_chip_says_what_became_of_its_passage_in_the_readers_language(page: Pa
                 client.documents.remove(document.id)
     until(page.chips, "a chip")[0].click()
     page.sees(said["removed"])
+
+
+@both
+def test_a_comment_beside_a_thumb_reaches_the_inbox(page: Page, language: str) -> None:
+    said, comment = in_language(page, language), f"太短了 too short ({language})"
+    page.ask(said["asked"])
+    page.sees(said["again"])
+    until(lambda: page.browser.find_elements(By.CSS_SELECTOR, ".negative-feedback-off"), "a thumb")[-1].click()
+    until(lambda: page.browser.find_element(By.CSS_SELECTOR, "[role=dialog] textarea"), "a field").send_keys(comment)
+    page.browser.find_element(By.ID, "submit-feedback").click()
+
+    def kept() -> bool:
+        page.browser.get(f"{page.world.service}/quality/feedback?kind=down")
+        return comment in page.text
+
+    until(kept, "the comment in the inbox of the service")
+
+
+def choices(page: Page, name: str) -> list[str]:
+    """What a setting may be; none, if there is no such field."""
+    for field in page.browser.find_elements(By.ID, name):
+        field.click()
+        options = until(lambda: page.browser.find_elements(By.CSS_SELECTOR, "[role=option]"), "its values")
+        found = [str(one.text) for one in options]
+        options[0].send_keys(Keys.ESCAPE)
+        until(lambda: not page.browser.find_elements(By.CSS_SELECTOR, "[role=option]"), "no values")
+        return found
+    return []
+
+
+@both
+def test_no_less_strict_answer_can_be_asked_for_than_is_set(page: Page, language: str) -> None:
+    said = in_language(page, language)
+    page.open_settings()
+    assert choices(page, "unsupported") == said["policies"]
+    page.write("filter", "label = public")
+    page.choose("unsupported", said["policies"][1])
+    page.choose("persona", "careful")
+    until(lambda: choices(page, "unsupported") == [said["policies"][0], *said["policies"][2:]], "what is as strict")
+    assert page.browser.find_element(By.ID, "unsupported").text == said["policies"][0]
+    assert page.browser.find_element(By.ID, "filter").get_attribute("value") == "label = public"
+    page.choose("persona", "strict")
+    until(lambda: choices(page, "unsupported") == [], "nothing to choose")
+    page.confirm()
+    page.ask(said["asked"])
+    page.sees(said["again"])
+    assert said["answer"] not in page.text
+
+
+# -- for everybody -----------------------------------------------------------------------------------------------------
+
+
+def serious(browser: Any) -> list[tuple[str, str]]:
+    """What axe finds on the page that is serious or critical: rule and element."""
+    source = resources.files("selenium_axe_python") / "axe-core" / "axe.min.js"
+    browser.execute_script(source.read_text(encoding="utf-8"))
+    found = browser.execute_async_script(
+        "const done = arguments[arguments.length - 1];"
+        "axe.run(document, {resultTypes: ['violations'], preload: false}).then((result) => done(result.violations));"
+    )
+    assert isinstance(found, list)
+    bad = [one for one in found if one["impact"] in ("serious", "critical")]
+    return [(one["id"], node["html"]) for one in bad for node in one["nodes"]]
+
+
+@pytest.mark.parametrize(("language", "theme"), [("zh", "light"), ("en", "dark")])
+def test_axe_finds_nothing_serious(page: Page, language: str, theme: str) -> None:
+    pytest.importorskip("selenium_axe_python", reason="axe is not installed")
+    page.browser.add_cookie({"name": "qianxun_theme", "value": theme, "path": "/"})
+    said = in_language(page, language)
+    found = {"the empty page": serious(page.browser)}
+    page.ask(said["asked"])
+    page.sees(said["again"])
+    found["an answer"] = serious(page.browser)
+    until(page.chips, "a chip")[0].click()
+    page.sees(said["open"])
+    time.sleep(0.5)
+    found["a passage"] = serious(page.browser)
+    page.open_settings()
+    found["the panel"] = serious(page.browser)
+    page.confirm()
+    until(lambda: page.browser.find_elements(By.CSS_SELECTOR, ".negative-feedback-off"), "a thumb")[-1].click()
+    until(lambda: page.browser.find_element(By.CSS_SELECTOR, "[role=dialog] textarea"), "a field")
+    time.sleep(0.5)
+    found["a comment"] = serious(page.browser)
+    page.browser.get(f"{page.world.chat}sign-in")
+    found["signing in"] = serious(page.browser)
+    assert {where: what for where, what in found.items() if what} == {}
+
+
+def test_what_can_be_done_with_a_conversation_is_reached_by_keyboard(page: Page) -> None:
+    page.ask("住宿限额？")
+    page.sees("重新提问")
+    address = until(lambda: "/thread/" in page.browser.current_url and page.browser.current_url, "an address")
+    more = until(lambda: page.browser.find_element(By.CSS_SELECTOR, "[data-active=true] #thread-options"), "its menu")
+    until(lambda: more.get_attribute("tabindex") == "0", "that it can be reached")
+    page.browser.execute_script("arguments[0].focus()", more)
+    page.browser.switch_to.active_element.send_keys(Keys.ENTER)
+    until(lambda: page.browser.find_elements(By.CSS_SELECTOR, "[role=menuitem]"), "what can be done")
+    assert page.browser.current_url == address
+
+
+# -- with an identity provider -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[OidcProvider]:
+    with providing() as found:
+        found.secret, found.asks = "", True
+        yield found
+
+
+@pytest.fixture(scope="module")
+def provided(tmp_path_factory: pytest.TempPathFactory, provider: OidcProvider) -> Iterator[World]:
+    """A world whose people come from the provider; the service has a chat too."""
+    with ScriptedServer(reply) as model:
+        more = f"""
+            [tokens]
+            issuer = "{provider.url}"
+            audience = ["{CLIENT}"]
+            [oidc]
+            client_id = "{CLIENT}"
+            name = "登录中心"
+        """
+        world = World(tmp_path_factory.mktemp("provided"), settings(model) + more)
+        try:
+            provider.back = [f"{world.service}{SIGN_IN_BACK}"]
+            world.add({name: text.encode() for name, text in DOCUMENTS.items()})
+            world.restart()
+            yield world
+        finally:
+            world.close()
+
+
+@both
+@pytest.mark.parametrize("alone", [False, True], ids=["of the service", "of its own"])
+def test_who_the_identity_provider_knows_signs_in_to_the_chat(
+    browser: Any, provided: World, language: str, alone: bool
+) -> None:
+    page, (button, link, chat) = Page(browser, provided), SAID[language]["sign in"]
+    browser.get(f"{provided.chat}sign-in")
+    browser.add_cookie({"name": "qianxun_language", "value": language, "path": "/"})
+    if alone:
+        browser.get(f"{provided.chat}sign-in")
+        until(lambda: browser.find_element(By.LINK_TEXT, link), "where to sign in").click()
+    else:
+        browser.get(f"{provided.service}/sign-in?next=/chat/")
+    until(lambda: browser.find_element(By.LINK_TEXT, button), "the button").click()
+    until(lambda: browser.title == "Provider" and browser.find_element(By.TAG_NAME, "button"), "the provider").click()
+    if alone:
+        until(lambda: browser.find_element(By.LINK_TEXT, chat), "the pages of the service")
+        browser.get(provided.chat)
+    page.ready()
+    assert browser.current_url == (provided.chat if alone else f"{provided.service}/chat/")
+    page.ask(SAID[language]["asked"])
+    page.sees(SAID[language]["answer"])
+    page.sees(SAID[language]["again"])
+    until(page.chips, "a chip")[0].click()
+    page.sees(SAID[language]["open"])
+    until(lambda: "/thread/" in browser.current_url, "what is kept for somebody in particular")
+    assert browser.find_element(By.ID, "user-nav-button").text == "李"  # of 李雷

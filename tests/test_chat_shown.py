@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from qianxun.chat.folder import at_home, offline
 from qianxun.chat.history import judged
 from qianxun.chat.ids import Place, place_of
+from qianxun.chat.panel import moved, policies
 from qianxun.chat.shown import Streaming, answer_text, as_text, passage_text, view_address
 from qianxun.chat.talk import AS_SET, NOBODY, how, source_address
+from qianxun.client.records import BaseSummary
 from qianxun.errors import NotFound
 from qianxun.marking import known_by
 from qianxun.messages import speaking
@@ -159,6 +161,16 @@ def test_a_passage_shows_its_quote_marked_and_where_it_stands() -> None:
     assert shown.endswith("[在文档中打开此处](/view/default/5?from=109&to=117)")
 
 
+def test_rows_of_a_table_stand_without_its_frame() -> None:
+    table = "限额如下。\n\n| 城市 | City |\n| --- | :--: |\n| 一類 | ６５０ |\n| 二类 | 480 |\n\n餐補另計。"
+    start = table.index("| 二类")
+    shown = passage_text(passage(table, start=0), start, table.index("\n\n餐補"), "/view")
+    assert "---" not in shown
+    assert "城市 \\| City  \n一類 \\| ６５０" in shown
+    assert "> 二类 \\| 480" in shown
+    assert "限额如下。  \n\n城市" in shown
+
+
 def test_a_passage_without_its_quote_is_shown_whole() -> None:
     shown = passage_text(passage(), 5000, 5010, "/view")
     assert "650" in shown
@@ -225,6 +237,18 @@ def test_what_the_page_says_of_the_answer_becomes_its_options(
     settings: dict[str, Any], options: dict[str, Any] | None
 ) -> None:
     assert how(settings) == ({} if options is None else {"options": options})
+
+
+def test_no_more_may_be_chosen_than_with_the_persona_that_is_chosen() -> None:
+    allowed = {"": ("mark", "remove", "refuse"), "严谨": ("remove", "refuse"), "strict": ("refuse",)}
+    base = BaseSummary("default", 3, ("strict", "严谨"), "严谨", 0, allowed)  # type: ignore[arg-type]
+    assert policies(base, {}) == policies(base, {"persona": AS_SET}) == policies(base, {"persona": None})
+    assert policies(base, {"persona": AS_SET}) == ("remove", "refuse")
+    assert policies(base, {"persona": NOBODY}) == ("mark", "remove", "refuse")
+    assert policies(base, {"persona": "strict"}) == ("refuse",)
+    assert policies(base, {"persona": "gone"}) == ()
+    assert not moved(base, {}, {"persona": "严谨", "filter": "x"})
+    assert moved(base, {"persona": "严谨"}, {"persona": NOBODY})
 
 
 def test_the_page_is_left_without_anything_from_elsewhere() -> None:

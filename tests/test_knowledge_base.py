@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import qianxun
-from qianxun.errors import InputError, NotFound, StaleIndex
+from qianxun.errors import InputError, NotFound, SettingsError, StaleIndex
 from qianxun.knowledge_base import KnowledgeBase
 from qianxun.records import Asker, SearchResult, Status
 
@@ -154,7 +154,7 @@ def test_labels_decide_on_every_path(kb: KnowledgeBase, documents: Path) -> None
 def test_labels_of_the_settings_are_written_as_given_ones(tmp_path: Path, documents: Path) -> None:
     overrides = ["encoder.name=hash", "reading.workers=1", "access.default_labels=ｈｒ"]
     with qianxun.open(tmp_path / "wide", overrides=overrides) as kb:
-        with pytest.raises(InputError, match="full width"):
+        with pytest.raises(SettingsError, match=r"^access\.default_labels: 'ｈｒ' .*'hr'"):
             kb.add([documents])
         assert kb.documents() == []
 

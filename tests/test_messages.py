@@ -14,7 +14,7 @@ from qianxun import errors, messages
 from qianxun.documents import decoding
 from qianxun.languages import zh
 from qianxun.messages import language_of_locale, say, set_language
-from qianxun.service import refused
+from qianxun.service import problems, refused
 from qianxun.settings import every_setting
 from qianxun.web import site as pages
 
@@ -47,6 +47,7 @@ def templates() -> dict[str, str]:
                 found.setdefault(call.args[0].value, f"web/templates/{path.name}:{call.lineno}")
     found |= dict.fromkeys(details(), "a value in a reason")
     found |= dict.fromkeys(refused._FORMS.values(), "a form of a field")
+    found |= dict.fromkeys((*problems.TITLES.values(), "Error"), "what a page of an error is called")
     found |= {setting.about: f"settings: {setting.key}" for setting in every_setting()}
     return found
 

@@ -115,7 +115,7 @@ def test_who_comes_back_has_the_rights_of_their_token(served: Served, provider: 
         kb.add_texts([TextItem("薪酬.md", "薪酬 Payroll", "工程师三级的月薪为 28000 元。")], labels=["hr"])
     person = Person(served)
     page = person.client.get("/sign-in?next=/%3Fq=月薪", headers=ZH)
-    assert "用 登录中心 登录" in page.text
+    assert "用登录中心登录" in page.text
     assert 'href="/sign-in/oidc?next=%2F%3Fq%3D%E6%9C%88%E8%96%AA"' in page.text
     reply = person.comes(person.goes("/?q=工程师月薪 28000"))
     assert reply.status_code == 303
@@ -180,7 +180,7 @@ def test_tokens_that_open_nothing_here_sign_nobody_in(tmp_path: Path, provider: 
         person = Person(served)
         reply = person.comes(person.goes(), headers=ZH)
         assert reply.status_code == 401
-        assert "登录中心 已登录，但它签发的令牌不是给本服务的。" in reply.text
+        assert "登录中心已登录，但它签发的令牌不是给本服务的。" in reply.text
         assert SESSION not in person.client.cookies
     finally:
         served.close()
@@ -313,7 +313,7 @@ def test_a_code_is_good_once(served: Served, provider: OidcProvider) -> None:
     client = served.client()
     reply = client.get(address, headers={"Cookie": f"{TICKET}={ticket}", **ZH}, follow_redirects=False)
     assert reply.status_code == 401
-    assert "登录中心 未允许登录（invalid_grant）。请重试。" in reply.text
+    assert "登录中心未允许登录（invalid_grant）。请重试。" in reply.text
     assert SESSION not in client.cookies
 
 
@@ -406,7 +406,7 @@ def test_an_issuer_that_is_away_is_said_to_be(served: Served, provider: OidcProv
     provider.away = True
     reply = served.client().get("/sign-in/oidc?next=/library", headers=ZH, follow_redirects=False)
     assert reply.status_code == 503
-    assert "暂时无法连接 登录中心。" in reply.text
+    assert "暂时无法连接登录中心。" in reply.text
     assert "next=%2Flibrary" in reply.text
     # It is left alone for a moment.
     asked = len(provider.paths)
@@ -596,7 +596,7 @@ def test_while_the_issuer_is_away_a_session_waits_for_it(served: Served, provide
     is_old(served, person)
     page = person.client.get("/", headers=ZH)
     assert page.status_code == 503
-    assert "暂时无法连接 登录中心。" in page.text
+    assert "暂时无法连接登录中心。" in page.text
     assert served.service.sessions.found(secret) is not None
     provider.away = False
     assert served.service.oidc is not None
@@ -652,7 +652,7 @@ def test_signing_out_ends_the_session_and_leads_to_where_one_signs_out_there(
     assert (reply.status_code, reply.headers["location"]) == (303, "/sign-in")
     assert served.service.sessions.found(secret) is None
     page = person.client.get("/sign-in", headers=ZH)
-    assert "您已退出本系统，但在 登录中心 可能仍是登录状态。" in page.text
+    assert "您已退出本系统，但在登录中心可能仍是登录状态。" in page.text
     assert 'href="/sign-out/oidc"' in page.text
     assert known_by not in page.text
     # What leads there stands for nobody here.

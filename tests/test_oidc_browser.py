@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 WORDS = {
     "en": ("Sign in with 登录中心", "Sign out", "Sign out there too"),
-    "zh": ("用 登录中心 登录", "退出", "在那边也退出"),
+    "zh": ("用登录中心登录", "退出", "在那边也退出"),
 }
 
 

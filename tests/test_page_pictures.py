@@ -1,5 +1,7 @@
 """Pages of PDFs as pictures: drawn in a process of their own, with the quote where it stands."""
 
+import sys
+import tracemalloc
 import zlib
 from importlib import resources
 from pathlib import Path
@@ -92,10 +94,26 @@ def test_a_process_that_takes_too_long_is_ended() -> None:
         b'{"number": 1, "pages": 1, "width": 5, "height": 5, "boxes": [["<", 1, 1, 1]]}\n\x89PNG',
         b'{"number": 1, "pages": 1, "width": 5, "height": 5, "boxes": [[1, 1, 1]]}\n\x89PNG',
         b'{"number": 1, "pages": 1, "width": 5, "height": 5, "boxes": []}\n<svg>',
+        b'{"number": 1, "pages": 1, "width": 5, "height": 5, "boxes": [%s]}\n\x89PNG'
+        % b",".join([b"[1, 1, 1, 1]"] * 5000),
     ],
 )
 def test_what_a_process_says_that_was_taken_over_is_not_believed(told: bytes) -> None:
     assert pictures._drawn(told) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script of the shell")
+def test_of_a_process_that_says_without_end_little_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    talks = tmp_path / "talks"
+    talks.write_text("#!/bin/sh\ncat > /dev/null\nhead -c 150000000 /dev/zero\n", encoding="utf-8")
+    talks.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(talks))
+    tracemalloc.start()
+    try:
+        assert draw(CHINESE.read_bytes(), (1,), None, READING) is None
+        assert tracemalloc.get_traced_memory()[1] < 80_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_page_of_letters_is_small_and_a_photograph_keeps_its_colours() -> None:

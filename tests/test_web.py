@@ -146,7 +146,49 @@ def test_a_session_that_has_ended_is_told_and_leads_to_signing_in(served: Served
     page = client.get("/?q=差旅", headers={"Accept-Language": "zh-CN"})
     assert page.status_code == 401
     assert "登录已过期。请重新登录。" in page.text
-    assert client.get("/sign-in").status_code == 200
+    assert 'href="/sign-in?next=%2F%3Fq%3D' in page.text
+    # The browser is to forget it: it would be refused with every page, those too that are open to everybody.
+    assert page.headers["set-cookie"].startswith(f"{SESSION}=; Max-Age=0; Path=/;")
+
+
+def test_a_part_of_a_page_leaves_it_to_the_page_to_tell_that_the_session_has_ended(served: Served) -> None:
+    client = served.client()
+    client.cookies.set(SESSION, "qs-" + "a" * 43)
+    part = client.get("/?q=差旅", headers={"X-Qianxun-Part": "results"})
+    assert part.status_code == 401
+    assert "set-cookie" not in part.headers
+    assert "The session has ended." in client.get("/?q=差旅").text
+
+
+@pytest.mark.parametrize(
+    ("came_from", "next"),
+    [(f"{URL}/library/a?q=年假", "%2Flibrary%2Fa%3Fq%3D"), ("https://evil.example/x", "%2F"), ("", "%2F")],
+)
+def test_who_sent_a_form_too_late_comes_back_to_the_page_with_it(served: Served, came_from: str, next: str) -> None:
+    client = served.client()
+    client.cookies.set(SESSION, "qs-" + "a" * 43)
+    headers = OURS | ({"Referer": came_from.encode()} if came_from else {})
+    page = client.post("/library", data={"name": "b"}, headers=headers)
+    assert page.status_code == 401
+    (link,) = re.findall(r'<a class="button main" href="/sign-in\?next=([^"]*)"', page.text)
+    assert link.startswith(next) if len(next) > 3 else link == next
+
+
+def test_who_is_not_known_is_told_to_sign_in_and_nothing_of_headers(tmp_path: Path) -> None:
+    closed = Served(tmp_path, ["service.anonymous=off"])
+    page = closed.client().get("/library", headers={"Accept-Language": "zh"})
+    assert page.status_code == 401
+    assert "请登录后查看此页。" in page.text
+    assert "Bearer" not in page.text
+    assert 'href="/sign-in?next=%2Flibrary"' in page.text
+    closed.close()
+
+
+def test_who_may_not_and_has_not_signed_in_may_sign_in(served: Served) -> None:
+    page = served.client().get("/quality")
+    assert page.status_code == 403
+    assert '<a class="button main" href="/sign-in?next=%2Fquality">' in page.text
+    assert 'class="button main"' not in signed_in(served, labels=["hr"]).get("/quality").text
 
 
 def test_signing_out_ends_the_session_itself(served: Served) -> None:
@@ -338,6 +380,9 @@ def test_static_files_are_as_they_are_and_named_by_what_is_in_them(served: Serve
         assert reply.status_code == 200
         assert "immutable" in reply.headers["cache-control"]
         assert reply.headers["x-content-type-options"] == "nosniff"
+        # Another file by that address, while one version of the service takes the place of another, is not kept.
+        for other in (link.partition("?")[0], link + "0"):
+            assert client.get(other).headers["cache-control"] == "no-cache"
     for path in ("/static/", "/static/..%2fsite.py", "/static/site.py", "/static/qianxun.css/x"):
         assert client.get(path).status_code == 404
 
@@ -434,6 +479,18 @@ def test_an_answer_that_is_supported_is_shown_with_links_to_its_words(served: Se
     assert 'id="cited"' in view.text
     (quote,) = re.findall(r'<mark id="cited">([^<]*)</mark>', view.text)
     assert "650" in quote
+
+
+def test_what_documents_say_is_shown_to_the_letter(served: Served) -> None:
+    with served.base() as kb:
+        kb.add_texts(
+            [TextItem("奖金.txt", "奖金", "年終獎金：<b>三千元</b>以上 (see http://x.example) 须经总经理批准。")],
+            labels=["public"],
+        )
+    given = {"base": "default", "q": "年終獎金多少以上须经总经理批准？"}
+    part = served.client().get("/answer", params=given, headers={"X-Qianxun-Part": "answer"}).text
+    assert "&lt;b&gt;三千元&lt;/b&gt;以上 (see http://x.example) 须经" in part
+    assert not [link for link in Page(part).links() if "x.example" in link]
 
 
 def test_where_nothing_is_supported_there_is_no_box(served: Served) -> None:

@@ -2,7 +2,9 @@
 
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,11 @@ from service_fixtures import URL, Served
 from starlette.testclient import TestClient
 
 from qianxun import TextItem, assemble
+from qianxun.marking import excerpt
+from qianxun.messages import speaking
+from qianxun.reasons import reason_in_words, reason_of_the_file
 from qianxun.records import Asker
+from qianxun.service.jobs import results
 from qianxun.service.jobs.runner import run_jobs
 from qianxun.service.pages import SESSION, session_of
 from qianxun.storage.keys import USUAL
@@ -104,6 +110,27 @@ def test_no_text_takes_long_to_lay_out(text: str) -> None:
     assert time.process_time() - begun < 3.0
 
 
+@pytest.mark.parametrize("text", ["a " * 60_000, "年假" * 60_000, "年假，a " * 30_000 + "b"])
+def test_no_passage_takes_long_to_be_cut_out_of(text: str) -> None:
+    begun = time.process_time()
+    start, end = excerpt(text, ["a", "年假", "b"], 360)
+    assert time.process_time() - begun < 3.0
+    assert 0 <= start < end <= len(text)
+
+
+@pytest.mark.parametrize("name", ["a. " * 300 + "pdf", "x" * 900 + ".pdf", " of " * 200, "a: b (c) " * 80, "a"])
+def test_no_name_of_a_file_makes_a_reason_take_long(name: str) -> None:
+    """A page says many, to readers of Chinese each by the template that it was made from."""
+    reason = f"{name}: the PDF is damaged ({name}). Open it in a PDF reader and save it again."
+    with speaking("zh"):
+        reason_of_the_file("warm.pdf", "warm.pdf: x.")
+        begun = time.process_time()
+        for n in range(10):
+            reason_of_the_file(name, reason.replace("again", f"again {n}"))
+            reason_in_words(f"{n} {reason}")
+        assert time.process_time() - begun < 1.0
+
+
 @pytest.mark.parametrize("asked", [1 << 61, (1 << 62) - 1, 253_402_300_800_000_000, 253_370_764_799_000_000, 1])
 def test_no_moment_is_too_far_away(served: Served, asked: int) -> None:
     assert browser(served, admin=True).get(f"/quality/question?asked={asked}").status_code in (404, 422)
@@ -182,6 +209,39 @@ def test_a_run_shows_nothing_of_a_document_that_another_has_taken_the_place_of(s
     served.service.jobs.submit("compact", "default", owner="")
     run_jobs(served.settings, threading.Event(), nice=0, until_empty=True)
     assert "五天带薪年假" not in rows.read_text(encoding="utf-8")
+
+
+def test_what_took_the_place_of_a_document_while_a_job_ran_is_another(served: Served) -> None:
+    with served.base() as kb:
+        kb.add_texts([TextItem("年假.txt", "年假", LEAVE)], labels=["hr"])
+        (before,) = kb.documents()
+    asked = served.service.jobs.submit("evaluate", "default", owner="key:1", arguments={})
+    job = replace(asked, begun="2026-01-01T10:00:00.000+00:00", finished="2026-01-01T11:00:00.000+00:00")
+    for added, is_its_own in (("09:59:59", True), ("10:30:00", False), ("12:00:00", False)):
+        document = replace(before, added=f"2026-01-01T{added}+00:00")
+        assert results.still_there([document], job) == ({"年假.txt"} if is_its_own else set())
+
+
+def test_a_run_shows_nothing_of_what_is_inside_a_file_and_not_for_its_reader(served: Served, tmp_path: Path) -> None:
+    """Who may see a letter need not see what is attached to it."""
+    with zipfile.ZipFile(tmp_path / "来信.zip", "w") as made:
+        made.writestr("附件.md", LEAVE)
+        made.writestr("其他.md", "出差住宿每晚 650 元。")
+    with served.base() as kb:
+        kb.add_handed({"来信.zip": tmp_path / "来信.zip"}, labels=["hr"])
+        inside = {one.source: one.id for one in kb.documents()}
+    client = browser(served, labels=["hr"], actions=[*USUAL, "evaluate"])
+    started = client.post(
+        "/quality/runs", data={"base": "default", "questions": "年假有几天？ | 五天"}, follow_redirects=False
+    )
+    run_jobs(served.settings, threading.Event(), nice=0, until_empty=True)
+    page = started.headers["location"]
+    assert "五天带薪年假" in client.get(page).text
+    with served.base() as kb:
+        kb.label([inside["来信.zip!附件.md"]], add=["secret"], remove=["hr"])
+        assert "来信.zip!其他.md" in {one.source for one in kb.documents(asker=Asker.of("hr"))}
+    assert client.get(f"/view/default/{inside['来信.zip!附件.md']}").status_code == 404
+    assert "五天带薪年假" not in client.get(page).text
 
 
 def test_files_of_conversations_join_no_duplicates(served: Served) -> None:

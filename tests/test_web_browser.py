@@ -260,7 +260,7 @@ def test_why_a_result_is_there_can_be_seen(browser: Browser, language: str) -> N
     why.click()
     assert browser.one(".why table").is_displayed()
     stages = texts(browser.all(".hit:first-child .why tbody th"))
-    assert {"dense", "lexical"} <= set(stages)
+    assert {"en": {"meaning", "words"}, "zh": {"语义", "字词"}}[language] <= set(stages)
 
 
 @pytest.mark.web

@@ -52,7 +52,7 @@ WORDS: Final = {
         "inside": "在资料库中查看", "chunk": "片段 1", "labels": "修改标签", "remove": "移除……",
         "confirm": "移除", "keep": "不移除", "receipt": "移除凭据", "removed": "已移除", "stop": "停止",
         "chosen": "移除所选……", "rebuild": "重建索引", "reindex": "重新索引", "jobs": "任务",
-        "duplicates": "重复文档", "split": "切分预览", "preview": "预览", "alike": "% 相同",
+        "duplicates": "重复文档", "split": "切分预览", "preview": "预览", "alike": "% 相似",
         "settings": "现行设置 · 按结构", "beside": "对照 · 只按长度", "sources": "来源",
         "step": "已同步", "broken": "请在 PDF 阅读器中打开", "running": "… 运行中",
         "stopping": "正在停止。", "refused": "文件夹", "sync": "检查全部来源", "look": "立即全部检查",
@@ -372,6 +372,25 @@ def test_upkeep_is_seen_while_it_goes_on(browser: Browser, language: str) -> Non
     assert all(words["done"] in row for row in listed[:2])
 
 
+def test_a_page_outlives_a_service_that_is_busy_for_a_moment(browser: Browser) -> None:
+    """What it shows stays, and it goes on by itself when the service does."""
+    words, base = WORDS["en"], "work-en"
+    browser.open(f"/library/{base}/jobs")
+    with held(browser, base):
+        browser.choose(words["rebuild"])
+        before = state(browser)
+        browser.run(
+            "window.asked = 0; window.real = window.fetch;"
+            "window.fetch = async () => { window.asked += 1; return new Response('<p>away</p>', {status: 503}); };"
+        )
+        browser.until(lambda: browser.run("return window.asked") > 0, "a question")
+        assert browser.run("return new Promise((done) => setTimeout(() => done(window.asked), 2500))") == 1
+        assert state(browser) == before
+        assert "away" not in browser.text("#job")
+        browser.run("window.fetch = window.real")
+    browser.until(lambda: state(browser) == words["done"], "the rebuilt indexes")
+
+
 @BOTH
 def test_a_job_is_stopped_while_it_runs(browser: Browser, language: str) -> None:
     words, base = WORDS[language], f"work-{language}"
@@ -574,3 +593,37 @@ def test_without_scripts_files_are_added_and_removed(browser: Browser, language:
         browser.one(".empty")
     finally:
         browser.scripts(True)
+
+
+def test_long_names_are_not_cut_off_and_wide_tables_not_squeezed(browser: Browser, tmp_path: Path) -> None:
+    long = tmp_path / f"a_name_that_a_tool_made_{'0123456789abcdef' * 6}.txt"
+    long.write_text(LEAVE, encoding="utf-8")
+    wide = tmp_path / "二十列.tsv"
+    row = "\t".join(["电磁流量计，法兰连接，衬里聚四氟乙烯", *["负责人"] * 19])
+    wide.write_text(f"{row}\n{row}\n{row}\n", encoding="utf-8")
+    base = "/library/work-en"
+
+    def fits() -> bool:
+        seen = []
+        for width in (390, 1100):
+            browser.appear(width=width)
+            seen.append(browser.is_wider_than_the_window())
+        return seen == [False, False]
+
+    browser.open(f"{base}/add")
+    browser.one("#files").send_keys(f"{long}\n{wide}")
+    assert fits()
+    browser.leave(lambda: browser.one("form[data-drop] button").click())
+    browser.until(lambda: browser.all("#job .card .state.good"), "the job is done")
+    assert fits()
+    path = document(browser, base, long.name)
+    id = path.rpartition("/")[2]
+    for shown in (base, path, f"/view/work-en/{id}", f"{base}/remove?id={id}", f"{base}/split?document={id}"):
+        browser.open(shown)
+        assert fits(), shown
+    browser.open(document(browser, base, wide.name).replace("/library/", "/view/"))
+    assert fits()
+    heads = "[...document.querySelectorAll('.text thead th:not(:first-child)')]"
+    heights = browser.run(f"return {heads}.map((one) => one.offsetHeight)")
+    assert len(heights) == 19
+    assert max(heights) < 50

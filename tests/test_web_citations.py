@@ -287,6 +287,31 @@ def test_words_that_a_list_hides_by_now_are_not_marked(asked: Asked, tmp_path: P
             assert shown[link.address] == plain(link.words)
 
 
+def test_a_citation_of_a_widened_passage_opens_its_own_words(tmp_path: Path) -> None:
+    """What is cited may stand beside the chunk that was found."""
+    settings = ["search.widen=section", "splitting.max_tokens=32", "splitting.strategy=sentences"]
+    served = Served(tmp_path / "home", settings)
+    text = "# 差旅\n\n差旅住宿限额、住宿限额、差旅限额如下所述。差旅住宿限额的说明，住宿限额的说明。"
+    text += "另見附件一的表格和附件二的說明，以及財務部的通知。每晚 650 元是差旅住宿限额的标准。\n"
+    with served.base() as kb:
+        kb.add_texts([qianxun.TextItem("差旅.md", "差旅", text)], labels=["public"])
+    client = TestClient(with_chat(served), base_url=URL)
+    body = {"question": "差旅住宿限额是多少？"}
+    answer = reading.answer(client.post("/api/v1/bases/default/ask", json=body).json())
+    beside = 0
+    for one in answer.citations:
+        own = client.get(f"/api/v1/bases/default/passages/{one.chunk}").json()["chunk"]
+        beside += not own["start"] <= one.span.start < one.span.end <= own["end"]
+        assert said(client.get(source_address("default", one)).text) == plain(one.quote)
+        ours = client.get(view_address("default", one.document, one.span.start, one.span.end, one.quote))
+        assert marked(ours.text, 200) == plain(one.quote)
+        # Other words than those that were cited are not shown as cited there either.
+        elsewhere = re.sub(r"words=[0-9a-f]{8}", "words=00000000", source_address("default", one))
+        assert said(client.get(elsewhere).text) == "gone"
+    assert beside
+    served.close()
+
+
 def test_addresses_of_the_chat_and_of_the_pages_are_alike() -> None:
     ours = view_address("知识 库", 5, 0, 3, "三个字")
     assert ours == chat_address("", "知识 库", 5, 0, 3, ours.rpartition("=")[2]).removesuffix("#cited")

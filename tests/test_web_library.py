@@ -596,6 +596,70 @@ def test_a_text_is_cut_in_two_ways_and_nothing_is_kept(served: Library) -> None:
     assert served.service.jobs.all() == []
 
 
+@pytest.mark.parametrize("as_file_form", [False, True])
+def test_the_longest_text_that_may_be_cut_is_and_of_a_longer_one_its_length_is_said(
+    served: Library, as_file_form: bool
+) -> None:
+    """The framework takes 1 MB a field, which Chinese of 400,000 characters is more than."""
+    files = {"file": ("", b"", "application/octet-stream")} if as_file_form else None
+    client = writer(served, "hr", language="zh")
+    line = "年假须提前三天申请，經主管核准。" * 3 + "\r\n"
+    longest = (line * 10_000)[: 400_000 + (400_000 // (len(line) - 1))]
+    longest = longest[: len(longest) - (len(longest.replace("\r\n", "\n")) - 400_000)]
+    assert len(longest.replace("\r\n", "\n")) == 400_000
+    assert len(longest.encode()) > 1_100_000
+    kept = client.post(f"{BASE}/split", data={"text": longest}, files=files)
+    assert kept.status_code == 200, plain(kept.text)[:500]
+    assert 'id="preview"' in kept.text
+    refused = client.post(f"{BASE}/split", data={"text": longest + "假"}, files=files)
+    assert refused.status_code == 413
+    assert "文字有 400,001 个字符，最多 400,000 个。" in refused.text
+    assert 'id="preview"' not in refused.text
+    assert refused.text.count("經主管核准") > 8_000  # what was written is still there
+
+
+def test_a_field_that_is_refused_is_named_as_the_page_names_it(served: Library) -> None:
+    client = writer(served, "hr", language="zh")
+    for field, value, said in (
+        ("max_tokens", "5", "片段上限（token）：5 太小，至少为 32。"),
+        ("overlap_tokens", "9999", "重复的 token 数（只按长度时）：9999 太大，最多为 1,024。"),
+        ("overlap_sentences", "两句", "重复的句子数：&#39;两句&#39; 不是整数。"),
+    ):
+        reply = client.post(f"{BASE}/split", data={"text": "年假五天。", field: value})
+        assert reply.status_code == 422
+        assert said in reply.text
+        assert "body." not in reply.text
+        assert "openapi" not in reply.text
+    reply = client.get(f"{BASE}/duplicates?least=3")
+    assert "相似度不低于（%）：3 太小，至少为 10。" in reply.text
+    assert (
+        "Alike at least, in %: 3 is too small; 10 at least."
+        in client.get(f"{BASE}/duplicates?least=3", headers={"Accept-Language": "en"}).text
+    )
+
+
+def test_labels_may_be_separated_as_chinese_separates_words(served: Library) -> None:
+    client = served.browser(admin=True)
+    assert sent(client, ("x.txt", LEAVE), labels="hr，财务、it, public").status_code == 303
+    served.run()
+    with served.base("人事") as kb:
+        (found,) = kb.documents()
+        assert set(found.labels) == {"hr", "财务", "it", "public"}
+    client.post(f"{BASE}/{found.id}/labels", data={"add": "甲、乙，丙"})
+    with served.base("人事") as kb:
+        assert {"甲", "乙", "丙"} <= set(kb.document(found.id).labels)
+
+
+def test_a_label_of_the_settings_that_is_none_is_said_with_its_key(tmp_path: Path) -> None:
+    made = Library(tmp_path / "家", ["access.default_labels=ｈｒ"])
+    made.base("人事").close()
+    client = made.browser("zh", admin=True)
+    job = sent(client, ("x.txt", LEAVE)).headers["location"]
+    made.run()
+    assert "access.default_labels：&#39;ｈｒ&#39; 不能用作标签。" in client.get(job).text
+    made.close()
+
+
 def test_a_file_and_a_document_are_cut_too(served: Library) -> None:
     client = writer(served, "hr")
     files = {"file": ("假期.md", TEXT.encode(), "text/markdown")}

@@ -5,6 +5,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -562,3 +563,14 @@ def test_a_trend_stays_inside_its_drawing(values: list[tuple[Any, float, bool]])
         assert 0 <= float(share_of_width) <= 100
     for pixels in re.findall(r'(?:cy|y\d)="([-\d.]+)"', drawn):
         assert 0 <= float(pixels) <= 180
+
+
+@pytest.mark.parametrize("values", [(1.0, 1.0), (0.0, 0.0), (0.93, 0.97)])
+def test_figures_over_time_stand_between_0_and_1_and_no_point_is_cut_off(values: tuple[float, float]) -> None:
+    points = [Point(datetime(2026, 1, n + 1, tzinfo=UTC), value, None, "x") for n, value in enumerate(values)]
+    drawn = trend(points, "正确性")
+    ticks = [float(text) for text in re.findall(r">([\d.]+)</text>", drawn)]
+    assert (min(ticks), max(ticks)) == (0.0, 1.0)
+    for middle, radius in re.findall(r'cy="([\d.]+)" r="(\d+)"', drawn):
+        assert float(middle) - float(radius) >= 0
+        assert float(middle) + float(radius) <= 180

@@ -1,11 +1,18 @@
 """Makes the pictures of the pages in docs/pictures, from a service with the sample documents: `make pictures`.
 
-Needs Debian's chromium, chromium-driver and fonts-noto-cjk.
+Needs Debian's chromium, chromium-driver and fonts-noto-cjk; for the chat a Python that has Chainlit. With names of
+pictures these alone are made: `python tools/make_pictures.py search chat`.
 """
 
+import argparse
+import contextlib
 import json
+import os
+import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +26,8 @@ from qianxun.evaluation.question_sets.drafts import Drafts  # noqa: E402
 from qianxun.evaluation.question_sets.records import Question  # noqa: E402
 
 FOLDER = ROOT / "docs" / "pictures"
+# Where `make test-chat` puts Chainlit, which no other environment has.
+CHAINLIT = Path(os.environ.get("CHAT_PYTHON") or ROOT / ".venv-chat" / "bin" / "python")
 
 
 def search(browser: Browser) -> None:
@@ -31,7 +40,7 @@ def search(browser: Browser) -> None:
 
 def narrowed(browser: Browser) -> None:
     """Filters and the panel that says why, in the dark."""
-    browser.appear("en", dark=True, width=1000, height=760)
+    browser.appear("en", dark=True, width=1000, height=940)
     browser.open("/?format=html&q=" + quote("How long is the warranty?"))
     browser.until(lambda: not browser.all("[data-load][aria-busy]"), "the answer")
     browser.one(".why summary").click()
@@ -102,9 +111,52 @@ def quality(browser: Browser) -> None:
     browser.picture(FOLDER / "quality-zh.png")
 
 
+@contextlib.contextmanager
+def chatting(browser: Browser) -> Iterator[str]:
+    """The chat over the service; its address."""
+    home = browser.site.home
+    command = [str(CHAINLIT), "-m", "qianxun", "--json", "chat", "--service", browser.site.url, "--port", "0"]
+    environment = {**os.environ, "QIANXUN_HOME": str(home)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=home, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())["url"]
+        finally:
+            process.terminate()
+
+
+def chat(browser: Browser) -> None:
+    """An answer with what was found for it, and the passage that its first number opens."""
+    browser.appear("zh", width=1200, height=760)
+    with chatting(browser) as address:
+        browser.driver.get(f"{address}sign-in")
+        browser.one("#key").send_keys(browser.site.key)
+        browser.leave(lambda: browser.one("button").click())
+        browser.until(lambda: browser.one("#chat-input").is_displayed(), "the chat")
+        browser.one("#chat-input").click()
+        browser.press(*"差旅住宿标准是多少？", "\ue007")
+        browser.one("a.element-link").click()
+        browser.one("#side-view-content blockquote")
+        # The panel slides in, and nothing says when it is there.
+        time.sleep(1)
+        browser.picture(FOLDER / "chat-zh.png")
+
+
+PICTURES = (search, narrowed, viewer, phone, library, splitting, quality, chat)
+
+
 def main() -> int:
-    """Makes all of them; 1 where there is no browser."""
+    """Makes all of them, or those that are named; 1 where there is no browser, or no Chainlit for the chat."""
+    known = {make.__name__: make for make in PICTURES}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
+    names = parser.parse_args().names
+    if unknown := sorted({*names} - {*known}):
+        parser.error(f"no picture is called {unknown[0]!r}")
+    wanted = [known[name] for name in names or known]
     why = missing()
+    if not why and chat in wanted and not CHAINLIT.exists():
+        why = f"{CHAINLIT} is not there (make test-chat makes it)"
     if why:
         print(f"No pictures were made: {why}.")
         return 1
@@ -114,7 +166,7 @@ def main() -> int:
         home.mkdir()
         filled(home)
         with serving(home) as site, browsing(site, profile) as browser:
-            for make in (search, narrowed, viewer, phone, library, splitting, quality):
+            for make in wanted:
                 make(browser)
                 browser.forget()
     for file in sorted(FOLDER.glob("*.png")):

@@ -17,13 +17,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from qianxun.errors import Busy, Forbidden, InputError, ModelError, NotFound, SettingsError, StaleIndex, StorageError
 from qianxun.filters import And, Filter
 from qianxun.models.formats import tokenizer_file
 from qianxun.protocols import Cache, Encoder, Generator, Index, Reranker
-from qianxun.records import AnswerOptions, Policy
+from qianxun.records import AnswerOptions, Policy, as_strict_as
 from qianxun.retrieval.search import Searcher
 from qianxun.retrieval.signals import SignalRules, factors
 from qianxun.retrieval.synonyms import read_synonyms
@@ -197,7 +197,7 @@ class WayOfAnswering:
 
     def with_options(self, options: AnswerOptions) -> "WayOfAnswering":
         """The same as the asker wants it; what they leave open stays. Raises Forbidden for what is less strict."""
-        allowed = get_args(Policy)[get_args(Policy).index(self.answer.unsupported) :]
+        allowed = as_strict_as(self.answer.unsupported)
         if options.unsupported is not None and options.unsupported not in allowed:
             raise Forbidden(
                 "Sentences that nothing bears are treated as {policy} here; an asker may be stricter, not less strict.",
@@ -248,6 +248,13 @@ def way_of_answering(directory: Path, settings: Settings, persona: str | None) -
         dataclasses.replace(settings.generator, max_tokens=one.max_tokens or settings.generator.max_tokens),
         parse_filter(one.where) if one.where else None,
     )
+
+
+def policies_by_persona(settings: Settings) -> dict[str, tuple[Policy, ...]]:
+    """What an asker may choose for sentences that nothing bears, with each persona; "" for none."""
+    usual = settings.answer.unsupported
+    own = {name: one.unsupported or usual for name, one in settings.personas.items()}
+    return {name: as_strict_as(policy) for name, policy in {"": usual, **own}.items()}
 
 
 def _optional(kind: str, checked: str, section: Any, settings: Settings, notebook: "Notebook | None") -> Any:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Collection
 from typing import Final
 
@@ -79,10 +80,14 @@ def excerpt(text: str, matched: Collection[str], most: int) -> tuple[int, int]:
     marks = occurrences(text, matched)
     lead = most // 4
     best, start = 0, 0
-    for first, (a, _, _) in enumerate(marks):
-        within = {term for _, b, term in marks[first:] if b <= a + most - lead}
+    begins, n_terms = [a for a, _, _ in marks], len({term for _, _, term in marks})
+    for first, a in enumerate(begins):
+        until = a + most - lead
+        within = {term for _, b, term in marks[first : bisect_left(begins, until)] if b <= until}
         if len(within) > best:
             best, start = len(within), a
+        if best == n_terms:
+            break
     if start <= lead:
         start = 0
     else:

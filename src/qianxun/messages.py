@@ -10,11 +10,21 @@ Logs and JSON keys stay English.
 import contextvars
 import importlib
 import os
+import re
+import string
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
 LANGUAGES: Final = ("en", "zh")
+
+# Characters between which Chinese has no space: Han, kana, full-width signs and punctuation.
+_WIDE: Final = r"[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
+_GAP_AFTER: Final = re.compile(f" {_WIDE}")
+_GAP_BEFORE: Final = re.compile(f"{_WIDE} $")
+_BEGINS_CHINESE: Final = re.compile(_WIDE)
+_ENDS_CHINESE: Final = re.compile(f"{_WIDE}$")
+_FORMATTER: Final = string.Formatter()
 
 _catalogue: Mapping[str, str] = {}
 _language = "en"
@@ -77,7 +87,32 @@ def say(template: str, /, **values: object) -> str:
     """The template in the reader's language, filled in."""
     spoken = _spoken.get()
     translated = (_catalogue if spoken is None else _catalogue_of(spoken)).get(template, template)
-    return translated.format(**values) if values else translated
+    if not values:
+        return translated
+    return _without_gaps(translated, values) if spoken == "zh" else translated.format(**values)
+
+
+def _without_gaps(template: str, values: Mapping[str, object]) -> str:
+    """The template filled in, without the spaces beside a value that turned out to be Chinese.
+
+    Templates set values apart, as Latin words and figures are in Chinese: `{name} 的设置`. What a value itself holds
+    stays as it is.
+    """
+    parts: list[str] = []
+    before = ""
+    for literal, field, form, conversion in _FORMATTER.parse(template):
+        if _GAP_AFTER.match(literal) and _ENDS_CHINESE.search(before):
+            literal = literal[1:]
+        if field is None:  # the end, or a brace that is one
+            parts.append(literal)
+            before = ""
+            continue
+        value, _ = _FORMATTER.get_field(field, (), values)
+        before = str(_FORMATTER.format_field(_FORMATTER.convert_field(value, conversion), form or ""))
+        if _GAP_BEFORE.search(literal) and _BEGINS_CHINESE.match(before):
+            literal = literal[:-1]
+        parts += [literal, before]
+    return "".join(parts)
 
 
 class Remark:

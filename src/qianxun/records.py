@@ -6,6 +6,7 @@ document's cleaned text. Nothing here knows how anything is stored or found.
 """
 
 import enum
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
@@ -219,6 +220,11 @@ def narrow(label: str) -> str:
     return label.translate(_NARROW)
 
 
+def parted(labels: str) -> list[str]:
+    """Labels as people write them one after the other: with commas, also those of Chinese."""
+    return [label.strip() for label in re.split("[,，、]", labels) if label.strip()]
+
+
 def check_labels(labels: Iterable[str], *, removed: Iterable[str] = ()) -> None:
     """Raises InputError for what can be no label: nothing, a comma, or letters and digits in full width.
 
@@ -430,6 +436,12 @@ Policy: TypeAlias = Literal["mark", "remove", "refuse"]
 MOST_PASSAGES: Final = 100
 LEAST_CONTEXT_TOKENS: Final = 100
 MOST_CONTEXT_TOKENS: Final = 1_000_000
+
+
+def as_strict_as(policy: Policy) -> tuple[Policy, ...]:
+    """A policy, and those that are stricter behind it: what an asker may choose where it is set."""
+    known: tuple[Policy, ...] = get_args(Policy)
+    return known[known.index(policy) :]
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,11 @@ class Api:
         """A passage, as it may be read now. Raises NotFound."""
         return reading.read(reading.in_place, await self._json("GET", _of(base, f"/passages/{chunk}")))
 
+    async def text(self, base: str, document: int) -> str:
+        """The cleaned text of a document, as it may be read now. Raises NotFound."""
+        reply = await self._json("GET", _of(base, f"/documents/{document}"), params={"part": "text"})
+        return reading.read(lambda given: str(given["text"]), reply)
+
     async def judge(self, base: str, kind: str, question: str, chunks: Sequence[int], comment: str = "") -> str:
         """Keeps what somebody thinks of passages; returns the token that takes it back."""
         told = {"kind": kind, "question": question, "chunks": list(chunks)}

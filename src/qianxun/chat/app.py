@@ -12,15 +12,14 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
-from qianxun.chat import folder
+from qianxun.chat import folder, panel
 from qianxun.chat.api import Api
 from qianxun.chat.door import ANONYMOUS, Door
 from qianxun.chat.history import History
 from qianxun.chat.ids import place_of
-from qianxun.chat.talk import AGAIN, AS_SET, NOBODY, Talk, answered, answered_again, read_on, sent
+from qianxun.chat.talk import AGAIN, Talk, answered, answered_again, read_on, sent
 from qianxun.errors import QianxunError
 from qianxun.messages import say
-from qianxun.records import LEAST_CONTEXT_TOKENS, MOST_CONTEXT_TOKENS, MOST_PASSAGES
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +67,10 @@ def create_chat(
 def _attach(api: Api) -> None:
     """Tells Chainlit what to do."""
     import chainlit as cl
-    from chainlit.input_widget import NumberInput, Select, Slider, TextInput
+    from chainlit.config import config
     from chainlit.server import sio
     from chainlit.session import WebsocketSession
+    from chainlit.socket import connection_successful
 
     # It asks for the profiles once more from where nothing can be waited for, and goes on without.
     warnings.filterwarnings("ignore", r"coroutine '_attach\..*_bases' was never awaited", RuntimeWarning)
@@ -108,76 +108,30 @@ def _attach(api: Api) -> None:
         base = bases.get(profile or "") or next(iter(bases.values()))
         me = await api.me()
         cl.user_session.set("talk", Talk(base.name, me.id != ANONYMOUS, token))
-        usual = {say("as set for everybody"): AS_SET, say("none"): NOBODY}
-        personas = {**usual, **{name: name for name in base.personas}}
-        widgets: list[Any] = [
-            TextInput(
-                id="filter",
-                label=say("Which documents"),
-                initial="",
-                placeholder='source ^= "docs/" and label != draft',
-                description=say("A filter as in the search page. Empty: all."),
-            ),
-            Slider(
-                id="deep",
-                label=say("Divide the question"),
-                initial=0,
-                min=0,
-                max=10,
-                step=1,
-                description=say("Into so many sub-questions at most, each searched by itself. 0: not at all."),
-            ),
-        ]
-        widgets += [
-            Select(
-                id="unsupported",
-                label=say("Sentences without support"),
-                items={
-                    say("as set for everybody"): AS_SET,
-                    say("show them, marked"): "mark",
-                    say("leave them out"): "remove",
-                    say("rather no answer than one with such"): "refuse",
-                },
-                initial_value=AS_SET,
-                description=say("What becomes of what no passage bears."),
-            ),
-            Slider(
-                id="passages",
-                label=say("Number of passages"),
-                initial=0,
-                min=0,
-                max=MOST_PASSAGES,
-                step=1,
-                description=say("From how many an answer is made at most. 0: as the settings say."),
-            ),
-            NumberInput(
-                id="context_tokens",
-                label=say("Context length"),
-                initial=0,
-                description=say(
-                    "Tokens of passages that the model reads at a time, {least} to {most}. 0: as the settings say.",
-                    least=LEAST_CONTEXT_TOKENS,
-                    most=f"{MOST_CONTEXT_TOKENS:,}",
-                ),
-            ),
-        ]
-        if base.own_instructions:
-            widgets.append(
-                TextInput(
-                    id="instructions",
-                    label=say("Instructions of your own"),
-                    initial="",
-                    multiline=True,
-                    placeholder=say("Answer in three points, for somebody who is new here."),
-                    description=say(
-                        "Tone and form, in at most {n} characters. Every sentence must rest on passages all the same.",
-                        n=base.own_instructions,
-                    ),
-                )
-            )
-        if base.personas:
-            widgets.insert(0, Select(id="persona", label=say("Persona"), items=personas, initial_value=AS_SET))
-        await cl.ChatSettings(widgets).send()
+        cl.user_session.set("base", base)
+        cl.user_session.set("panel", {})
+        await cl.ChatSettings(panel.widgets(base, {})).send()
+
+    async def _connected(sid: str) -> None:
+        """Chainlit's, and the panel once more where a page connects anew: it may have gone where nobody listened."""
+        await connection_successful(sid)
+        base = cl.user_session.get("base")
+        if base is not None and cl.context.session.restored:
+            await cl.ChatSettings(panel.widgets(base, cl.user_session.get("chat_settings") or {})).refresh()
+
+    async def _edited(settings: dict[str, Any]) -> None:
+        """While the panel is open: another persona may leave something else to choose."""
+        base, shown = cl.user_session.get("base"), cl.user_session.get("panel")
+        if base is not None and panel.moved(base, shown, settings):
+            cl.user_session.set("panel", settings)
+            await cl.ChatSettings(panel.widgets(base, settings)).refresh()
+
+    async def _set(settings: dict[str, Any]) -> None:
+        """What was chosen; what may not be with the persona chosen beside it is as it is set."""
+        base = cl.user_session.get("base")
+        if base is not None:
+            cl.user_session.set("panel", settings)
+            await cl.ChatSettings(panel.widgets(base, settings)).send()
 
     async def _message(message: Any) -> None:
         talk = cl.user_session.get("talk")
@@ -224,7 +178,10 @@ def _attach(api: Api) -> None:
     cl.on_chat_resume(_resume)
     cl.on_message(_message)
     cl.action_callback(AGAIN)(_again)
+    # Not by their decorators, by which every key that is pressed there would be shown as a task.
+    config.code.on_settings_edit, config.code.on_settings_update = _edited, _set
     sio.on("stop")(_stop)
+    sio.on("connection_successful")(_connected)
 
 
 def _about(base: Any) -> str:

@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from importlib import resources
 from string import Template
 from typing import Final
@@ -25,11 +26,11 @@ from qianxun.chat.api import SESSION, Api
 from qianxun.chat.folder import PREFIX
 from qianxun.chat.ids import place_of
 from qianxun.chat.shown import passage_text, view_address
-from qianxun.client.records import Me
+from qianxun.client.records import Me, PassageInPlace
 from qianxun.errors import NotFound, QianxunError, Unauthorized
 from qianxun.marking import known_by
 from qianxun.messages import LANGUAGES, language, language_of_browser, say, speaking
-from qianxun.records import Passage
+from qianxun.records import Passage, Span
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 ANONYMOUS: Final = "public"
 _TOKEN: Final = "access_token"
-_OPEN: Final = re.compile(r"(assets|public)/[^?]+|favicon|logo|avatars/[^/]+|health")
+_OPEN: Final = re.compile(r"(assets|public)/[^?]+|favicon|logo|health")
 _NEEDED: Final = re.compile(
     r"auth/config|user|set-session-cookie|feedback"
     r"|project/(settings|translations|threads|thread|action|file)|project/thread/(?!share$)[^/]+|project/file/[^/]+"
@@ -71,6 +72,8 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 _SMALL_BYTES: Final = 1_000_000
 _SIGN_IN_BYTES: Final = 20_000
+# A sentence, or a row of a table; no more of a document is fetched for it than must be.
+_MOST_CITED: Final = 20_000
 # (who it is, how they are called) → a token that Chainlit believes.
 TokenOf = Callable[[str, str], str]
 
@@ -219,13 +222,16 @@ class Door:
             except QianxunError as error:
                 wrong = say("The key does not hold.") if isinstance(error, Unauthorized) else error.in_words()
             else:
-                secure = "; Secure" if scope.get("scheme") == "https" else ""
+                # The page says how it was reached, also where a proxy ends TLS: without an origin nobody comes here.
+                secure = "; Secure" if Headers(scope=scope)["origin"].lower().startswith("https:") else ""
                 cookie = f"{SESSION}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
                 await _replied(send, 303, location=f"{PREFIX}/", cookie=cookie)
                 return
+        chosen = cookie_parser(Headers(scope=scope).get("cookie", "")).get("qianxun_theme", "")
         page = Template((resources.files("qianxun.chat") / "static" / "sign_in.html").read_text(encoding="utf-8"))
         words = {
             "language": language(),
+            "theme": chosen if chosen in ("light", "dark") else "",
             "prefix": PREFIX,
             "title": say("Sign in"),
             "hint": say("Your administrator gives you a key."),
@@ -264,11 +270,12 @@ class Door:
         try:
             try:
                 found = await self._api.passage(base, chunk)
-                first = found.passage.span.start
-                if known not in ("", known_by(found.passage.text[max(0, start - first) : max(0, end - first)])):
+                passage = await self._widened(base, found, start, end) if known else found.passage
+                first = passage.span.start
+                if known not in ("", known_by(passage.text[max(0, start - first) : max(0, end - first)])):
                     raise NotFound("This passage was removed, or is not for you.")
                 address = view_address(self._shown_at, base, found.document.id, start, end, known)
-                words = passage_text(found.passage, start, end, address)
+                words = passage_text(passage, start, end, address)
             except NotFound:
                 passage = await self._cited(asked.get("of", [""])[0], chunk)
                 words = passage_text(passage, start, end)
@@ -277,6 +284,15 @@ class Door:
         except QianxunError as error:
             words = error.in_words()
         await _replied(send, 200, words)
+
+    async def _widened(self, base: str, found: PassageInPlace, start: int, end: int) -> Passage:
+        """The passage, with what was cited of its document beside it: where passages are widened, that may be cited."""
+        own = found.passage.span
+        if not start < end <= start + _MOST_CITED or own.start <= start <= end <= own.end:
+            return found.passage
+        span = Span(min(start, own.start), max(end, own.end))
+        text = await self._api.text(base, found.document.id)
+        return replace(found.passage, span=span, text=text[span.start : span.end])
 
     async def _cited(self, answer: str, chunk: int) -> Passage:
         """A passage of a conversation's own file, as an answer of the conversation has it. Raises NotFound."""
@@ -301,7 +317,8 @@ class _Outgoing:
             dropped = {b"set-cookie", *(name.encode() for name in HEADERS)}
             headers = [(name, value) for name, value in message.get("headers", ()) if name.lower() not in dropped]
             headers += [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-            cache = b"public, max-age=31536000, immutable" if self._cached else b"no-store"
+            is_there = message["status"] < 400
+            cache = b"public, max-age=31536000, immutable" if self._cached and is_there else b"no-store"
             headers = [(name, value) for name, value in headers if name.lower() != b"cache-control"]
             message = {**message, "headers": [*headers, (b"cache-control", cache)]}
         await self._send(message)

@@ -17,6 +17,8 @@ from typing import Final
 from qianxun.errors import MissingExtra
 
 PREFIX: Final = "/chat"
+# Chainlit holds what is sent in memory, whole; larger files go in by the library or the API, which do not.
+MOST_UPLOAD_MB: Final = 100
 # Files that are only for who debugs the page: nine tenths of it.
 _LEFT_OUT: Final = shutil.ignore_patterns("*.map")
 _ELSEWHERE: Final = re.compile(r"<link\b[^>]*?https?://[^>]*?>\s*", re.DOTALL)
@@ -65,6 +67,7 @@ enabled = false
 name = "qianxun"
 default_theme = "light"
 cot = "full"
+# A picture of its own for each name that speaks would be asked for by that name, which may be Chinese: refused.
 default_avatar_file_url = "/chat/public/favicon.svg"
 confirm_new_chat = false
 custom_build = "public/build"

@@ -10,7 +10,7 @@ from typing import Final
 
 from qianxun.chat.api import Api
 from qianxun.chat.app import create_chat
-from qianxun.chat.folder import PREFIX
+from qianxun.chat.folder import MOST_UPLOAD_MB, PREFIX
 from qianxun.client.connection import is_here
 from qianxun.errors import InputError
 from qianxun.settings import Settings, home_directory, issuer_name
@@ -64,7 +64,7 @@ def serve(
         folder,
         names=names,
         anonymous=is_here(host),
-        max_upload_mb=int(settings.service.max_upload_mb),
+        max_upload_mb=min(settings.service.max_upload_mb, MOST_UPLOAD_MB),
         shown_at=(settings.web.address or service).rstrip("/"),
         issuer=issuer_name(settings),
     )

@@ -16,6 +16,8 @@ from qianxun.records import Answer, Passage, Statement
 _MARKS: Final = re.compile(r"(?:\s?\[(?:\d{1,4}|Q)\])*")
 # What the names of a conversation's own files begin with.
 _OWN_FILE: Final = re.compile(r"^conversation:[0-9a-f]{32}/")
+# What parts the head of a table from its rows.
+_RULE_OF_TABLE: Final = re.compile(r"\|(?:\s*:?-{2,}:?\s*\|)+")
 # What Markdown may make more of than text.
 _MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$&=:^])")
 
@@ -136,10 +138,17 @@ def _page(passage: Passage) -> str:
 
 def _paragraphs(text: str) -> str:
     """Lines as lines."""
-    lines = [as_text(line) for line in text.split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(f"{line}  " if line else "" for line in lines)).strip()
+    lines = [f"{line}  " if line else "" for line in _lines(text)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
 def _quoted(text: str) -> str:
     """What is cited, as a quotation: it is marked by the style of the page, and said to be one by a screen reader."""
-    return "\n".join(f"> {as_text(line)}  " for line in text.strip().split("\n") if line.strip())
+    return "\n".join(f"> {line}  " for line in _lines(text.strip()) if line)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text; of a table written in Markdown its rows, without the frame."""
+    lines = [line.strip() for line in text.split("\n")]
+    lines = [line for line in lines if not _RULE_OF_TABLE.fullmatch(line)]
+    return [as_text(line.strip("| ") if line[:1] == "|" or line[-1:] == "|" else line) for line in lines]

@@ -168,7 +168,14 @@ def receipt(given: Json) -> Receipt:
 
 def base(given: Json) -> BaseSummary:
     """A knowledge base."""
-    return BaseSummary(given["name"], given["documents"], tuple(given["personas"]), given["own_instructions"])
+    return BaseSummary(
+        name=given["name"],
+        documents=given["documents"],
+        personas=tuple(given["personas"]),
+        persona=given["persona"],
+        own_instructions=given["own_instructions"],
+        unsupported={persona: tuple(allowed) for persona, allowed in given["unsupported"].items()},
+    )
 
 
 def me(given: Json) -> Me:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from qianxun.answering.events import AnswerEvent
-from qianxun.records import Answer, Document, Passage
+from qianxun.records import Answer, Document, Passage, Policy
 
 JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -14,13 +14,17 @@ JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"
 class BaseSummary:
     """A knowledge base; `documents` are those that the caller may see.
 
-    `own_instructions` is how many characters of instructions may be given with a question, 0 none.
+    `persona` is whose way of answering holds where none is named, "" nobody's. `own_instructions` is how many
+    characters of instructions may be given with a question, 0 none. `unsupported` is what may be chosen for sentences
+    that no passage bears, by persona, "" for none.
     """
 
     name: str
     documents: int
     personas: tuple[str, ...]
+    persona: str
     own_instructions: int
+    unsupported: Mapping[str, tuple[Policy, ...]]
 
 
 @dataclass(frozen=True, slots=True)

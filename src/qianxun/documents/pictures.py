@@ -10,10 +10,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from typing import Any, Final
 
-from qianxun.documents.formats.pdf_pages import DrawnPage, drawn_page
-from qianxun.documents.limits import limit_memory, used_bytes
+from qianxun.documents.formats.pdf_pages import MOST_BOXES, DrawnPage, drawn_page
+from qianxun.documents.limits import limit_memory, limit_writing, used_bytes
 from qianxun.documents.quotes import Quote
 from qianxun.errors import QianxunError
 from qianxun.files import RawFile
@@ -22,6 +23,8 @@ from qianxun.settings import ReadingSettings
 MAX_BYTES: Final = 100_000_000
 _SECONDS: Final = 15.0
 _MOST_PICTURE_BYTES: Final = 30_000_000
+# With what is said of it before; more of an answer is not read, and not written either.
+_MOST_ANSWER_BYTES: Final = _MOST_PICTURE_BYTES + 1_000_000
 _PNG: Final = b"\x89PNG"
 
 
@@ -42,19 +45,22 @@ def draw(
     code = f"{path}; from qianxun.documents.pictures import main; main()"
     environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
     try:
-        ended = subprocess.run(
-            [sys.executable, "-P", "-c", code, "\x1f".join(sys.path)],
-            input=json.dumps(asked).encode() + b"\n" + data,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            timeout=seconds,
-            check=True,
-            start_new_session=True,
-        )
+        # Into a file: of a process that says more than it may, no more is kept in memory than is believed.
+        with tempfile.TemporaryFile() as answer:
+            subprocess.run(
+                [sys.executable, "-P", "-c", code, "\x1f".join(sys.path)],
+                input=json.dumps(asked).encode() + b"\n" + data,
+                stdout=answer,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                timeout=seconds,
+                check=True,
+                start_new_session=True,
+            )
+            answer.seek(0)
+            return _drawn(answer.read(_MOST_ANSWER_BYTES))
     except (OSError, subprocess.SubprocessError):
         return None
-    return _drawn(ended.stdout)
 
 
 def _drawn(told: bytes) -> DrawnPage | None:
@@ -68,7 +74,7 @@ def _drawn(told: bytes) -> DrawnPage | None:
         boxes = tuple((_at(a), _at(b), _at(c), _at(d)) for a, b, c, d in facts["boxes"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return DrawnPage(number, pages, width, height, png, boxes)
+    return DrawnPage(number, pages, width, height, png, boxes) if len(boxes) <= MOST_BOXES else None
 
 
 def _at(value: Any) -> int:
@@ -92,6 +98,7 @@ def main() -> None:
     asked = json.loads(sys.stdin.buffer.readline())
     settings = ReadingSettings(**asked["reading"])
     limit_memory(settings.max_memory_mb * 1_000_000 + used_bytes())
+    limit_writing(_MOST_ANSWER_BYTES)
     file = RawFile.of_bytes("page.pdf", sys.stdin.buffer.read())
     quote = Quote(**asked["quote"]) if asked["quote"] else None
     try:

@@ -17,12 +17,12 @@ from qianxun.documents import reading
 from qianxun.documents.dedupe import near_hash, text_hash
 from qianxun.documents.reading import ReadJob
 from qianxun.documents.split import Measure, indexed_text, measure_of, split
-from qianxun.errors import InputError
+from qianxun.errors import InputError, SettingsError
 from qianxun.ingestion.fetch import ended, fetching_folder, jobs, wanted
 from qianxun.ingestion.listing import Place, end_all, list_all, opened
 from qianxun.ingestion.run import AddReport, Facts, Run, keep, write_notes
 from qianxun.ingestion.write import apply, take
-from qianxun.records import Block, Status, check_labels
+from qianxun.records import Block, Status, check_labels, narrow
 from qianxun.settings import Settings
 from qianxun.storage.enrich import enrich_missing
 from qianxun.storage.reindex import Keeping, Progress, Report, catch_up, settle, silent
@@ -140,7 +140,8 @@ def _begun(
 ) -> Iterator[Run]:
     """One run, alone at it, after what an earlier one left half-done is cleared away. Raises InputError for labels
     that are none."""
-    check_labels((*(labels or ()), *settings.access.default_labels))
+    check_labels(labels or ())
+    _check_usual(settings)
     with keeping.ingest.held(wait=wait) as waited_for:
         with keeping.write.held():
             keeping.store.abandon()
@@ -153,6 +154,20 @@ def _begun(
             progress=progress,
             vectors_before=keeping.vectors_made,
         )
+
+
+def _check_usual(settings: Settings) -> None:
+    """Raises SettingsError for a label of the settings that is none: it is not who adds that wrote it."""
+    for label in settings.access.default_labels:
+        try:
+            check_labels((label,))
+        except InputError as error:
+            raise SettingsError(
+                "access.default_labels: {label!r} is no label.",
+                remedy="Write {narrow!r}: a word without commas, in half width.",
+                label=label,
+                narrow=narrow(label).replace(",", "").strip() or "hr",
+            ) from error
 
 
 def _read(run: Run, folder: Path, settings: Settings, retry: bool) -> None:

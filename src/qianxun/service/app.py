@@ -120,6 +120,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
     """A request that is not as documented: the first thing that is wrong with it, and where."""
     assert isinstance(error, RequestValidationError)
     fault: Mapping[str, Any] = next(iter(error.errors()), {})
+    if pages.is_page(request.url.path):
+        return _response(web.refused(fault, request), request)
     return _response(invalid(fault, request.headers.get("content-type", "")), request)
 
 

@@ -4,12 +4,13 @@ It is the application of `qianxun chat`, and asks this service over HTTP as that
 """
 
 import asyncio
+from urllib.parse import urlsplit
 
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qianxun.chat.api import Api
-from qianxun.chat.folder import PREFIX
+from qianxun.chat.folder import MOST_UPLOAD_MB, PREFIX
 from qianxun.service.pages import SIGN_IN
 from qianxun.settings import Settings, home_directory
 
@@ -48,7 +49,8 @@ class Chat(BaseRoute):
             # Where the service goes by names, it goes by no other.
             Api(self._address, name=next(iter(section.hosts), "")),
             home_directory(self._settings),
-            names=section.hosts,
-            max_upload_mb=int(section.max_upload_mb),
+            # And what people call the pages by where a proxy calls them otherwise.
+            names={*section.hosts, urlsplit(self._settings.web.address).netloc} - {""},
+            max_upload_mb=min(section.max_upload_mb, MOST_UPLOAD_MB),
             sign_in=SIGN_IN,
         )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from qianxun.records import Support, Verdict
+from qianxun.records import Policy, Support, Verdict
 
 
 class Stage(BaseModel):
@@ -234,12 +234,18 @@ class Removed(BaseModel):
 
 
 class BaseSummary(BaseModel):
-    """A knowledge base: what a caller may know of it. `own_instructions` are the characters that such may have."""
+    """A knowledge base: what a caller may know of it, and choose there.
+
+    `persona` is whose way of answering holds where none is named, "" nobody's. `own_instructions` are the characters
+    that such may have. `unsupported` are the choices for sentences without support by persona, "" for none.
+    """
 
     name: str
     documents: int
     personas: list[str]
+    persona: str
     own_instructions: int
+    unsupported: dict[str, list[Policy]]
 
 
 class BaseList(BaseModel):

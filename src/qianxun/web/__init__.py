@@ -19,9 +19,10 @@ from qianxun.web import (
     signing_oidc,
     viewing,
 )
+from qianxun.web.forms import refused
 from qianxun.web.site import error_page
 
-__all__ = ["error_page", "router"]
+__all__ = ["error_page", "refused", "router"]
 
 
 def router() -> APIRouter:

@@ -62,7 +62,7 @@ async def answer_page(
         answer=answer,
         pieces=pieces_of(answer) if is_supported(answer) else [],
         sources=sources_of(answer),
-        by_a_model=answer.models.get("answer") != "extractive",
+        by_a_model=_by_a_model(answer),
     )
 
 
@@ -72,16 +72,25 @@ def is_supported(answer: Answer) -> bool:
     return answer.verdict == "answered" and bool(claims) and all(one.support == "supported" for one in claims)
 
 
+def _by_a_model(answer: Answer) -> bool:
+    return answer.models.get("answer") != "extractive"
+
+
 def pieces_of(answer: Answer) -> list[Piece]:
     """The answer's text, with the citation of each mark in its place. Marks of nothing are left out."""
-    allowed = addresses(passage.text for passage in answer.passages)
+    # What the documents say is shown to the letter: the page makes nothing but text of it.
+    text = (
+        answer.text
+        if not _by_a_model(answer)
+        else safe_links(answer.text, addresses(one.text for one in answer.passages))
+    )
     reader = Reader()
     left: dict[int, list[Citation]] = {}
     for citation in answer.citations:
         if citation.number:
             left.setdefault(citation.number, []).append(citation)
     found: list[Piece] = []
-    for event in (*reader.feed(safe_links(answer.text, allowed)), *reader.close()):
+    for event in (*reader.feed(text), *reader.close()):
         if isinstance(event, Text):
             found.append(Piece(event.text))
         elif isinstance(event, Mark):

@@ -5,8 +5,10 @@ from typing import Final
 
 from fastapi import APIRouter
 from fastapi.responses import Response
+from starlette.requests import Request
 
 from qianxun.errors import NotFound
+from qianxun.web.site import static_address
 
 router = APIRouter()
 
@@ -17,11 +19,12 @@ _FILES: Final = {
 
 
 @router.get("/static/{name}")
-async def asset(name: str) -> Response:
-    """A file of `static/`."""
+async def asset(request: Request, name: str) -> Response:
+    """A file of `static/`. Its address changes with it: by this one it is kept for good, by any other not."""
     data = _FILES.get(name)
     if data is None:
         raise NotFound("There is no such path.")
     kind = _KINDS[name[name.rindex(".") :]]
-    # The address changes with the file.
-    return Response(data, media_type=kind, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+    is_its_own = static_address(name) == f"{request.url.path}?{request.url.query}"
+    cache = "public, max-age=31536000, immutable" if is_its_own else "no-cache"
+    return Response(data, media_type=kind, headers={"Cache-Control": cache})

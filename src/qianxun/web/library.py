@@ -16,7 +16,7 @@ from qianxun.errors import InputError, NotFound
 from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Or
 from qianxun.ingestion import DuplicateGroup
 from qianxun.reasons import reason_of_the_file
-from qianxun.records import Document, Status
+from qianxun.records import Document, Status, parted
 from qianxun.service.routes.given import BaseName
 from qianxun.service.routes.jobs import Maintenance, is_anothers, maintained, owner_of
 from qianxun.service.routes.uploads import addresses_added, files_added, note_job
@@ -25,9 +25,10 @@ from qianxun.storage.jobs import Job
 from qianxun.storage.sources import FileNote, RootNote
 from qianxun.storage.store import Kinds
 from qianxun.web import library_words
+from qianxun.web.forms import LargeFields
 from qianxun.web.site import page
 
-router = APIRouter(prefix="/library")
+router = APIRouter(prefix="/library", route_class=LargeFields)
 
 PAGE: Final = 50
 # All texts are read to find duplicates: of more documents than these that is nothing to wait for in a browser.
@@ -190,7 +191,7 @@ async def add_addresses(
     there = visit.base(base, "write")
     asked = {
         "addresses": [line.strip() for line in addresses.splitlines() if line.strip()],
-        "labels": [label.strip() for label in labels.split(",") if label.strip()],
+        "labels": parted(labels),
     }
     if not asked["addresses"]:
         raise InputError("No address was given.", remedy="Write one a line, such as https://intranet/handbook.")

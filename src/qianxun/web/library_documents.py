@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from qianxun.errors import InputError, NotFound
 from qianxun.reasons import reason_of_the_file
-from qianxun.records import Document, Passage
+from qianxun.records import Document, Passage, parted
 from qianxun.service.routes.given import BaseName, DocumentId
 from qianxun.service.routes.given import Document as Id
 from qianxun.service.routes.labelling import labelled
@@ -113,7 +113,7 @@ async def document_page(
         document=document,
         labels=labels,
         has_original=is_kept,
-        reason=reason_of_the_file(document.source, document.reason),
+        reason_of=lambda: reason_of_the_file(document.source, document.reason),
         own_labels=None if own is None else sorted(own - set(labels)),
         chunks=list(laid_chunks(passages, text, at=at)),
         first=first,
@@ -134,7 +134,7 @@ async def change_labels(
 ) -> Response:
     """Gives and takes labels."""
     visit = visit_of(request)
-    given = [label.strip() for label in add.split(",") if label.strip()]
+    given = parted(add)
     if len(given) > _MOST_LABELS:
         raise InputError("More than {n} labels at a time.", remedy="Give some of them now.", n=_MOST_LABELS)
     wrong = next((one for one in (*given, *remove) if "\0" in one or len(one) > _MAX_LABEL_CHARS), None)

@@ -23,9 +23,10 @@ from qianxun.service.visit import Visit, visit_of
 from qianxun.settings import SplittingSettings
 from qianxun.web import library_words
 from qianxun.web.chunked import LaidChunk, laid_chunks
+from qianxun.web.forms import LargeFields
 from qianxun.web.site import page
 
-router = APIRouter(prefix="/library")
+router = APIRouter(prefix="/library", route_class=LargeFields)
 
 STRATEGIES: Final = ("structure", "paragraphs", "sentences", "fixed")
 # Each way shows so many of its chunks; the figures are of all.
@@ -65,7 +66,7 @@ async def split_page(
 async def split(
     request: Request,
     base: BaseName,
-    text: Annotated[str, Form(max_length=_MAX_TEXT_CHARS)] = "",
+    text: Annotated[str, Form()] = "",
     kind: Annotated[str, Form(max_length=20)] = "text",
     document: Annotated[int, Form(ge=0, lt=1 << 38)] = 0,
     beside: Annotated[str, Form(max_length=20)] = "paragraphs",
@@ -86,6 +87,18 @@ async def split(
     sent = file if isinstance(file, UploadFile) and file.filename else None
     if sent is None and chosen is None and not text.strip():
         raise InputError("There is nothing to cut.", remedy="Paste a text, or choose a file.")
+    asked = {
+        "text": text,
+        "kind": kind,
+        "beside": beside,
+        "max_tokens": max_tokens,
+        "overlap_sentences": overlap_sentences,
+        "overlap_tokens": overlap_tokens,
+    }
+    # A browser sends each end of a line as two characters, which it counts as one.
+    n_chars = len(text.replace("\r\n", "\n"))
+    if sent is None and chosen is None and n_chars > _MAX_TEXT_CHARS:
+        return _page(request, visit, there, chosen, asked, n_chars=n_chars, status=413)
     in_force = there.kb.settings.splitting
     other = dataclasses.replace(
         in_force,
@@ -110,14 +123,6 @@ async def split(
             return name, found, [_shown(there, one) for one in found]
 
     name, previews, shown = await visit.run("previews", cut)
-    asked = {
-        "text": text,
-        "kind": kind,
-        "beside": beside,
-        "max_tokens": max_tokens,
-        "overlap_sentences": overlap_sentences,
-        "overlap_tokens": overlap_tokens,
-    }
     return _page(
         request,
         visit,
@@ -127,14 +132,14 @@ async def split(
         shown=shown,
         name="" if sent is None and chosen is None else name,
         is_whole=all(one.is_whole for one in previews),
-        reason=next((reason_of_the_file(name, one.reason) for one in previews if one.reason), ""),
+        reason_of=lambda: next((reason_of_the_file(name, one.reason) for one in previews if one.reason), ""),
     )
 
 
 def _page(
     request: Request, visit: Visit, there: Base, chosen: Document | None, asked: dict[str, Any], **more: Any
 ) -> Response:
-    given = {"shown": [], "name": "", "is_whole": True, "reason": "", "most": _SHOWN, **more}
+    given = {"shown": [], "name": "", "is_whole": True, "reason_of": str, "most": _SHOWN, "n_chars": 0, **more}
     return page(
         request,
         visit,
@@ -145,6 +150,8 @@ def _page(
         in_force=there.kb.settings.splitting,
         strategies=STRATEGIES,
         words=library_words,
+        most_chars=_MAX_TEXT_CHARS,
+        most_mb=visit.service.settings.service.max_body_mb,
         **given,
     )
 

@@ -26,11 +26,12 @@ from qianxun.service.jobs.kinds import QUESTIONS_FOLDER
 from qianxun.service.routes.evaluations import Evaluation, Question, asked_for
 from qianxun.service.visit import visit_of
 from qianxun.web import quality_inbox, quality_runs, quality_sets
+from qianxun.web.forms import LargeFields
 from qianxun.web.quality_plots import Point, trend
 from qianxun.web.quality_runs import Run
 from qianxun.web.site import language_of, page
 
-router = APIRouter(prefix="/quality")
+router = APIRouter(prefix="/quality", route_class=LargeFields)
 router.include_router(quality_inbox.router)
 router.include_router(quality_sets.router)
 
@@ -88,6 +89,14 @@ async def start(
         raise InputError(
             "What is to be measured cannot be read.", remedy="Write one question a line, and choose a set by its name."
         ) from error
+    if what == "retrieval" and asked.set and visit.asker.labels is None:
+        known = await visit.run("look", Drafts(visit.service.home / QUESTIONS_FOLDER).all)
+        if any(one.name == asked.set and not one.is_data_set for one in known):
+            raise InputError(
+                "Retrieval is measured on a data set (BEIR), and {name} is a question set.",
+                remedy="Measure answers on it, or choose a data set.",
+                name=asked.set,
+            )
     job = await asked_for(visit, base, asked)
     visit.facts.changes = True
     visit.facts.detail = {"job": job.token}

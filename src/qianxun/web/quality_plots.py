@@ -20,7 +20,10 @@ _LEFT, _RIGHT = 9.0, 97.0
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A figure at a time, with its interval if it has one. `alike`: measured on what the last one was measured on."""
+    """A figure in [0, 1] at a time, with its interval if it has one.
+
+    `alike`: measured on what the last one was measured on.
+    """
 
     moment: datetime
     value: float
@@ -31,9 +34,7 @@ class Point:
 
 def trend(points: Sequence[Point], title: str) -> Markup:
     """The points by time, joined by lines, each with its interval. Hollow is what was measured on something else."""
-    lows = [point.interval[0] if point.interval else point.value for point in points]
-    highs = [point.interval[1] if point.interval else point.value for point in points]
-    ticks = ticks_between(min(lows), max(highs))
+    ticks = ticks_between(0.0, 1.0)
     across, up = _across(points), _Scale(ticks[0], ticks[-1])
     parts = [
         *_grid(ticks, up),

@@ -171,7 +171,9 @@ def compared(visit: Visit, a: str, b: str, measure: str) -> tuple[Run, Run, dict
         raise InputError("Only runs that are done can be compared.", remedy="Choose two that have figures.")
     if one.what != other.what:
         raise InputError("One run measured answers, the other retrieval.", remedy="Choose two that measured the same.")
-    given_a, given_b = (Given(f"{each.title}, {each.moment[:16].replace('T', ' ')}", "report") for each in (one, other))
+    given_a, given_b = (
+        Given(f"{each.title} · {each.moment[:16].replace('T', ' ')}", "report") for each in (one, other)
+    )
     if one.what == "answers":
         report = compare_answers(
             given_a,

@@ -20,9 +20,10 @@ from qianxun.service.jobs.kinds import QUESTIONS_FOLDER, may_name_sets
 from qianxun.service.jobs.uploads import safe_name
 from qianxun.service.visit import Visit, visit_of
 from qianxun.web import quality_asked, quality_opinions
+from qianxun.web.forms import LargeFields
 from qianxun.web.site import page
 
-router = APIRouter()
+router = APIRouter(route_class=LargeFields)
 
 _MAX_CHARS: Final = 20_000
 # A quote is evidence, not the whole passage.

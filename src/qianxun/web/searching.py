@@ -20,6 +20,7 @@ from qianxun.storage.store import Kinds
 from qianxun.text import language_of, script
 from qianxun.web.asked import MODES, Asked, Field
 from qianxun.web.laid_out import laid_out
+from qianxun.web.places import stage_in_words
 from qianxun.web.site import page
 
 router = APIRouter()
@@ -86,6 +87,7 @@ async def search_page(
         seconds=total_seconds(found.seconds) if found is not None else 0.0,
         marked=marked,
         foreign=foreign,
+        stage_in_words=stage_in_words,
         labels_of=lambda passage: visit.as_told({"labels": list(passage.labels)})["labels"],
         more=min(_MOST, k * 2) if found is not None and len(found.passages) == k < _MOST else None,
         room=room,

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.requests import Request
 
 from qianxun.errors import QianxunError, Unauthorized
-from qianxun.messages import LANGUAGES, speaking
+from qianxun.messages import LANGUAGES, say, speaking
 from qianxun.service import problems
 from qianxun.service.oidc.signing import LASTS
 from qianxun.service.pages import SESSION, SIGN_IN, SIGN_IN_THERE, SIGN_OUT, SIGN_OUT_THERE, session_of
@@ -40,7 +40,7 @@ async def sign_in(
     shown = key.strip()
     try:
         if not shown or shown.startswith("qs-"):
-            raise Unauthorized("No key was shown.", remedy="Type it in.")
+            raise Unauthorized("No key was shown.")
         visit.caller = await visit.service.caller(shown)
     except Unauthorized as error:
         return asked_to_sign_in(request, inside(next), error, of_key=True)
@@ -111,7 +111,8 @@ def asked_to_sign_in(
     """The page to sign in at, with what was wrong before, if anything: with the key, or with the identity provider."""
     oidc = visit_of(request).service.oidc
     with speaking(language_of(request)):
-        words = wrong.in_words() if wrong is not None else ""
+        # Of a key only what is wrong: what else is said there is for programs, and the page says who gives one.
+        words = "" if wrong is None else say(wrong.template, **wrong.values) if of_key else wrong.in_words()
     return page(
         request,
         None,

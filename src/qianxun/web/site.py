@@ -2,26 +2,29 @@
 
 import functools
 import hashlib
+import re
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.types import Scope
 
-from qianxun.errors import QianxunError, Unauthorized
+from qianxun.errors import Forbidden, QianxunError, Unauthorized
 from qianxun.marking import known_by
 from qianxun.messages import LANGUAGES, language, language_of_browser, say, speaking
 from qianxun.service import problems
-from qianxun.service.pages import SIGN_IN, STATIC
+from qianxun.service.pages import SESSION, SIGN_IN, STATIC
 from qianxun.service.visit import Visit
+from qianxun.web.places import place_in_words
 
 LANGUAGE: Final = "qianxun_language"
 THEME: Final = "qianxun_theme"
 THEMES: Final = ("light", "dark")
+_OF_PROGRAMS: Final = re.compile(r"`|/api/|openapi|curl|--")
 # A script asks for a part of a page with this header, and gets the block of that name.
 PART: Final = "x-qianxun-part"
 # The blocks that can stand alone; any other is no part.
@@ -66,6 +69,7 @@ def templates() -> jinja2.Environment:
         "languages": LANGUAGES,
         "query": query_of,
         "view": view_address,
+        "place": place_in_words,
     }
     return found
 
@@ -84,8 +88,10 @@ def rendered(request: Request, visit: Visit | None, template: str, *, part: str 
     found = templates().get_template(template)
     theme = request.cookies.get(THEME, "")
     values = {
-        "address": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "address": address_of(request),
         "path": request.url.path,
+        # What stands between two sentences.
+        "sentences": "" if language() == "zh" else " ",
         "language": language(),
         "theme": theme if theme in THEMES else "",
         # Nobody is known where the door itself refused.
@@ -103,20 +109,56 @@ def error_page(error: QianxunError, scope: Scope, request_id: str) -> tuple[byte
     """An error as a page: one sentence, what to do, and where to sign in if that is what is missing."""
     request = Request(scope)
     visit: Visit | None = scope.get("state", {}).get("visit")
+    part = bool(request.headers.get(PART))
+    had_session = visit is not None and visit.session is not None
+    is_unknown = isinstance(error, Unauthorized)
+    may_sign_in = is_unknown or (isinstance(error, Forbidden) and not had_session)
     with speaking(language_of(request)):
         html = rendered(
             request,
             visit,
             "error.html",
             # Who asks for a part gets what can stand in its place.
-            part="main" if request.headers.get(PART) else "",
+            part="main" if part else "",
             status=problems.status_of(error),
-            title=say(problems.TITLES.get(problems.status_of(error), "Error")),
-            detail=error.in_words(),
+            title=say("Sign in") if is_unknown else say(problems.TITLES.get(problems.status_of(error), "Error")),
+            detail=_who_asks(error, had_session) if is_unknown else in_words_of_pages(error),
             request_id=request_id,
-            sign_in=SIGN_IN if isinstance(error, Unauthorized) else "",
+            sign_in=f"{SIGN_IN}?{query_of({'next': came_from(request)})}" if may_sign_in else "",
         )
-    return html.encode("utf-8", "replace"), {"content-type": "text/html; charset=utf-8", **HEADERS}
+    headers = {"content-type": "text/html; charset=utf-8", **HEADERS}
+    # Not with a part: the page that it is of is loaded anew, and says it.
+    if is_unknown and had_session and not part:
+        # A session that has ended would be refused with every page, those too that are open to everybody.
+        headers["set-cookie"] = f"{SESSION}=; Max-Age=0; Path=/; HttpOnly; SameSite=lax"
+    return html.encode("utf-8", "replace"), headers
+
+
+def in_words_of_pages(error: QianxunError) -> str:
+    """The error for who reads a page: without a remedy that is a command, or a request of a program."""
+    return say(error.template, **error.values) if _OF_PROGRAMS.search(error.remedy) else error.in_words()
+
+
+def _who_asks(error: QianxunError, had_session: bool) -> str:
+    """What is said to who is not known: the error's own remedies are for programs and for who manages keys."""
+    if not had_session:
+        return say("Sign in to see this page.") if _OF_PROGRAMS.search(error.remedy) else error.in_words()
+    return "".join((say(error.template, **error.values), " " if language() == "en" else "", say("Sign in again.")))
+
+
+def came_from(request: Request) -> str:
+    """Where to go on after signing in: to the page that was asked for; where a form was sent, to the page with it."""
+    if request.method in ("GET", "HEAD"):
+        return address_of(request)
+    before = urlsplit(request.headers.get("referer", ""))
+    if before.netloc != request.headers.get("host", ""):
+        return "/"
+    return (before.path or "/") + (f"?{before.query}" if before.query else "")
+
+
+def address_of(request: Request) -> str:
+    """The address of a page without the host."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def language_of(request: Request) -> str:

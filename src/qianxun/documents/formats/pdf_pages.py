@@ -16,7 +16,7 @@ from qianxun.settings import ReadingSettings
 _WIDTH: Final = 1240  # pixels: A4 at 150 dpi
 _MOST_PIXELS: Final = 4_000_000
 _MOST_CHARACTERS: Final = 50_000
-_MOST_BOXES: Final = 500
+MOST_BOXES: Final = 500
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
@@ -118,7 +118,7 @@ def _boxes(page: Any, places: list[tuple[int, int]], width: int, height: int) ->
             else:
                 found.append(box)
                 joined = True
-    return tuple(found[:_MOST_BOXES])
+    return tuple(found[:MOST_BOXES])
 
 
 def _box(page: Any, text: Any, at: int, width: int, height: int) -> Box | None:

@@ -114,9 +114,20 @@ def _facts(shape: Mapping[str, Any]) -> Facts:
             ),
             (say("seconds of a question, median"), f"{seconds['p50']:.3f}"),
             (say("seconds of a question, 95 %"), f"{seconds['p95']:.3f}"),
-            *((role, model) for role, model in shape["models"].items()),
+            *((_role_in_words(role), model) for role, model in shape["models"].items()),
         ]
     )
+
+
+def _role_in_words(role: str) -> str:
+    """What a model, or a prompt, was used for; of a role that is new, its name."""
+    names = {
+        "encoder": say("encoder"),
+        "reranker": say("reranking model"),
+        "answer": say("answering model"),
+        "prompt": say("prompt"),
+    }
+    return names.get(role, role)
 
 
 def _answers(shape: Mapping[str, Any]) -> Folded:

@@ -406,7 +406,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Compacting": "压缩",
     "Searching": "搜索",
     "Learning": "学习",
-    "Measuring": "测量",
+    "Measuring": "评测",
     # cli/reasons.py
     "{file}: {reason}": "{file}：{reason}",
     "the file": "该文件",
@@ -627,6 +627,8 @@ MESSAGES: Final[dict[str, str]] = {
     "`qianxun list` shows ids and sources.": "`qianxun list` 显示编号和来源。",
     # knowledge_base.py
     "The label {label!r} is written in full width.": "标签 {label!r} 用了全角字符。",
+    "access.default_labels: {label!r} is no label.": "access.default_labels：{label!r} 不能用作标签。",
+    "Write {narrow!r}: a word without commas, in half width.": "请写成 {narrow!r}：不含逗号，用半角字符。",
     "Write {narrow!r}.": "请写成 {narrow!r}。",
     "A label must be a word without commas; seen: {labels!r}.": "标签须是不含逗号的词；收到的是：{labels!r}。",
     "Example: --add hr": "例如：--add hr",

@@ -14,6 +14,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Title or source": "标题或来源",
     "State": "状态",
     "Filter": "筛选",
+    "No document fits.": "没有符合条件的文档。",
     "Documents": "文档",
     "Document": "文档",
     "Choose": "选择",
@@ -37,7 +38,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Id": "编号",
     "Nothing of it is indexed.": "该文档没有任何内容编入索引。",
     "Take away": "去掉标签",
-    "Give, separated by commas": "加上标签，用英文逗号分隔",
+    "Give, separated by commas": "加上标签，用逗号分隔",
     "You may give: {labels}": "您可以加上：{labels}",
     "Change the labels": "修改标签",
     "{label!r} is no label.": "{label!r} 不能用作标签。",
@@ -54,7 +55,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Or drop files here.": "也可以把文件拖到这里。",
     "Folder (may be left empty)": "文件夹（可不填）",
     "hr/policies": "人事/制度",
-    "Labels: who may see them, separated by commas": "标签：决定谁能看到，用英文逗号分隔",
+    "Labels: who may see them, separated by commas": "标签：决定谁能看到，用逗号分隔",
     "Without any: {labels}.": "不填则为：{labels}。",
     "Without any, only administrators see them.": "不填则只有管理员能看到。",
     "Yours are {labels}. Without any: all of them.": "您的标签是 {labels}。不填则全部加上。",
@@ -66,6 +67,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Pages of the web": "网页",
     "Addresses, one a line; site+https://… takes a whole site": "网址，每行一个；site+https://… 可添加整个网站",
     "Add the pages": "添加网页",
+    "Addresses": "网址",
     "No address was given.": "没有填写网址。",
     "Write one a line, such as https://intranet/handbook.": "请每行写一个，例如 https://intranet/handbook。",
     # jobs
@@ -127,14 +129,14 @@ MESSAGES: Final[dict[str, str]] = {
     "not looked at yet": "尚未检查",
     "and {n} more": "另有 {n} 个",
     # duplicates
-    "Alike at least, in %": "相同比例至少（%）",
+    "Alike at least, in %": "相似度不低于（%）",
     "Show": "显示",
     (
         "Of more than {most} documents that takes longer than a page should. On the machine itself: "
         "`qianxun duplicates`."
     ): "文档超过 {most} 个，在网页上查找太慢。请在服务器上运行 `qianxun duplicates`。",
     "the same text": "内容相同",
-    "{share} % alike": "{share} % 相同",
+    "{share} % alike": "{share} % 相似",
     # removing
     "No document was chosen.": "没有选择文档。",
     "Tick some in the list.": "请在列表中勾选。",
@@ -167,7 +169,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Text": "文字",
     "written as": "格式",
     "plain text": "纯文本",
-    "Or a file": "或选择文件",
+    "Or a file, of at most {mb} MB": "或选择文件（不超过 {mb} MB）",
     "Beside it": "对照方式",
     "beside it": "对照",
     "as the settings say": "现行设置",
@@ -182,6 +184,8 @@ MESSAGES: Final[dict[str, str]] = {
     "Choose one on the page.": "请在页面上选择。",
     "More than {n} labels at a time.": "一次最多 {n} 个标签。",
     "Give some of them now.": "请分几次添加。",
+    "The text has {n} characters; {most} at most.": "文字有 {n} 个字符，最多 {most} 个。",
+    "Shorten it, or choose it as a file.": "请缩短，或改为选择文件。",
     "There is nothing to cut.": "没有可切分的内容。",
     "Paste a text, or choose a file.": "请粘贴文字或选择文件。",
 }

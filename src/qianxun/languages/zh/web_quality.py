@@ -21,6 +21,10 @@ MESSAGES: Final[dict[str, str]] = {
     "How many days of annual leave are there? | five days | 5 days": "年假有几天？ | 五天 | 5 天",
     "What is to be measured cannot be read.": "无法读取要评测的内容。",
     "Write one question a line, and choose a set by its name.": "每行写一个问题，或按名称选择问题集。",
+    "Retrieval is measured on a data set (BEIR), and {name} is a question set.": (
+        "检索只能用数据集（BEIR）评测，{name} 是问题集。"
+    ),
+    "Measure answers on it, or choose a data set.": "请用它评测回答，或选择数据集。",
     "Measure over time": "随时间变化的指标",
     "Show": "显示",
     "{measure} of {name}": "{name} 的{measure}",
@@ -39,7 +43,7 @@ MESSAGES: Final[dict[str, str]] = {
     "{run} as B": "{run} 作为 B",
     "Compare A with B": "比较 A 与 B",
     "Older runs": "更早的记录",
-    "questions that were sent": "自带问题",
+    "questions that were sent": "自填问题",
     # one run
     "The figures are here when it is done.": "完成后在此显示结果。",
     "Look again": "刷新",

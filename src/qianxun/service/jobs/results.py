@@ -7,11 +7,10 @@ with them.
 
 import json
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any, Final
 
-from qianxun.files import with_outer
 from qianxun.records import Document
 from qianxun.storage.jobs import Job
 
@@ -49,13 +48,14 @@ def sweep(home: Path, kept: Collection[str]) -> int:
 def still_there(documents: Iterable[Document], job: Job) -> set[str]:
     """The sources of those of these documents that the job may have read.
 
-    What came after it under a name of before, with other words and for other people, is another document.
+    What came after it began under a name of before, with other words and for other people, is another document; it may
+    have read the one of before.
     """
-    until = job.finished[:_SECOND]
+    until = job.begun[:_SECOND]
     return {one.source for one in documents if not until or one.added[:_SECOND] <= until}
 
 
-def read(home: Path, token: str, seen: Collection[str]) -> dict[str, Any]:
+def read(home: Path, token: str, seen: Set[str]) -> dict[str, Any]:
     """The results of a job, of documents with these sources: `{"results": […]}`; empty where there are none."""
     return {"results": [row for row in _rows(home, token) if _is_seen(row, seen)]}
 
@@ -68,7 +68,7 @@ def scores(home: Path, token: str) -> list[dict[str, Any]]:
     ]
 
 
-def forget_documents(home: Path, token: str, seen: Collection[str]) -> int:
+def forget_documents(home: Path, token: str, seen: Set[str]) -> int:
     """Takes out of a job's results what was made from documents that are not among these; returns how many rows."""
     rows = _rows(home, token)
     left = [row for row in rows if _is_seen(row, seen)]
@@ -92,6 +92,7 @@ def _rows(home: Path, token: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
-def _is_seen(row: Mapping[str, Any], seen: Collection[str]) -> bool:
-    named = [row["source"]] if "source" in row else [one["source"] for one in row.get("citations", ())]
-    return all(any(name in seen for name in with_outer(source)) for source in named)
+def _is_seen(row: Mapping[str, Any], seen: Set[str]) -> bool:
+    # Files inside files are documents too, each with labels of its own: who sees a letter need not see what is in it.
+    named = {row["source"]} if "source" in row else {one["source"] for one in row.get("citations", ())}
+    return named <= seen

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import StringConstraints
 
+from qianxun import assemble
 from qianxun.service import replies
 from qianxun.service.bases import Base
 from qianxun.service.routes.given import BaseName, Request, Visiting
@@ -85,5 +86,7 @@ def _summary(visit: Visit, base: Base) -> dict[str, Any]:
         "name": base.name,
         "documents": base.kb.count(asker=visit.asker, where=visit.where()),
         "personas": sorted(base.kb.settings.personas),
+        "persona": base.kb.settings.answer.persona,
         "own_instructions": base.kb.settings.answer.own_instructions,
+        "unsupported": assemble.policies_by_persona(base.kb.settings),
     }

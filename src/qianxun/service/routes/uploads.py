@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field, ValidationError
 
 from qianxun.errors import Forbidden, InputError, QianxunError
-from qianxun.records import check_labels
+from qianxun.records import check_labels, parted
 from qianxun.service import own_files, problems, replies
 from qianxun.service.bases import Base
 from qianxun.service.jobs import uploads
@@ -211,7 +211,7 @@ def _files(visit: Visit, sent: Received) -> dict[str, Any]:
         if name not in given:
             raise _unknown_field(name)
         given[name].append(value)
-    labels = [label for text in given["labels"] for label in text.split(",") if label.strip()]
+    labels = [label for text in given["labels"] for label in parted(text)]
     sources = uploads.sources_of(
         map(uploads.safe_name, (one.name for one in sent.files)),
         folder=uploads.safe_folder("".join(given["folder"][-1:])),

@@ -142,18 +142,20 @@ const REACHABLE = "a, button, [tabindex]";
 // `data-going`.
 for (const place of document.querySelectorAll("[data-refresh]")) {
   const again = async () => {
+    let pause = place.dataset.refresh * 1000;
     if (!place.querySelector("[data-going]")) { return; }
     if (!document.hidden) {
       try {
-        const html = await part(location.href, place.dataset.part, undefined);
+        const html = await part(location.href, place.dataset.part, undefined, true);
         const at = [...place.querySelectorAll(REACHABLE)].indexOf(document.activeElement);
         show(place, html);
         if (at >= 0) { place.querySelectorAll(REACHABLE)[at]?.focus({ preventScroll: true }); }
       } catch (error) {
-        // The network is away for a moment: the next time.
+        // The service is away for a moment, or is asked too much: what is there stays, and is asked for later.
+        pause *= 5;
       }
     }
-    setTimeout(again, place.dataset.refresh * 1000);
+    setTimeout(again, pause);
   };
   setTimeout(again, place.dataset.refresh * 1000);
 }

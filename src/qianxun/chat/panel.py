@@ -1,0 +1,107 @@
+"""The panel behind the gear: what may be chosen for the answers to come, and no more than the service allows."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from qianxun.chat.talk import AS_SET, NOBODY
+from qianxun.client.records import BaseSummary
+from qianxun.messages import say
+from qianxun.records import LEAST_CONTEXT_TOKENS, MOST_CONTEXT_TOKENS, MOST_PASSAGES, Policy
+
+_MOST_PARTS: Final = 10
+
+
+def policies(base: BaseSummary, settings: Mapping[str, Any]) -> tuple[Policy, ...]:
+    """What may become of sentences without support, with the persona that is chosen; the mildest first."""
+    persona = settings.get("persona") or AS_SET
+    name = {AS_SET: base.persona, NOBODY: ""}.get(persona, persona)
+    return base.unsupported.get(name, ())
+
+
+def moved(base: BaseSummary, shown: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether another persona than the one that is shown leaves something else to choose."""
+    return policies(base, shown) != policies(base, now)
+
+
+def widgets(base: BaseSummary, settings: Mapping[str, Any]) -> list[Any]:
+    """The fields, with what is set so far."""
+    from chainlit.input_widget import NumberInput, Select, Slider, TextInput
+
+    fields: list[Any] = []
+    if base.personas:
+        usual = {say("as set for everybody"): AS_SET, say("none"): NOBODY}
+        personas = {**usual, **{name: name for name in base.personas}}
+        chosen = settings.get("persona") or AS_SET
+        fields.append(Select(id="persona", label=say("Persona"), items=personas, initial_value=chosen))
+    fields += [
+        TextInput(
+            id="filter",
+            label=say("Which documents"),
+            initial=settings.get("filter") or "",
+            placeholder='source ^= "docs/" and label != draft',
+            description=say("A filter as in the search page. Empty: all."),
+        ),
+        Slider(
+            id="deep",
+            label=say("Divide the question"),
+            initial=settings.get("deep") or 0,
+            min=0,
+            max=_MOST_PARTS,
+            step=1,
+            description=say("Into so many sub-questions at most, each searched by itself. 0: not at all."),
+        ),
+    ]
+    allowed = policies(base, settings)
+    # One that may be chosen is the one that is set.
+    if len(allowed) > 1:
+        words: dict[Policy, str] = {
+            "mark": say("show them, marked"),
+            "remove": say("leave them out"),
+            "refuse": say("rather no answer than one with such"),
+        }
+        chosen = settings.get("unsupported")
+        fields.append(
+            Select(
+                id="unsupported",
+                label=say("Sentences without support"),
+                items={say("as set for everybody"): AS_SET, **{words[one]: one for one in allowed}},
+                initial_value=chosen if chosen in allowed else AS_SET,
+                description=say("What becomes of what no passage bears."),
+            )
+        )
+    fields += [
+        Slider(
+            id="passages",
+            label=say("Number of passages"),
+            initial=settings.get("passages") or 0,
+            min=0,
+            max=MOST_PASSAGES,
+            step=1,
+            description=say("From how many an answer is made at most. 0: as the settings say."),
+        ),
+        NumberInput(
+            id="context_tokens",
+            label=say("Context length"),
+            initial=settings.get("context_tokens") or 0,
+            description=say(
+                "Tokens of passages that the model reads at a time, {least} to {most}. 0: as the settings say.",
+                least=LEAST_CONTEXT_TOKENS,
+                most=f"{MOST_CONTEXT_TOKENS:,}",
+            ),
+        ),
+    ]
+    if base.own_instructions:
+        fields.append(
+            TextInput(
+                id="instructions",
+                label=say("Instructions of your own"),
+                initial=settings.get("instructions") or "",
+                multiline=True,
+                placeholder=say("Answer in three points, for somebody who is new here."),
+                description=say(
+                    "Tone and form, in at most {n} characters. Every sentence must rest on passages all the same.",
+                    n=base.own_instructions,
+                ),
+            )
+        )
+    return fields
