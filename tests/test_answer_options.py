@@ -138,6 +138,23 @@ def test_what_nothing_bears_is_marked_left_out_or_voids_the_answer(kb: Knowledge
     assert "999999" not in found["refuse"].text
 
 
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        (QUESTION, "不予回答：模型写的回答中有 1 句话没有原文支持"),
+        ("各地的住宿限額（ＡＢＣ）是多少？", "不予回答：模型写的回答中有 1 句话没有原文支持"),
+        ("What is the limit of ABC hotels?", "No answer is given: sentences of it that no passage bears: 1."),
+    ],
+)
+def test_an_answer_that_is_withheld_says_why_and_not_that_nothing_was_found(
+    kb: KnowledgeBase, question: str, said: str
+) -> None:
+    found = kb.ask(question, options=AnswerOptions("refuse"))
+    assert found.text.startswith(said)
+    assert "没有找到" not in found.text
+    assert "no evidence" not in found.text
+
+
 @pytest.mark.parametrize("of_all", ["mark", "remove", "refuse"])
 @pytest.mark.parametrize("of_persona", ["", "mark", "remove", "refuse"])
 @pytest.mark.parametrize("said", [None, "mark", "remove", "refuse"])

@@ -260,7 +260,21 @@ def test_where_the_service_signs_in_the_chat_does_not(page: StandIn, service: Se
     service.open = False
     asked = client(page, service, sign_in="/sign-in")
     assert asked.get("/chat/").headers["location"] == "/sign-in?next=%2Fchat%2F"
-    assert asked.get("/chat/sign-in", headers=SIGNED_IN).status_code == 404
+    assert asked.get("/chat/sign-in", headers=SIGNED_IN).headers["location"] == "/sign-in?next=%2Fchat%2F"
+    assert asked.post("/chat/sign-in", headers=OURS, data={"key": "qx-right"}).status_code == 404
+
+
+@pytest.mark.parametrize(("sign_in", "where"), [("", "/chat/sign-in"), ("/sign-in", "/sign-in?next=%2Fchat%2F")])
+def test_who_is_not_signed_in_is_called_so_and_finds_where_to(
+    page: StandIn, service: Service, sign_in: str, where: str
+) -> None:
+    door = Door(page, service, lambda id, name: f"{id}:{name}", sign_in=sign_in)  # type: ignore[arg-type]
+    asked = TestClient(door, base_url=HERE, follow_redirects=False)
+    assert asked.get("/chat/login").headers["location"] == where
+    assert asked.get("/chat/login", headers=SIGNED_IN).headers["location"] == "/chat/"
+    for spoken, name in {"zh-TW": "未登录", "en": "not signed in"}.items():
+        asked.get("/chat/user", headers={"Accept-Language": spoken})
+        assert page.seen[-1][2] == f"access_token=public:{name}"
 
 
 def test_with_the_identity_provider_one_signs_in_at_the_service(page: StandIn, service: Service) -> None:

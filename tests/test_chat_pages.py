@@ -298,6 +298,7 @@ def page(browser: Any, world: World) -> Page:
 SAID: dict[str, dict[str, Any]] = {
     "zh": {
         "again": "重新提问",
+        "stopped": "这个回答被中止了。",
         "step": r"检索：\d+ 个段落；\d+\.\d\d 秒后答完",
         "asked": "一类城市的住宿限额是多少？",
         "answer": "每晚 650 元",
@@ -314,6 +315,7 @@ SAID: dict[str, dict[str, Any]] = {
     },
     "en": {
         "again": "Ask again",
+        "stopped": "This answer was stopped.",
         "step": r"Search: \d+ passages; answer after \d+\.\d\d s",
         "asked": "住宿 limit?",
         "answer": "每晚 650 元",
@@ -436,6 +438,7 @@ def test_a_thumb_reaches_the_feedback_of_the_service(page: Page) -> None:
     until(lambda: page.world.counted("up") == 1, "the thumb in the store")
     page.browser.refresh()
     page.ready()
+    until(lambda: page.browser.find_elements(By.CSS_SELECTOR, ".positive-feedback-on"), "the thumb that was given")
     down = until(lambda: page.browser.find_elements(By.CSS_SELECTOR, ".negative-feedback-off"), "a thumb")[-1]
     down.click()
     until(lambda: page.browser.find_elements(By.ID, "submit-feedback"), "the dialogue")[0].click()
@@ -449,6 +452,7 @@ def test_an_answer_is_stopped_and_stays_as_far_as_it_was_written(page: Page, lan
     page.sees("第3句")
     until(lambda: page.browser.find_elements(By.ID, "stop-button"), "the button")[0].click()
     page.sees(said["again"])
+    page.sees(said["stopped"])
     assert "第200句" not in page.text
     assert "manually" not in page.text
     assert "第1句" in page.text
@@ -462,6 +466,9 @@ def test_an_answer_that_is_being_written_is_read_on_after_a_reload(page: Page) -
     page.ready()
     page.sees("第3句")
     page.sees("第30句")
+    until(lambda: page.browser.find_elements(By.ID, "stop-button"), "the button")[0].click()
+    page.sees(SAID["zh"]["stopped"])
+    assert "第300句" not in page.text
 
 
 def test_pictures_of_other_hosts_are_words(page: Page) -> None:
@@ -487,6 +494,50 @@ def test_a_file_for_this_conversation_is_read_and_cited(page: Page, language: st
     page.shoot("files")
 
 
+def test_files_that_cannot_be_read_are_named_with_the_reason(page: Page, tmp_path: Path) -> None:
+    file, empty = tmp_path / "季度 報告.pdf", tmp_path / "empty.txt"
+    file.write_bytes("不是 PDF。No PDF at all.".encode())
+    empty.write_bytes(b"")
+    page.browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(empty))
+    page.sees("文件是空的。")
+    page.browser.refresh()
+    page.ready()
+    page.browser.get_log("performance")  # what was refused was to be
+    page.browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(file))
+    page.sees("季度 報告.pdf")
+    time.sleep(1)
+    page.ask("住宿限额？")
+    page.sees("文件未能读取")
+    page.sees("不是可读取的 PDF")
+    page.sees("每晚 650 元")
+    assert "conversation:" not in page.text
+    assert "文件已读取" not in page.text
+
+
+def test_a_conversation_that_is_not_there_is_said_not_to_be(page: Page) -> None:
+    page.browser.get(f"{page.world.chat}thread/{'0' * 32}.default")
+    page.sees("没有这个会话。")
+    assert "resume" not in page.text
+    page.browser.get(page.world.chat)
+    page.ready()
+    page.browser.get_log("performance")  # what was refused was to be
+    page.browser.refresh()
+
+
+def test_who_is_not_signed_in_and_sends_a_file_finds_where_to(browser: Any, world: World, tmp_path: Path) -> None:
+    page, file = Page(browser, world), tmp_path / "保修.md"
+    file.write_text("# 附件\n\n本產品的保修期为 37 个月。\n", encoding="utf-8")
+    browser.get(world.chat)
+    page.ready()
+    browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(file))
+    page.sees("保修.md")
+    time.sleep(1)
+    page.ask("保修期？")
+    page.sees("登录后才能上传文件。")
+    link = until(lambda: browser.find_element(By.LINK_TEXT, "登录"), "where to sign in")
+    assert link.get_attribute("href") == f"{world.chat}sign-in"
+
+
 def test_who_shows_no_key_asks_what_is_public_and_nothing_is_kept(browser: Any, world: World) -> None:
     page = Page(browser, world)
     browser.get(world.chat)
@@ -500,6 +551,19 @@ def test_who_shows_no_key_asks_what_is_public_and_nothing_is_kept(browser: Any, 
     page.ready()
     with qianxun.Client(world.service, world.key) as client:
         assert len(client.conversations.list()) == before
+
+
+def test_who_is_not_signed_in_finds_where_to(browser: Any, world: World) -> None:
+    page = Page(browser, world)
+    browser.get(world.chat)
+    page.ready()
+    until(lambda: browser.find_element(By.ID, "user-nav-button"), "the menu").click()
+    page.sees("未登录")
+    until(lambda: browser.find_element(By.CSS_SELECTOR, "[role=menuitem]"), "its entry")
+    entry = browser.find_element(By.CSS_SELECTOR, "[role=menuitem]")
+    assert entry.text == "登录"
+    entry.click()
+    until(lambda: browser.find_element(By.ID, "key"), "the form")
 
 
 def test_a_page_is_told_no_secret(page: Page) -> None:
@@ -578,11 +642,18 @@ def test_what_is_set_for_answers_is_passed_on_with_each_question(page: Page) -> 
     page.sees("重新提问")
     assert "月球分部" not in page.text
     page.sees("检索：1 个段落")
+    page.browser.refresh()
+    page.ready()
+    page.sees("重新提问")
+    page.open_settings()
+    assert page.browser.find_element(By.ID, "unsupported").text == "删去"
+    assert page.browser.find_element(By.ID, "context_tokens").get_attribute("value") == "800"
+    page.confirm()
     page.open_settings()
     page.choose("unsupported", "有这样的句子就不回答")
     page.confirm()
     page.ask("那二类城市的住宿限额呢？")
-    page.sees("没有找到")
+    page.sees("不予回答")
     assert "月球分部" not in page.text
 
 
@@ -596,7 +667,8 @@ def test_what_is_set_beyond_its_bounds_is_said_to_be(page: Page) -> None:
     page.write("context_tokens", "7")
     page.confirm()
     page.ask("Remote days? remote")
-    page.sees("context_tokens is 7; the least is 100.")
+    page.sees("Context length is 7; the least is 100.")
+    assert "openapi" not in page.text
 
 
 def test_signing_out_ends_the_session(page: Page) -> None:

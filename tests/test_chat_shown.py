@@ -262,21 +262,35 @@ def test_the_page_is_left_without_anything_from_elsewhere() -> None:
       const global = globalThis;
     </script>
     <script type="module" crossorigin src="/assets/index.js"></script>
-    <link rel="stylesheet" crossorigin href="/assets/index.css"></head>"""
+    <link rel="stylesheet" crossorigin href="/assets/index.css"></head><body><div id="root"></div></body>"""
     shown = offline(page)
     assert "https:" not in shown
     assert "const global" not in shown
     assert '<script src="/public/qianxun.js"></script>' in shown
     assert "/assets/index.js" in shown
     assert "/assets/index.css" in shown
+    # Who has no scripts is told, in both languages.
+    without = shown.partition("<noscript>")[2].partition("</noscript>")[0]
+    assert "需要 JavaScript" in without
+    assert "needs JavaScript" in without
+    assert '</noscript><div id="root">' in shown
 
 
 def test_the_script_finds_its_page_and_opens_what_is_cited_by_a_click_only() -> None:
     script = (
         'u.pathname=u.pathname==="/"?n:w;new URL(window.location.href);A.pathname==="/"&&t(i);'
         'const D=r.filter(V=>V.display==="side");if(D.length===0){u(void 0);return}'
+        'Q.error("Couldn\'t resume chat: "+s);'
+        "await t.logout(),e(void 0),r&&window.location.reload();"
+        "const n=(t==null?void 0:t.display_name)||(t==null?void 0:t.identifier);"
+        'new URL("/assets/pdf.worker.min-x.mjs",u);'
+        'f(I,{path:"navigation.user.menu.logout"})'
     )
     assert at_home(script) == (
         'u.pathname=u.pathname==="/"?n:w;new URL(window.location.href);A.pathname.replace(/\\/$/,"")==="/chat"&&t(i);'
         'const D=r.filter(V=>V.display==="side");if(!0||D.length===0){u(void 0);return}'
+        'Q.error(s);await t.logout(),e(void 0),r&&window.location.assign("/chat/sign-in");'
+        "const n=(t==null?void 0:t.display_name)||(t==null?void 0:t.identifier);"
+        'new URL("/chat/assets/pdf.worker.min-x.mjs",u);'
+        'f(I,{path:t.identifier==="public"?"auth.login.form.actions.signin":"navigation.user.menu.logout"})'
     )

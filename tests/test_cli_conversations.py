@@ -88,8 +88,11 @@ def test_what_may_not_be_read_is_not_shown(capsys: Captured) -> None:
 def test_a_purge_says_how_many_answers_went(capsys: Captured) -> None:
     token = begun(capsys)
     out, _ = run(capsys, "remove", "差旅.txt", "--yes", "--purge")
-    assert "2 stored answers written from them were erased." in out
-    assert run(capsys, "conversations", "show", token)[0].count("What this answer was written from was removed.") == 2
+    assert "2 stored answers for which they were read were erased." in out
+    assert (
+        run(capsys, "conversations", "show", token)[0].count("A document that was read for this answer was removed.")
+        == 2
+    )
     assert run(capsys, "compact")
     assert "answers 0" in run(capsys, "check")[0]
 

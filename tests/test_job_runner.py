@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -521,3 +521,115 @@ def test_killed_at_random_moments_nothing_is_lost_or_doubled(place: Place, tmp_p
     assert place.jobs.counts() == calm.jobs.counts() | {"failed": 0}, f"seed {seed}"
     assert everything(place) == everything(calm), f"seed {seed}"
     calm.jobs.close()
+
+
+# -- what is stored is found -----------------------------------------------------------------------------
+
+
+OVERTIME = "加班費：Overtime is paid at 1.5 times.".encode()
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, then: Callable[[Telling], None]) -> None:
+    """Something happens to a job when its files are read, and nothing of them is indexed."""
+
+    class Interrupted(Telling):
+        def __call__(self, progress: Progress) -> None:
+            if progress.stage == "reading" and progress.done == progress.total:
+                then(self)
+            Telling.__call__(self, progress)
+
+    monkeypatch.setattr(runner, "Telling", Interrupted)
+
+
+def found(place: Place, question: str) -> tuple[list[str], Sequence[str]]:
+    with place.base() as kb:
+        result = kb.search(question, mode="lexical")
+        return [passage.text for passage in result.passages], result.degraded
+
+
+def test_what_a_cancelled_upload_stored_is_found(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.upload({"a.txt": LEAVE, "b.txt": STIPEND})
+    place.run()
+    job = place.upload({"a.txt": OVERTIME, "b.txt": STIPEND})
+
+    def stop(telling: Telling) -> None:
+        place.jobs.cancel(job.token)
+        telling.told = "stop"
+
+    interrupted(monkeypatch, stop)
+    place.run()
+    assert place.jobs.get(job.token).state == "cancelled"
+    texts, degraded = found(place, "加班費 Overtime")
+    assert "1.5 times" in texts[0]
+    assert not degraded
+    assert not any("带薪年假" in text for text in found(place, "带薪年假")[0])
+    assert not uploads.folder_of(place.home, job.token).exists()
+
+
+def test_what_a_failed_upload_stored_is_found(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = place.upload({"a.txt": OVERTIME})
+
+    def fail(telling: Telling) -> None:
+        raise InputError("No.")
+
+    interrupted(monkeypatch, fail)
+    place.run()
+    assert place.jobs.get(job.token).state == "failed"
+    assert len(found(place, "加班費 Overtime")[0]) == 1
+
+
+def test_what_a_job_stored_whose_process_was_killed_is_found_though_it_was_cancelled(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = place.upload({"a.txt": OVERTIME})
+
+    def die(telling: Telling) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        interrupted(dying, die)
+        with pytest.raises(KeyboardInterrupt):
+            place.run()
+    assert found(place, "加班費 Overtime")[0] == []
+    place.jobs.cancel(job.token)
+    place.run()
+    assert place.jobs.get(job.token).state == "cancelled"
+    assert len(found(place, "加班費 Overtime")[0]) == 1
+    assert not uploads.folder_of(place.home, job.token).exists()
+
+
+def test_what_cannot_be_indexed_when_a_job_is_stopped_is_later(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = place.upload({"a.txt": OVERTIME})
+    tried = []
+
+    def stop(telling: Telling) -> None:
+        place.jobs.cancel(job.token)
+        telling.told = "stop"
+
+    def refuse(kb: KnowledgeBase, *, progress: object = None) -> None:
+        tried.append(kb)
+        raise InputError("Not now.")
+
+    with monkeypatch.context() as stopping:
+        interrupted(stopping, stop)
+        stopping.setattr(KnowledgeBase, "catch_up", refuse)
+        place.run()
+    assert (len(tried), place.jobs.get(job.token).state) == (1, "cancelled")
+    place.run()
+    assert len(found(place, "加班費 Overtime")[0]) == 1
+    assert not uploads.folder_of(place.home, job.token).exists()
+
+
+def test_a_check_says_what_it_has_brought_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.upload({"a.txt": LEAVE})
+
+    def die(telling: Telling) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        interrupted(dying, die)
+        with pytest.raises(KeyboardInterrupt):
+            place.run()
+    with place.base() as kb:
+        assert kb.check().caught_up == 1
+        assert kb.check().caught_up == 0

@@ -23,6 +23,7 @@ LAYERS = {
         "tally",
         "prompting",
         "reasons",
+        "stages",
         "languages",
         "samples",
     ),
@@ -225,6 +226,7 @@ CHAT_MAY_IMPORT = (
     "guarding",
     "marking",
     "messages",
+    "reasons",
     "records",
     "settings",
 )

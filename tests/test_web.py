@@ -408,6 +408,7 @@ def test_a_part_is_the_block_and_an_error_a_part(served: Served) -> None:
         ({"after": "yesterday"}, "is no day"),
         ({"before": "2026-13-01"}, "is no day"),
         ({"after": "2026年1月"}, "is no day"),
+        ({"after": "2026-06-01", "before": "2026-01-31"}, "2026-06-01 until 2026-01-31"),
         ({"source": "a\0b"}, "null character"),
         ({"base": "no-such-base"}, "no-such-base"),
     ],
@@ -430,6 +431,101 @@ def test_filters_narrow_down_and_stay_in_the_address(served: Served) -> None:
     assert "Search without narrowing down" in page
     asked = Asked(q="年假", source="人事", mode="lexical")
     assert Asked(**asked.as_query) == asked
+
+
+@pytest.mark.parametrize("path", ["/nonsense", "/search", "/资料/年假", "/說明", "/docs"])
+def test_where_there_is_nothing_a_reader_gets_a_page_and_a_program_json(served: Served, path: str) -> None:
+    client = signed_in(served, admin=True)
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "zh-TW"}
+    page = client.get(path, headers=browser)
+    assert page.status_code == 404
+    assert page.headers["content-security-policy"] == POLICY
+    assert "<h1>未找到</h1>" in page.text
+    assert "没有这个路径。" in page.text
+    assert 'action="/sign-out"' in page.text  # it knows who reads it
+    for accept in ("*/*", "application/json"):
+        reply = client.get(path, headers={"Accept": accept})
+        assert (reply.status_code, reply.headers["content-type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/nonsense", "/api", "/v1/nonsense", "/v2/x", "/mcp/x", "/metrics/x", "/score/x"]
+)
+def test_programs_are_answered_in_their_words_whatever_they_accept(served: Served, path: str) -> None:
+    reply = served.client(admin=True).get(path, headers={"Accept": "text/html"})
+    assert reply.status_code in (404, 405)
+    assert "json" in reply.headers["content-type"]
+
+
+def test_who_is_signed_in_is_named(served: Served) -> None:
+    name = "采购部·王小明 <Procurement> 採購部 " + "long" * 5
+    _, secret = served.service.keys.create(name, Grant(frozenset(("public",)), None, frozenset(USUAL)))
+    client = served.client()
+    assert 'class="who"' not in client.get("/").text
+    client.post("/sign-in", data={"key": secret}, headers=OURS)
+    page = client.get("/").text
+    (shown,) = re.findall(r'<span class="who"[^>]*>(.*?)</span>', page)
+    assert shown == name.replace("<", "&lt;").replace(">", "&gt;")
+
+
+def test_an_unknown_page_leads_who_is_not_known_to_signing_in(tmp_path: Path) -> None:
+    closed = Served(tmp_path, loopback=False)
+    page = closed.client().get("/nonsense", headers={"Accept": "text/html"})
+    closed.close()
+    assert page.status_code == 401
+    assert 'href="/sign-in?next=%2Fnonsense"' in page.text
+
+
+@pytest.mark.parametrize("value", ["nope", "人事", "繁體", "年假 x", EVIL])
+@pytest.mark.parametrize("field", ["label", "format"])
+@pytest.mark.parametrize("path", ["/", "/library/default"])
+def test_a_filter_in_force_is_shown_as_chosen_even_if_it_is_not_known_here(
+    served: Served, path: str, field: str, value: str
+) -> None:
+    page = Page(served.client().get(path, params={"q": "差旅", field: value}).text)
+    assert chosen(page.tags, field) == 1
+    assert value in page.text
+    assert not page.hits()
+    assert "/library/default/1" not in page.links()
+    assert chosen(Page(served.client().get(path, params={"q": "差旅", field: ""}).text).tags, field) == 0
+    if path == "/library/default":
+        known = Page(signed_in(served, admin=True).get(path, params={"label": "public", "format": "text"}).text)
+        assert chosen(known.tags, "label") == chosen(known.tags, "format") == 1
+
+
+def chosen(tags: list[tuple[str, dict[str, str | None]]], field: str) -> int:
+    """How many options of a select are chosen, of those that are named."""
+    at = tags.index(("select", {"name": field}))
+    names = [name for name, _ in tags[at + 1 :]]
+    options = tags[at + 1 : at + 1 + next(i for i, name in enumerate(names) if name != "option")]
+    return sum("selected" in given for _, given in options)
+
+
+def test_a_format_goes_by_one_name(tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    try:
+        with served.base() as kb:
+            kb.add_texts([TextItem("年假.md", "年假制度", "年假每年十天。")], labels=["public"])
+            for name in ("损坏.md", "壞檔.txt", "damaged.htm"):
+                (tmp_path / name).write_bytes(b"%PDF-1.4 \0\0\0 damaged")
+            kb.add([tmp_path / name for name in ("损坏.md", "壞檔.txt", "damaged.htm")], labels=["public"])
+            (tmp_path / "假期.md").write_text("# 假期\n\n年假每年十天。", encoding="utf-8")
+            kb.add([tmp_path / "假期.md"], labels=["public"])
+            assert {"md", "txt", "htm", "markdown", "text"} <= {one.format for one in kb.documents()}
+        for path in ("/", "/library/default"):
+            text = served.client().get(path, params={"q": "年假"}).text
+            (options,) = re.findall(r'<select name="format">(.*?)</select>', text, re.DOTALL)
+            assert re.findall("<option>([^<]*)<", options) == ["html", "markdown", "text"]
+        for name, files in (
+            ("markdown", ["假期.md", "损坏.md"]),
+            ("md", ["假期.md", "损坏.md"]),
+            ("html", ["damaged"]),
+        ):
+            page = served.client().get("/library/default", params={"format": name}).text
+            assert page.count("<tr>") - 1 == len(files)
+            assert all(file in page for file in files)
+    finally:
+        served.close()
 
 
 def test_so_many_are_shown_as_are_asked_for_up_to_a_hundred(served: Served) -> None:

@@ -258,7 +258,7 @@ def test_why_a_result_is_there_can_be_seen(browser: Browser, language: str) -> N
     assert why.text == WORDS[language]["why"]
     assert not browser.one(".why table").is_displayed()
     why.click()
-    assert browser.one(".why table").is_displayed()
+    browser.until(lambda: browser.one(".why table").is_displayed(), "the table")
     stages = texts(browser.all(".hit:first-child .why tbody th"))
     assert {"en": {"meaning", "words"}, "zh": {"语义", "字词"}}[language] <= set(stages)
 
@@ -287,6 +287,41 @@ def test_an_address_can_be_shared_and_one_can_go_back(browser: Browser) -> None:
     # The language may be changed without losing what was asked.
     browser.leave(lambda: browser.one("button[name=language]").click())
     assert browser.one("#q").get_attribute("value") == "warranty period"
+
+
+@pytest.mark.web
+@pytest.mark.parametrize("question", ["年假", "年假 annual leave"])
+def test_back_from_another_knowledge_base_leads_to_the_one_that_was_searched(browser: Browser, question: str) -> None:
+    from selenium.webdriver.support.ui import Select
+
+    browser.sign_in(browser.site.key)
+    browser.open("/library")
+    browser.one("#name").send_keys("another")
+    browser.leave(lambda: browser.one("form.card button").click())
+    try:
+        browser.open("/?q=" + quote(question))
+        found = shown(browser)
+        select = "select[name=base]"
+        browser.leave(lambda: Select(browser.one(select)).select_by_visible_text("another"))
+        assert (asked(browser)["base"], browser.all(".hit")) == ("another", [])
+        browser.leave(browser.driver.back)
+        assert shown(browser) == found
+        assert Select(browser.one(select)).first_selected_option.text == "default"
+        # A browser that has kept the page shows it as it was left.
+        kept = (
+            "const select = document.querySelector('select[name=base]'); select.value = 'another';"
+            "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true})); return select.value;"
+        )
+        assert browser.run(kept) == "default"
+        # What is typed next is asked of the same one.
+        search(browser, f"{question} 天")
+        assert asked(browser)["base"] == "default"
+    finally:
+        browser.run(
+            "const headers = {Authorization: 'Bearer ' + arguments[0]};"
+            "return fetch('/api/v1/bases/another', {method: 'DELETE', headers}).then((reply) => reply.status)",
+            browser.site.key,
+        )
 
 
 @pytest.mark.web
@@ -459,6 +494,22 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(browser: Browser, l
             wide.append(name)
         assert browser.audit() == []
     assert wide == []
+
+
+@pytest.mark.web
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_is_signed_in_is_seen_on_a_phone_too(browser: Browser, language: str) -> None:
+    browser.sign_in(browser.site.key)
+    for width in (390, 1100):
+        browser.appear(language, width=width, height=844)
+        browser.open("/")
+        assert browser.text(".who")
+        # The longest name that there may be.
+        browser.run("document.querySelector('.who').textContent = '采购部·王小明 Procurement '.repeat(9)")
+        assert not browser.is_wider_than_the_window()
+        one, other = browser.one(".who").rect, browser.one(".tools form:last-child button").rect
+        assert abs(one["y"] + one["height"] / 2 - other["y"] - other["height"] / 2) < 8  # on one line
+        assert browser.audit() == []
 
 
 def test_the_browser_is_seen_when_it_breaks_a_rule(browser: Browser) -> None:

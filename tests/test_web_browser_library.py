@@ -253,18 +253,33 @@ def test_files_are_dropped_on_the_page(browser: Browser, language: str, place: s
 
 
 @BOTH
+def test_files_that_cannot_be_read_are_left_out_and_others_can_be(browser: Browser, language: str) -> None:
+    browser.appear(language)
+    browser.open(f"/library/work-{language}/add")
+    browser.run(DROP, ".drop", [["年假.txt", LEAVE], ["壞.exe", "x"], ["多 extra.md", "# x"]])
+    assert browser.text("[data-left-out]").endswith("壞.exe")
+    assert [line.split(" (")[0] for line in texts(browser.all("[data-chosen] li"))] == ["年假.txt", "多 extra.md"]
+    assert browser.audit() == []
+    browser.all("[data-chosen] button")[1].click()
+    assert [line.split(" (")[0] for line in texts(browser.all("[data-chosen] li"))] == ["年假.txt"]
+    browser.choose(WORDS[language]["send"])
+    browser.until(lambda: state(browser) == WORDS[language]["done"], "the end of the job")
+    assert [row.split()[0] for row in browser.rows()] == ["年假.txt"]
+
+
+@BOTH
 def test_why_an_upload_is_refused_is_said_where_it_was_asked_for(browser: Browser, language: str) -> None:
     browser.appear(language)
     browser.open(f"/library/work-{language}/add")
     stay(browser)
     browser.run(DROP, ".drop", [["年假.txt", LEAVE]])
     browser.one("#folder").send_keys("../..")
-    browser.one("form[data-drop] button").click()
+    browser.one("form[data-drop] button.main").click()
     browser.until(lambda: browser.one("[data-wrong]").is_displayed(), "why")
     assert "../.." in browser.text("[data-wrong]")
     assert WORDS[language]["refused"] in browser.text("[data-wrong]")
     assert stayed(browser)
-    assert browser.one("form[data-drop] button").is_enabled()
+    assert browser.one("form[data-drop] button.main").is_enabled()
     browser.one("#folder").clear()
     browser.choose(WORDS[language]["send"])
     browser.until(lambda: state(browser) == WORDS[language]["done"], "the end of the job")
@@ -458,7 +473,7 @@ def test_a_text_is_cut_in_two_ways_beside_each_other(browser: Browser, language:
     Select(browser.one("select[name=kind]")).select_by_value("markdown")
     Select(browser.one("select[name=beside]")).select_by_value("fixed")
     browser.choose(words["preview"])
-    one, two = browser.all("#preview > div")
+    one, two = browser.all("#preview .beside > div")
     assert one.text.startswith(words["settings"])
     assert two.text.startswith(words["beside"])
     assert one.rect["y"] == two.rect["y"]
@@ -470,7 +485,7 @@ def test_a_text_is_cut_in_two_ways_beside_each_other(browser: Browser, language:
     browser.open(document(browser, BASE, "员工手册"))
     browser.choose(words["split"])
     browser.choose(words["preview"])
-    assert len(browser.all("#preview > div")) == 2
+    assert len(browser.all("#preview .beside > div")) == 2
     assert len(browser.all("#preview .chunk")) > 4
 
 
@@ -613,7 +628,7 @@ def test_long_names_are_not_cut_off_and_wide_tables_not_squeezed(browser: Browse
     browser.open(f"{base}/add")
     browser.one("#files").send_keys(f"{long}\n{wide}")
     assert fits()
-    browser.leave(lambda: browser.one("form[data-drop] button").click())
+    browser.leave(lambda: browser.one("form[data-drop] button.main").click())
     browser.until(lambda: browser.all("#job .card .state.good"), "the job is done")
     assert fits()
     path = document(browser, base, long.name)

@@ -18,7 +18,7 @@ from qianxun.languages import zh
 from qianxun.messages import say, speaking
 from qianxun.service import problems
 from qianxun.service.jobs.runner import run_jobs
-from qianxun.web.places import place_in_words
+from qianxun.web.places import left_out_in_words, place_in_words
 from qianxun.web.site import in_words_of_pages
 
 HAN = "[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"
@@ -119,6 +119,9 @@ def pages(served: Served, browser: TestClient) -> dict[str, str]:
         f"/?q={quote('年假有几天？')}&base={quote('制度')}",
         f"/?q={quote('年假')}&base={quote('制度')}&source={quote('没有')}",
         f"/?q=x&after={quote('昨天')}&base={quote('制度')}",
+        f"/?q={quote('年假')}&base=nobase",
+        f"/?q={quote('format:pdf')}&base={quote('制度')}",
+        "/?k=abc",
         f"/answer?q={quote('年假有几天？')}&base={quote('制度')}",
         f"/view/{quote('制度')}/{ids[0]}",
         f"/view/{quote('制度')}/99999",
@@ -171,7 +174,7 @@ def test_what_went_wrong_is_called_in_chinese(pages: dict[str, str]) -> None:
 
 def test_pages_name_no_command_and_no_request(pages: dict[str, str]) -> None:
     said = [text for html in pages.values() for text in Words(html).texts]
-    assert [text for text in said if re.search(r"`qianxun|/api/v1|curl|openapi", text)] == []
+    assert [text for text in said if re.search(r"`qianxun|/api/v1|curl|openapi|GET /|valid integer", text)] == []
     error = NotFound("There is no such path.", remedy="GET /api/v1/bases lists them.")
     assert in_words_of_pages(error) == "There is no such path."
     assert in_words_of_pages(InputError("The question is empty.", remedy="Type it in.")).endswith("Type it in.")
@@ -181,6 +184,56 @@ def test_why_a_file_could_not_be_read_is_said_in_the_readers_language(pages: dic
     (shown,) = (html for html in pages.values() if "<h1>坏的</h1>" in html or "<h1>坏的.pdf</h1>" in html)
     assert "无法读取：" in shown
     assert "The file" not in shown
+
+
+def test_why_a_preview_is_empty_is_said_first_and_in_the_readers_language(browser: TestClient) -> None:
+    damaged = {"file": ("壞檔 bad.pdf", b"%PDF-1.4 nothing")}
+    address = f"/library/{quote('制度')}/split"
+    for language, said in (("zh-CN", "该文件不是可读取的 PDF"), ("en", "The file is not a readable PDF")):
+        html = browser.post(address, files=damaged, headers={"Accept-Language": language}).text
+        shown = html.split('id="preview"')[1]
+        assert said in shown
+        assert "<h2>" not in shown  # two ways of cutting nothing
+
+
+def test_what_a_search_did_without_is_said_in_the_readers_language(served: Served, browser: TestClient) -> None:
+    lines = [
+        "question: cut to its first 4096 characters",
+        "faiss: 240 changes behind",
+        "tantivy: 240 changes behind",
+        "faiss",
+        "dense: encode took longer than 2 s (budget.encode).",
+        "reranker",
+        "lexical took longer than 3 s (budget.lexical).",
+    ]
+    with speaking("zh"):
+        assert left_out_in_words(lines) == [
+            "问题过长，只按前 4096 个字符搜索。",
+            "文档的最新改动（240 处）尚未纳入搜索。",
+            "文档的最新改动尚未纳入搜索。",
+            "已省略：语义。encode 超过了 2 秒（budget.encode）。",
+            "已省略：重排模型。",
+            "lexical 超过了 3 秒（budget.lexical）。",
+        ]
+    with speaking("en"):
+        assert left_out_in_words(["dense: It failed.", "hypothetical answer"]) == [
+            "Left out: meaning. It failed.",
+            "Left out: other wordings.",
+        ]
+    question = "年假有几天？補貼 annual leave " * 250
+    for language, said in (("zh-CN", "只按前 4096 个字符搜索"), ("en", "only its first 4096 characters")):
+        given = {"Accept-Language": language}
+        page = browser.get("/", params={"q": question, "base": "制度"}, headers=given).text
+        assert said in page
+        assert "question: cut" not in page
+
+
+def test_one_passage_is_one(browser: TestClient) -> None:
+    asked = {"q": "年假有几天？", "base": "制度", "k": 1}
+    assert " 1 passage in " in " " + " ".join(
+        Words(browser.get("/", params=asked, headers={"Accept-Language": "en"}).text).texts
+    )
+    assert "1 段，用时" in browser.get("/", params=asked).text
 
 
 def test_places_are_said_in_the_readers_language() -> None:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 from service_fixtures import URL, Served
@@ -16,12 +16,15 @@ from starlette.testclient import TestClient
 
 import qianxun
 from qianxun import TextItem
+from qianxun.errors import InputError
 from qianxun.filters import Contains
 from qianxun.ingestion.preview import MOST_CHARS
-from qianxun.records import Asker, Passage, Span, Status
+from qianxun.records import Asker, Passage, Span, Status, check_labels
 from qianxun.service.jobs.runner import run_jobs
+from qianxun.service.jobs.work import Stopped, Telling
 from qianxun.settings import SplittingSettings
 from qianxun.storage.keys import USUAL
+from qianxun.storage.reindex import Progress
 from qianxun.web.chunked import laid_chunks
 from qianxun.web.library import MOST_COMPARED, PAGE
 from qianxun.web.library_jobs import file_lines
@@ -130,7 +133,8 @@ def test_of_others_nothing_shows(served: Library) -> None:
     for rest in pages:
         reply = client.get(BASE + rest)
         assert reply.status_code == 200, rest
-        words = reply.text.replace("?q=rare", "").lower()
+        # What one asked for oneself is shown as asked for.
+        words = re.sub("<option selected>[^<]*</option>", "", reply.text.replace("?q=rare", "")).lower()
         assert "raretitle" not in words, rest
         assert "raretext" not in words, rest
         assert "hr/年假" not in words, rest
@@ -339,6 +343,9 @@ def test_what_became_of_each_file_is_said(served: Library) -> None:
     assert "empty" in told["empty.txt"]
     assert "failed" in told["broken.pdf"]
     assert len(told["broken.pdf"]) > len("✗ failed")
+    facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", first))
+    assert (facts["newly added"], facts["failed"], facts["empty"]) == ("1", "1", "1")
+    assert "needs attention" not in facts
     sent(client, ("年假.txt", LEAVE))
     served.run()
     again = client.get(f"{BASE}/jobs/{served.service.jobs.all()[0].token}").text
@@ -366,7 +373,13 @@ def test_archives_are_added_with_what_is_in_them(served: Library, tmp_path: Path
 def test_uploads_that_cannot_be_are_refused(served: Library) -> None:
     client = writer(served, "hr")
     assert sent(client, ("x.txt", LEAVE), labels="it").status_code == 403
-    assert sent(client, ("x.exe", LEAVE)).status_code == 415
+    refused = sent(client, ("好.txt", LEAVE), ("坏.exe", LEAVE))
+    assert refused.status_code == 415
+    words = plain(refused.text)
+    assert "坏.exe" in words
+    assert "Leave it out" in words
+    assert ".geojson" not in words
+    assert "请去掉这个文件" in sent(writer(served, "hr", language="zh"), ("壞.exe", LEAVE)).text
     assert sent(client, ("x.txt", LEAVE), folder="../..").status_code == 400
     assert client.post(f"{BASE}/documents", data={"folder": "x"}).status_code == 415
     assert not list((served.home / "uploads").glob("*"))
@@ -645,9 +658,15 @@ def test_labels_may_be_separated_as_chinese_separates_words(served: Library) -> 
     with served.base("人事") as kb:
         (found,) = kb.documents()
         assert set(found.labels) == {"hr", "财务", "it", "public"}
-    client.post(f"{BASE}/{found.id}/labels", data={"add": "甲、乙，丙"})
+    client.post(f"{BASE}/{found.id}/labels", data={"add": "甲、乙，丙；丁;戊\r\n己"})
     with served.base("人事") as kb:
-        assert {"甲", "乙", "丙"} <= set(kb.document(found.id).labels)
+        assert {"甲", "乙", "丙", "丁", "戊", "己"} <= set(kb.document(found.id).labels)
+
+
+def test_several_labels_in_full_width_written_as_one_are_said_to_be_several() -> None:
+    with pytest.raises(InputError) as refused:
+        check_labels(["ｈｒ；財務、it"])
+    assert refused.value.remedy.format(**refused.value.values) == "Give them one by one: hr, 財務, it."
 
 
 def test_a_label_of_the_settings_that_is_none_is_said_with_its_key(tmp_path: Path) -> None:
@@ -742,7 +761,9 @@ def test_pages_are_in_the_readers_language_and_carry_no_script_of_their_own(serv
     for rest in ("", "/add", "/jobs", "/sources", "/duplicates", "/split", f"/{id}", f"/remove?id={id}"):
         page = reader.get(BASE + rest)
         assert 'lang="zh-CN"' in page.text
-        words = re.sub(r"<[^>]*>|qianxun|English|UTC|Markdown|token|public|text|site\+https|\bMB\b", " ", page.text)
+        words = re.sub(
+            r"<[^>]*>|qianxun|English|UTC|Markdown|token|public|text|test|site\+https|\bMB\b", " ", page.text
+        )
         assert not re.findall(r"[A-Za-z]{4,}", words), (rest, re.findall(r"[A-Za-z]{4,}", words))
         assert not re.findall(r"\son\w+=|style=|javascript:", page.text)
         assert page.text.count("<script") == page.text.count('<script src="/static/')
@@ -750,3 +771,128 @@ def test_pages_are_in_the_readers_language_and_carry_no_script_of_their_own(serv
         levels = [int(n) for n in re.findall(r"<h([1-6])", page.text)]
         assert levels[0] == 1
         assert all(b - a <= 1 for a, b in itertools.pairwise(levels)), levels
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_document_that_is_not_indexed_yet_is_not_called_ready(
+    served: Library, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    client = served.browser(language, admin=True)
+    words = "尚未编入索引" if language == "zh" else "not to be found yet"
+    texts(served, ("舊.md", "舊", "年假五天。", ["hr"]))
+    assert client.get("/?q=年假").status_code == 200  # opens the indexes
+    with monkeypatch.context() as dying:
+        dying.setattr("qianxun.ingestion.add._catch_up", lambda run: None)
+        ids = texts(served, ("新.md", "新", "加班費 Overtime。", ["hr"]))
+    assert plain(client.get(BASE).text).count(words) == 1
+    assert words in client.get(f"{BASE}/{ids['新.md']}").text
+    assert words not in client.get(f"{BASE}/{ids['舊.md']}").text
+    with served.base("人事") as kb:
+        kb.catch_up()
+    assert words not in client.get(BASE).text
+
+
+def test_a_receipt_has_an_address_of_its_own(served: Library) -> None:
+    ids = texts(served, ("年假.md", "年假", "SecretWord 年假五天。", ["hr"]), ("值班.md", "值班", "On call.", ["hr"]))
+    client = writer(served, "hr")
+    reply = client.post(f"{BASE}/remove", data={"id": [*ids.values()]}, follow_redirects=False)
+    assert reply.status_code == 303
+    receipt = reply.headers["location"]
+    for page in (client.get(receipt), client.get(receipt)):
+        assert page.status_code == 200
+        assert "年假.md" in page.text
+        assert "SecretWord" not in page.text
+        assert "<dt>judgements of them</dt>" not in page.text
+        assert f'name="next" value="{unquote(receipt)}"' in unquote(page.text)
+    switched = client.post("/preferences", data={"language": "zh", "next": unquote(receipt)})
+    assert "移除凭据" in switched.text
+    assert writer(served, "hr").get(receipt).status_code == 404
+    assert "年假.md" in served.browser(admin=True).get(receipt).text
+    assert served.run() == 0
+    assert "移除文档" in client.get(f"{BASE}/jobs").text
+
+
+def test_who_switches_the_language_of_a_page_that_answered_a_form_comes_back_to_one(served: Library) -> None:
+    (id,) = texts(served, ("年假.md", "年假", "年假五天。值班補貼 On call.", ["hr"])).values()
+    client = writer(served, "hr")
+    form = f"{BASE}/split?document={id}"
+    came = {"Referer": URL + quote(form, "/?=")}
+    shown = client.post(f"{BASE}/split", data={"document": id, "beside": "sentences"}, headers=came)
+    assert 'id="preview"' in shown.text
+    back = re.findall(r'name="next" value="([^"]*)"', shown.text)[0].replace("&amp;", "&")
+    again = client.post("/preferences", data={"language": "zh", "next": back})
+    assert 'id="preview"' in again.text
+    assert '<option value="sentences" selected>' in again.text
+    assert "切分预览" in again.text
+    # A text is in no address; but what was chosen for it is.
+    shown = client.post(f"{BASE}/split", data={"text": "年假五天。", "beside": "fixed"})
+    back = re.findall(r'name="next" value="([^"]*)"', shown.text)[0].replace("&amp;", "&")
+    assert '<option value="fixed" selected>' in client.post("/preferences", data={"theme": "dark", "next": back}).text
+    # Elsewhere it is the page with the form.
+    gone = client.post(f"{BASE}/remove", data={"id": 999}, headers={"Referer": URL + quote(BASE) + "?q=a"})
+    assert gone.status_code == 404
+    assert f'name="next" value="{BASE}?q=a"' in unquote(gone.text)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_check_says_what_it_mended(served: Library, monkeypatch: pytest.MonkeyPatch, language: str) -> None:
+    client = served.browser(language, admin=True)
+    with monkeypatch.context() as dying:
+        dying.setattr("qianxun.ingestion.add._catch_up", lambda run: None)
+        texts(served, ("新.md", "新", "加班費 Overtime。", ["hr"]))
+    well, mended = (
+        ("一切正常", "落后 1 处改动") if language == "zh" else ("All is well", "behind the documents (changes: 1)")
+    )
+    for is_mended in (True, False):
+        job = client.post(f"{BASE}/upkeep", data={"job": "check"}, follow_redirects=False).headers["location"]
+        served.run()
+        page = plain(client.get(job).text)
+        assert (mended in page, well in page) == (is_mended, not is_mended)
+
+
+def test_files_that_were_replaced_are_called_so_even_if_the_job_was_stopped(
+    served: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, reader = served.browser(admin=True), served.browser("zh", admin=True)
+    sent(client, ("年假.txt", LEAVE))
+    served.run()
+
+    def rows(job: str) -> dict[str, str]:
+        found = re.findall(r"<tr><th scope=\"row\">(.*?)</th>(.*?)</tr>", reader.get(job).text, re.S)
+        return {plain(name): plain(row) for name, row in found}
+
+    job = sent(client, ("年假.txt", "年假：十天。".encode()), ("值班.txt", STIPEND)).headers["location"]
+    served.run()
+    assert rows(job) == {"年假.txt": "✓ 已替换", "值班.txt": "✓ 已添加"}
+    job = sent(client, ("年假.txt", "年假：十五天。".encode()), ("加班.txt", "加班費。".encode())).headers["location"]
+
+    def stopped(telling: Telling, progress: Progress) -> None:
+        if progress.stage == "reading" and progress.done == progress.total:
+            served.service.jobs.cancel(unquote(job).rpartition("/")[2])
+            telling.told = "stop"
+            raise Stopped
+
+    monkeypatch.setattr(Telling, "__call__", stopped)
+    served.run()
+    assert "已取消" in reader.get(job).text
+    assert rows(job) == {"年假.txt": "✓ 已替换", "加班.txt": "✓ 已添加"}
+
+
+def test_the_form_says_what_can_be_read_and_what_becomes_of_labels(served: Library) -> None:
+    form = served.browser("zh", admin=True).get(f"{BASE}/add").text
+    (kinds,) = re.findall(r'data-kinds="([^"]*)"', form)
+    assert {".pdf", ".md", ".png", ".zip"} <= set(kinds.split())
+    assert ".exe" not in kinds.split()
+    assert "已有的文档保留原来的标签" in form
+
+
+def test_the_list_of_jobs_says_how_many_files_and_to_administrators_whose(served: Library) -> None:
+    client = writer(served, "hr")
+    name = served.service.keys.all()[0].name
+    sent(client, ("年假.txt", LEAVE), ("on call.md", STIPEND))
+    sent(client, ("年假.txt", LEAVE))
+    own, all_of_them = (plain(one.get(f"{BASE}/jobs").text) for one in (client, served.browser("zh", admin=True)))
+    assert "2 files" in own
+    assert "1 file " in own
+    assert f"· {name}" not in own.split("Asked for")[1]
+    assert f"2 个文件 · {name}" in all_of_them

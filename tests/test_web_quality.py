@@ -260,6 +260,131 @@ def test_a_run_that_waits_or_fails_is_shown_as_such(served: Quality) -> None:
     assert hr.post("/quality/runs", data={"base": "default", "what": "beauty", "questions": ASKED}).status_code == 400
 
 
+def test_typed_questions_may_have_full_width_bars_and_what_was_understood_is_said(served: Quality) -> None:
+    typed = "夜间值班津贴是多少？｜三百元 ｜ 300 yuan\r\n年假有幾天？｜五天|5天\nWho is on the moon?\n"
+    admin = served.client(admin=True)
+    id = served.started(admin, questions=typed)
+    for language, said in (
+        ("en", "3 questions, 2 of them with accepted answers"),
+        ("zh", "共 3 题，其中 2 题写有可接受的答案"),
+    ):
+        assert said in shown(admin, f"/quality/runs/{id}", language)
+    rows = admin.get(f"/api/v1/jobs/{id}/result").json()["results"]
+    assert {row["question"]: row["answerable"] for row in rows} == {
+        "夜间值班津贴是多少？": True,
+        "年假有幾天？": True,
+        "Who is on the moon?": False,
+    }
+    assert [row["correctness"] for row in rows if row["question"].startswith("年假")] == [1.0]
+
+
+def data_set(served: Quality, name: str) -> Path:
+    folder = served.home / "questions" / name
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "corpus.jsonl").write_text(json.dumps({"_id": "d1", "text": LEAVE}), encoding="utf-8")
+    (folder / "queries.jsonl").write_text(json.dumps({"_id": "q1", "text": "年假几天"}), encoding="utf-8")
+    (folder / "qrels" / "test.tsv").write_text("q1\td1\t1\n", encoding="utf-8")
+    return folder
+
+
+def test_what_cannot_be_measured_is_neither_offered_nor_begun(served: Quality) -> None:
+    admin, drafts = served.client(admin=True), Drafts(served.home / "questions")
+    assert "<optgroup" in admin.get("/quality").text
+    assert "retrieval/" not in admin.get("/quality").text
+    drafts.put("人事", Question("", "年假有几天？", ("五天",)), made="2026-01-01")
+    frozen = drafts.freeze("人事", made="2026-01-01")
+    data_set(served, "數據集")
+    page = admin.get("/quality").text
+    assert re.findall(r'value="retrieval/([^"]*)"', page) == ["數據集"]
+    assert f"<option>{frozen}</option>" in page
+    for form, said in (
+        ({"what": "retrieval", "set": frozen}, "检索只能用数据集（BEIR）评测，人事.v1 是问题集"),
+        ({"set": f"retrieval/{frozen}"}, "检索只能用数据集（BEIR）评测，人事.v1 是问题集"),
+        ({"what": "retrieval"}, "检索只能用数据集（BEIR）评测。"),
+        ({"what": "retrieval", "questions": ASKED}, "检索只能用数据集（BEIR）评测。"),
+        ({}, "没有可评测的内容"),
+        ({"set": frozen, "questions": ASKED}, "既填写了问题，又选择了问题集"),
+    ):
+        reply = admin.post("/quality/runs", data={"base": "default", **form}, headers={"Accept-Language": "zh"})
+        assert reply.status_code == 400, form
+        assert said in html.unescape(reply.text)
+        assert "`" not in re.sub(r"<[^>]*>", " ", reply.text)
+    refused = admin.post("/api/v1/bases/default/evaluations", json={"what": "retrieval", "set": frozen})
+    assert refused.status_code == 400
+    assert served.service.jobs.all(None, kind="evaluate") == []
+    id = served.started(admin, set="retrieval/數據集")
+    assert "nDCG@10" in shown(admin, f"/quality/runs/{id}")
+
+
+def test_a_run_that_failed_names_no_folder_of_the_machine(served: Quality) -> None:
+    admin, folder = served.client(admin=True), data_set(served, "坏集")
+    (folder / "qrels" / "test.tsv").unlink()
+    id = served.started(admin, set="retrieval/坏集")
+    for language, said in (("en", "failed"), ("zh", "失败")):
+        text = shown(admin, f"/quality/runs/{id}", language)
+        assert said in text
+        assert "test.tsv" in text
+        assert str(served.home) not in text
+
+
+def test_answers_are_shown_by_the_hundred_and_long_questions_in_short(served: Quality) -> None:
+    admin = served.client(admin=True)
+    id = served.started(admin, questions="年假有几天？ | 五天")
+    long = f"{NASTY}與 on-call，" + "年假幾天？" * 1000
+    rows = served.home / "results" / id / "rows.jsonl"
+    one = json.loads(rows.read_text(encoding="utf-8"))
+    many = [{**one, "id": f"n{n}", "question": f"第{n}问？", "correctness": 1.0, "citations": []} for n in range(249)]
+    written = [{**one, "id": "long", "question": long, "correctness": 0.0, "citations": []}, *many]
+    rows.write_text("".join(json.dumps(row) + "\n" for row in written), encoding="utf-8")
+    pages = [admin.get(f"/quality/runs/{id}").text]
+    while found := re.search(r'rel="next" href="([^"]*)"', pages[-1]):
+        pages.append(admin.get(html.unescape(found[1])).text)
+    assert [page.count('<li class="card"') for page in pages] == [100, 100, 50]
+    ids = [one for page in pages for one in re.findall(r'<li class="card" id="([^"]*)"', page)]
+    assert sorted(ids) == sorted(row["id"] for row in written)
+    assert ids[0] == "long"
+    assert re.findall(r'rel="prev" href="([^"]*)"', pages[1])[0] == f"/quality/runs/{id}"
+    assert "101–200 of 250" in shown(admin, f"/quality/runs/{id}?after=100")
+    assert "第 101–200 条，共 250 条" in shown(admin, f"/quality/runs/{id}?after=100", "zh")
+    (summary,) = re.findall(r"<summary>.*script.*</summary>", pages[0])
+    assert len(summary) < 600
+    assert "…" in summary
+    assert html.unescape(pages[0]).count(long) == 1
+    assert NASTY not in pages[0]
+    assert admin.get(f"/quality/runs/{id}?after=9999").status_code == 200
+    Drafts(served.home / "questions").put("长", Question("", long, ("五天",)), made="2026-01-01")
+    page = admin.get(f"/quality/sets/{quote('长')}").text
+    assert len(re.findall(r"<h2.*</h2>", page)[0]) < 600
+    assert long in html.unescape(page)
+
+
+def test_runs_of_one_minute_are_told_apart_and_one_is_not_compared_with_itself(served: Quality) -> None:
+    admin = served.client(admin=True)
+    a, b = (served.started(admin, questions=ASKED) for _ in range(2))
+    with served.service.database.transaction() as db:
+        for id, moment in ((a, "2026-11-22T10:00:07+00:00"), (b, "2026-11-22T10:00:41+00:00")):
+            db.execute("UPDATE jobs SET finished = ? WHERE token = ?", (moment, id))
+    text, compared_with = shown(admin, "/quality", "zh"), shown(admin, f"/quality/compare?a={a}&b={b}")
+    for moment in ("2026-11-22 10:00:07", "2026-11-22 10:00:41"):
+        assert moment in text
+        assert moment in compared_with
+    labels = re.findall(r'name="a"[^>]*aria-label="([^"]*)"', admin.get("/quality").text)
+    assert len(set(labels)) == 2
+    reply = admin.get("/quality/compare", params={"a": a, "b": a}, headers={"Accept-Language": "zh"})
+    assert reply.status_code == 400
+    assert "A 和 B 是同一次评测。" in reply.text
+    assert served.evaluator("hr").get("/quality/compare", params={"a": a, "b": a}).status_code == 404
+
+
+def test_rooms_that_are_not_for_somebody_are_not_in_their_menu(served: Quality) -> None:
+    for actions, rooms in ((["search"], []), (["search", "read"], ["/library"]), (EVALUATES, ["/library", "/quality"])):
+        client = served.client(actions=actions)
+        (menu,) = re.findall(r'<nav aria-label="Rooms">.*?</nav>', client.get("/").text, re.DOTALL)
+        assert re.findall(r'href="(/[a-z]+)"', menu) == rooms
+        for room in ("/library", "/quality"):
+            assert client.get(room).status_code == (200 if room in rooms else 403)
+
+
 # -- asked in vain -----------------------------------------------------------------------------------------------------
 
 
@@ -401,7 +526,7 @@ def test_questions_are_put_into_a_draft_changed_frozen_and_gone_on_with(served: 
     full = {
         "set": "人事（２０２６）",
         "question": f"年假有几天？{NASTY}",
-        "answers": "五天\r\n5 days + paid | 5天",
+        "answers": "五天\r\n5 days + paid\r\n5天",
         "answerable": "yes",
         "source": ["年假.txt", ""],
         "quote": ["五天带薪\r\n年假", ""],
@@ -410,7 +535,7 @@ def test_questions_are_put_into_a_draft_changed_frozen_and_gone_on_with(served: 
     reply = kept(admin, **full)
     assert reply.status_code == 303, reply.text
     assert reply.headers["location"] == f"/quality/sets/{quote('人事（２０２６）')}#q1"
-    assert kept(admin, set="人事（２０２６）", question="月球？").status_code == 303
+    assert kept(admin, set="人事（２０２６）", question="月球？", answerable="no").status_code == 303
     path = folder / "人事（２０２６）.jsonl"
     first, second = read_questions(path).questions
     assert first.answers == ("五天", ("5 days", "paid"), "5天")
@@ -446,6 +571,87 @@ def test_questions_are_put_into_a_draft_changed_frozen_and_gone_on_with(served: 
     assert "人事（２０２６）.v2" in shown(admin, "/quality/sets", "zh")
 
 
+def test_answers_that_were_not_touched_stay_as_they_are(served: Quality) -> None:
+    admin, drafts = served.client(admin=True), Drafts(served.home / "questions")
+    answers = ("甲｜乙 | 丙", "a + b", ("五天", "帶薪"), "两\n行")
+    drafts.put("草", Question("", "年假？", answers), made="2026-01-01")
+    form = admin.get("/quality/question", params={"set": "草", "id": "q1"}).text
+    (shown_there,) = re.findall(r'<textarea id="answers"[^>]*>([^<]*)</textarea>', form)
+    sent = html.unescape(shown_there).replace("\n", "\r\n")
+    given = {"set": "草", "id": "q1", "question": "年假呢？", "answerable": "yes"}
+    assert kept(admin, **given, answers=f"{sent}\r\nx | y\r\nc + d").status_code == 303
+    (saved,) = drafts.read("草").questions
+    assert (saved.question, saved.answers) == ("年假呢？", (*answers, "x | y", ("c", "d")))
+
+
+@pytest.mark.parametrize("status", ["rejected", "proposed", "accepted"])
+def test_a_question_stays_what_it_was_unless_it_is_accepted(served: Quality, status: Any) -> None:
+    admin, drafts = served.client(admin=True), Drafts(served.home / "questions")
+    drafts.put("草", Question("", "年假？", ("五天",), status=status), made="2026-01-01")
+    page = shown(admin, "/quality/question?set=%E8%8D%89&id=q1", "zh")
+    assert ("保存并采纳" in page) == (status != "accepted")
+    given = {"set": "草", "id": "q1", "question": "年假几天？", "answers": "五天", "answerable": "yes"}
+    assert kept(admin, **given).status_code == 303
+    assert [(one.question, one.status) for one in drafts.read("草").questions] == [("年假几天？", status)]
+    assert kept(admin, **given, accept="yes").status_code == 303
+    assert [one.status for one in drafts.read("草").questions] == ["accepted"]
+
+
+def test_whether_there_is_an_answer_to_what_was_asked_in_vain_is_left_open(served: Quality) -> None:
+    admin = served.client(admin=True)
+    with admin:
+        asked(admin, "冥王星的食堂幾點開門？")
+        recorded(served)
+        (address,) = re.findall(r'href="(/quality/question\?asked=\d+)"', admin.get("/quality/unanswered").text)
+        form = admin.get(html.unescape(address)).text
+        assert 'name="answerable"' in form
+        assert " checked" not in form
+        assert " checked" in admin.get("/quality/question").text
+        undecided = {"set": "草", "question": "几点？"}
+        reply = admin.post("/quality/question", data=undecided, headers={"Accept-Language": "zh"})
+        assert reply.status_code == 400
+        assert "没有说明文档中是否有答案" in reply.text
+
+
+def test_evidence_that_is_nowhere_is_said_and_not_frozen(served: Quality) -> None:
+    admin = served.client(admin=True)
+    nowhere = "Found in no knowledge base"
+    form = {"set": "依据", "answerable": "yes"}
+    for question, source, words in (
+        ("年假有几天？", "年假.txt", "五天 帶薪年假"),  # in other widths and scripts
+        ("值班補貼多少？", "人事/值班.txt", ""),
+        ("胡说什么？", "不存在.md", "胡说"),
+        ("Who says so?", "出差.txt", "住宿费每天不超过六百元"),
+    ):
+        assert kept(admin, **form, question=question, source=source, quote=words).status_code == 303
+    page = shown(admin, f"/quality/sets/{quote('依据')}")
+    assert page.count(nowhere) == 2
+    assert page.index("胡说什么") < page.index(nowhere) < page.index("Who says so")
+    assert shown(admin, f"/quality/sets/{quote('依据')}", "zh").count("知识库中找不到") == 2
+    freeze = f"/quality/sets/{quote('依据')}/freeze"
+    reply = admin.post(freeze, headers={"Accept-Language": "zh"})
+    assert reply.status_code == 400
+    assert "有 2 题的依据在知识库中找不到，第一题是 q3。" in html.unescape(reply.text)
+    assert not (served.home / "questions" / "依据.v1.jsonl").exists()
+    changed = {"id": "q3", "question": "补贴？", "source": "值班.txt", "quote": "３００ YUAN"}
+    assert kept(admin, **form, **changed).status_code == 303
+    assert shown(admin, f"/quality/sets/{quote('依据')}").count(nowhere) == 1
+    admin.post(f"/quality/sets/{quote('依据')}/remove", data={"id": "q4"})
+    assert admin.post(freeze, follow_redirects=False).status_code == 303
+    # Gone since.
+    with served.base() as kb:
+        kb.remove([one.id for one in kb.documents() if "值班" in one.source])
+    assert shown(admin, f"/quality/sets/{quote('依据.v1')}").count(nowhere) == 2
+
+
+def test_evidence_in_what_may_not_be_used_is_not_found(served: Quality) -> None:
+    asked = Question("", "年假有几天？", ("五天",), (Evidence("年假.txt", "五天"),))
+    Drafts(served.home / "questions").put("依据", asked, made="2026-01-01")
+    other = served.client(labels=None, actions=EVALUATES, bases=["别的"])
+    assert "Found in no knowledge base" in shown(other, f"/quality/sets/{quote('依据')}")
+    assert "Found in no knowledge base" not in shown(served.evaluator(), f"/quality/sets/{quote('依据')}")
+
+
 def test_a_frozen_set_that_has_no_number_in_its_name_stays(served: Quality) -> None:
     drafts, folder = Drafts(served.home / "questions"), served.home / "questions"
     drafts.put("a", Question("", "年假有几天？", ("五天",)), made="2026-01-01")
@@ -457,7 +663,9 @@ def test_a_frozen_set_that_has_no_number_in_its_name_stays(served: Quality) -> N
     drafts.put("hr-2026-draft", Question("", "何时？", ("今天",)), made="2026-01-01")
     assert (folder / "hr-2026.jsonl").read_bytes() == before
     (folder / "坏.jsonl").write_text("{", encoding="utf-8")
-    assert "坏" in shown(served.client(admin=True), "/quality/sets")
+    text = shown(served.client(admin=True), "/quality/sets")
+    assert "坏.jsonl" in text
+    assert str(served.home) not in text
 
 
 @pytest.mark.parametrize("name", ["../秘密", "a/b", "", " ", ".hidden", "a\\b", "名\n字", "x" * 300])
@@ -471,7 +679,8 @@ def test_what_is_no_name_of_a_set_is_refused(served: Quality, name: str) -> None
     "form",
     [
         {"question": " ", "answers": "五天", "answerable": "yes"},
-        {"question": "年假？", "answers": "五天"},
+        {"question": "年假？", "answers": "五天", "answerable": "no"},
+        {"question": "年假？", "source": "年假.txt"},
         {"question": "年假？", "answerable": "yes"},
         {"question": "年假？", "id": "q9"},
     ],

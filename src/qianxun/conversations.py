@@ -391,7 +391,9 @@ def _own_words(answer: Answer, question: str, turns: Sequence[Turn]) -> str:
 
 def removed_meanwhile() -> NotFound:
     """What is raised where an answer ends without one."""
-    return NotFound("What the answer was being written from was removed meanwhile.", remedy="Ask the question again.")
+    return NotFound(
+        "A document that was being read for the answer was removed meanwhile.", remedy="Ask the question again."
+    )
 
 
 def _nowhere(token: str) -> NotFound:

@@ -151,6 +151,15 @@ class Figures:
     behind: Mapping[str, int]
 
 
+def not_yet_indexed(store: Store, indexes: Sequence[Index], documents: Sequence[int]) -> set[int]:
+    """Those of these documents that were put since one of the indexes was brought up to date."""
+    reached = [store.revision]
+    for index in indexes:
+        with contextlib.suppress(StaleIndex):
+            reached.append(index.revision)
+    return store.put_since(min(reached), documents) if min(reached) < store.revision else set()
+
+
 def figures_of(store: Store, indexes: Sequence[Index]) -> Figures:
     """The counts now. An index that cannot be read is left out: searching says what is wrong with it."""
     counts, behind, revision = store.counts(), dict[str, int](), store.revision

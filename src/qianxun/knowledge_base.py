@@ -324,7 +324,7 @@ class KnowledgeBase:
         asker: Asker = Asker.admin(),  # noqa: B008 (frozen)
     ) -> Receipt:
         """Removes documents by id, path, folder or glob, of those that the asker may see, and says what went; with
-        `purge` also the answers in conversations that were written from them. Raises NotFound."""
+        `purge` also the answers in conversations for which they were read. Raises NotFound."""
         from qianxun import ingestion
 
         chosen = self.matching(what, asker=asker)
@@ -774,7 +774,23 @@ class KnowledgeBase:
         searcher = self._made.get("searcher")
         return facts.of(self.directory, self._store, self.settings, searcher and searcher.encoder)
 
+    def not_yet_indexed(self, documents: Sequence[int]) -> set[int]:
+        """Those of these documents that search does not find yet, because an index is behind. As far as this process
+        has opened indexes: it opens none."""
+        with self._guard:
+            searcher = self._made.get("searcher")
+        return facts.not_yet_indexed(self._store, searcher.indexes if searcher is not None else (), documents)
+
     # -- upkeep --------------------------------------------------------------------------------------
+
+    def catch_up(self, *, progress: Any = None) -> None:
+        """Brings the indexes up to what is stored, as every `add` does at its end: for one that was interrupted.
+
+        Raises Busy while an `add` is running: that one will.
+        """
+        from qianxun import ingestion
+
+        ingestion.finish(self._keeping, progress=progress or _silent)
 
     def check(self, *, progress: Any = None) -> Any:
         """Verifies every derived store against the truth, in both directions; returns a CheckReport.

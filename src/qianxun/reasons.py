@@ -20,6 +20,8 @@ _FIELD = re.compile(r"\{(\w+)[^{}]*\}")
 # longer stays as it is, and a remedy has no more sentences.
 _MOST_CHARS = 1000
 _MOST_SENTENCES = 12
+# What to do, as a command or a request of a program.
+_OF_PROGRAMS = re.compile(r"`|/api/|/v1/|openapi|curl|--|\b(?:GET|POST|PUT|PATCH|DELETE) /")
 # Stands for the name of the file while the sentence around it is looked for.
 _THE_FILE = "\ue000"
 
@@ -32,6 +34,11 @@ class _Template:
     translation: str
     letters: int
     fixed: tuple[str, ...]
+
+
+def is_for_programs(remedy: str) -> bool:
+    """Whether a remedy is of no use to who reads a page: a command, or a request of a program."""
+    return _OF_PROGRAMS.search(remedy) is not None
 
 
 def reason_of_the_file(source: str, reason: str) -> str:

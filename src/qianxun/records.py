@@ -220,9 +220,12 @@ def narrow(label: str) -> str:
     return label.translate(_NARROW)
 
 
+_SEPARATORS = r"[,，、;；\r\n]"
+
+
 def parted(labels: str) -> list[str]:
-    """Labels as people write them one after the other: with commas, also those of Chinese."""
-    return [label.strip() for label in re.split("[,，、]", labels) if label.strip()]
+    """Labels as people write them together: with commas or semicolons, also those of Chinese, or on lines."""
+    return [label.strip() for label in re.split(_SEPARATORS, labels) if label.strip()]
 
 
 def check_labels(labels: Iterable[str], *, removed: Iterable[str] = ()) -> None:
@@ -239,6 +242,13 @@ def check_labels(labels: Iterable[str], *, removed: Iterable[str] = ()) -> None:
             labels=[*given, *removed],
         )
     wide = next((label for label in given if label != narrow(label)), None)
+    if wide is not None and len(parted(wide)) > 1:
+        raise InputError(
+            "The label {label!r} is several, written as one.",
+            remedy="Give them one by one: {labels}.",
+            label=wide,
+            labels=", ".join(map(narrow, parted(wide))),
+        )
     if wide is not None:
         raise InputError(
             "The label {label!r} is written in full width.",

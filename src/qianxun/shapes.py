@@ -572,6 +572,7 @@ def check_shape(report: "CheckReport") -> Shape:
             for problem in report.problems
         ],
         "checked": dict(report.checked),
+        "caught_up": report.caught_up,
         "seconds": _rounded(report.seconds),
         "version": version(),
     }

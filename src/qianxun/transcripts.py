@@ -28,7 +28,7 @@ def state_in_words(state: "State") -> str:
         "done": "",
         "stopped": say("This answer was stopped."),
         "failed": say("This answer failed."),
-        "removed": say("What this answer was written from was removed."),
+        "removed": say("A document that was read for this answer was removed."),
     }
     return words[state]
 

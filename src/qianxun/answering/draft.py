@@ -28,9 +28,19 @@ class Draft:
 
 def nothing_found(packed: Sequence[Passage], n_documents: int, language: Language) -> Draft:
     """Says that there is no evidence, what was searched, and which documents come nearest."""
-    titles = list(dict.fromkeys(p.title or p.source for p in packed))[:_N_NEAREST]
-    text = sentence("nothing", language, n=n_documents)
-    if titles:
-        listed = "".join(f"《{title}》" for title in titles) if language == "zh" else "; ".join(titles)
-        text += sentence("nearest", language, titles=listed)
+    text = sentence("nothing", language, n=n_documents) + _nearest(packed, language)
     return Draft(text, "no_evidence", tuple(packed))
+
+
+def refused(packed: Sequence[Passage], n_void: int, language: Language) -> Draft:
+    """Says that there was an answer, of which so many sentences had no support, and which documents come nearest."""
+    text = sentence("voided", language, n=n_void) + _nearest(packed, language)
+    return Draft(text, "no_evidence", tuple(packed))
+
+
+def _nearest(packed: Sequence[Passage], language: Language) -> str:
+    titles = list(dict.fromkeys(p.title or p.source for p in packed))[:_N_NEAREST]
+    if not titles:
+        return ""
+    listed = "".join(f"《{title}》" for title in titles) if language == "zh" else "; ".join(titles)
+    return sentence("nearest", language, titles=listed)

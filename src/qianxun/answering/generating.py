@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from qianxun.answering.bounds import Bounds, Ending
 from qianxun.answering.checked import Checked, Checker, assembled, is_kept
-from qianxun.answering.draft import Draft, nothing_found
+from qianxun.answering.draft import Draft, nothing_found, refused
 from qianxun.answering.reading import Mark, Reader, Sentence, Text
 from qianxun.answering.wording import Language, sentence
 from qianxun.protocols import Generator, Message, Sampling
@@ -101,11 +101,13 @@ class Generation:
                 text += piece
                 for out in await read(reader.feed(piece)):
                     yield out
+        ended = _ENDINGS.get(bounded.ended_by or "itself") or (_ENDINGS["tokens"] if finish == "length" else None)
+        if ended is not None:
+            text = text[: len(text) - reader.drop()]
         for out in await read(reader.close()):
             yield out
         self.draft = self._drafted(text, checked)
         self.draft.usage = usage
-        ended = _ENDINGS.get(bounded.ended_by or "itself") or (_ENDINGS["tokens"] if finish == "length" else None)
         if ended is not None:
             self.draft.notes.append(sentence(ended[0], self.language))
             self.draft.finish_reason = ended[1]
@@ -117,7 +119,10 @@ class Generation:
             return nothing_found(self.passages, self.n_documents, self.language)
         void = [one for one in checked if not is_kept(one, self.policy)]
         if void and (self.policy == "refuse" or len(void) == len(checked)):
-            draft = nothing_found(self.passages, self.n_documents, self.language)
+            if self.policy == "refuse":
+                draft = refused(self.passages, len(void), self.language)
+            else:
+                draft = nothing_found(self.passages, self.n_documents, self.language)
             draft.notes.append(sentence("refused", self.language, n=len(void)))
             return draft
         shown, kept = assembled(text, checked, self.policy)

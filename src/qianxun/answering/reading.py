@@ -86,6 +86,13 @@ class Reader:
             self._take(character)
         return self._given()
 
+    def drop(self) -> int:
+        """Forgets a mark that was begun, where the text was cut; returns how many characters it had."""
+        if self._begun is None or self._begun.is_whole:
+            return 0
+        n_dropped, self._held, self._begun = len("".join(self._held)), [], None
+        return n_dropped
+
     def close(self) -> list[Event]:
         """What is left, now that nothing more comes."""
         for character in self._characters.decode(b"", True):

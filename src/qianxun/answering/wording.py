@@ -34,6 +34,10 @@ _SENTENCES: Final[Mapping[str, Mapping[Language, str]]] = {
         "en": "The model's answer is not shown: sentences that no passage bears: {n}.",
         "zh": "模型的回答未显示：其中有 {n} 句话没有原文支持。",
     },
+    "voided": {
+        "en": "No answer is given: sentences of it that no passage bears: {n}. As set, one is enough to withhold it.",
+        "zh": "不予回答：模型写的回答中有 {n} 句话没有原文支持，按所选设置，有这样的句子就不显示回答。",
+    },
     "not asked": {
         "en": "The model was not asked: nothing that was found speaks of this.",
         "zh": "没有询问模型：检索到的内容都与此无关。",

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 from qianxun import __version__
 from qianxun.answering.events import AnswerEvent, Done
 from qianxun.chat import who
+from qianxun.chat.words import own_name
 from qianxun.client import reading
 from qianxun.client.connection import Event, EventReader, decoded, error_of, is_here, problem_of, unreachable
 from qianxun.client.records import (
@@ -29,6 +30,7 @@ from qianxun.client.records import (
     WholeConversation,
 )
 from qianxun.errors import InputError, ServiceUnavailable, Unauthorized
+from qianxun.messages import language
 
 SESSION: Final = "qianxun_session"
 _API: Final = "/api/v1"
@@ -212,6 +214,11 @@ class Api:
             for _, stream in opened:
                 stream.close()
 
+    async def files(self, base: str, token: str) -> list[str]:
+        """The names of a conversation's files, as they were sent."""
+        found = reading.read(reading.documents, await self._json("GET", _talk(base, token, "/files")))
+        return [own_name(one.source) for one in found.documents]
+
     async def job(self, token: str) -> AsyncIterator[Job]:
         """A job, whenever something of it changes, until it has ended."""
         path = f"{_API}/jobs/{quote(token, safe='')}"
@@ -261,7 +268,7 @@ class Api:
             )
         secret = who.secret()
         shown = {"Authorization": f"Bearer {secret}"} if secret and path.startswith(_API) else {}
-        headers = {**shown, **request.pop("headers", {})}
+        headers = {"Accept-Language": language(), **shown, **request.pop("headers", {})}
         try:
             async with self._http.stream(method, path, headers=headers, **request) as response:
                 if response.status_code >= 400:

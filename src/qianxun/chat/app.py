@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
@@ -17,7 +18,8 @@ from qianxun.chat.api import Api
 from qianxun.chat.door import ANONYMOUS, Door
 from qianxun.chat.history import History
 from qianxun.chat.ids import place_of
-from qianxun.chat.talk import AGAIN, Talk, answered, answered_again, read_on, sent
+from qianxun.chat.talk import AGAIN, SETTINGS, Talk, answered, answered_again, offered_again, read_on, remembered, sent
+from qianxun.chat.words import error_in_words
 from qianxun.errors import QianxunError
 from qianxun.messages import say
 
@@ -68,6 +70,7 @@ def _attach(api: Api) -> None:
     """Tells Chainlit what to do."""
     import chainlit as cl
     from chainlit.config import config
+    from chainlit.emitter import ChainlitEmitter
     from chainlit.server import sio
     from chainlit.session import WebsocketSession
     from chainlit.socket import connection_successful
@@ -88,17 +91,23 @@ def _attach(api: Api) -> None:
         try:
             await _begin(cl.user_session.get("chat_profile"), "")
         except QianxunError as error:
-            await cl.ErrorMessage(content=error.in_words()).send()
+            await cl.ErrorMessage(content=error_in_words(error)).send()
 
     async def _resume(thread: Any) -> None:
         place = place_of(thread["id"])
         await _begin(place.base, place.token)
-        last = thread["steps"][-1] if thread["steps"] else None
-        if last is not None and last["type"] == "user_message":
+        questions = [step for step in thread["steps"] if step["type"] == "user_message"]
+        if not questions:
+            return
+        last, question = thread["steps"][-1], questions[-1]
+        if last is question:
             talk = cl.user_session.get("talk")
-            task = asyncio.create_task(read_on(api, talk, place_of(last["id"]).turn, last["output"]))
-            running.add(task)
-            task.add_done_callback(running.discard)
+            goes_on = read_on(api, talk, place_of(last["id"]).turn, last["output"])
+        else:
+            goes_on = offered_again(last["id"], question["output"])
+        task = asyncio.create_task(goes_on)
+        running.add(task)
+        task.add_done_callback(running.discard)
 
     async def _begin(profile: str | None, token: str) -> None:
         bases = {base.name: base for base in await api.bases()}
@@ -107,10 +116,12 @@ def _attach(api: Api) -> None:
             return
         base = bases.get(profile or "") or next(iter(bases.values()))
         me = await api.me()
-        cl.user_session.set("talk", Talk(base.name, me.id != ANONYMOUS, token))
+        talk = Talk(base.name, me.id != ANONYMOUS, token)
+        settings = SETTINGS.get(talk.id, {})
+        cl.user_session.set("talk", talk)
         cl.user_session.set("base", base)
-        cl.user_session.set("panel", {})
-        await cl.ChatSettings(panel.widgets(base, {})).send()
+        cl.user_session.set("panel", settings)
+        await cl.ChatSettings(panel.widgets(base, settings)).send()
 
     async def _connected(sid: str) -> None:
         """Chainlit's, and the panel once more where a page connects anew: it may have gone where nobody listened."""
@@ -128,10 +139,23 @@ def _attach(api: Api) -> None:
 
     async def _set(settings: dict[str, Any]) -> None:
         """What was chosen; what may not be with the persona chosen beside it is as it is set."""
-        base = cl.user_session.get("base")
+        base, talk = cl.user_session.get("base"), cl.user_session.get("talk")
         if base is not None:
             cl.user_session.set("panel", settings)
+            if talk is not None and talk.id:
+                remembered(SETTINGS, talk.id, settings)
             await cl.ChatSettings(panel.widgets(base, settings)).send()
+
+    keep_file = WebsocketSession.persist_file
+
+    async def _file(session: Any, name: str, mime: str, path: Any = None, content: Any = None) -> Any:
+        """Chainlit's, which breaks at an empty file and does not say why."""
+        if not path and not content:
+            raise HTTPException(400, say("The file is empty."))
+        return await keep_file(session, name, mime, path, content)
+
+    def _no_thread(emitter: Any, _: str) -> Any:
+        return emitter.emit("resume_thread_error", say("There is no such conversation."))
 
     async def _message(message: Any) -> None:
         talk = cl.user_session.get("talk")
@@ -180,6 +204,7 @@ def _attach(api: Api) -> None:
     cl.action_callback(AGAIN)(_again)
     # Not by their decorators, by which every key that is pressed there would be shown as a task.
     config.code.on_settings_edit, config.code.on_settings_update = _edited, _set
+    WebsocketSession.persist_file, ChainlitEmitter.send_resume_thread_error = _file, _no_thread
     sio.on("stop")(_stop)
     sio.on("connection_successful")(_connected)
 

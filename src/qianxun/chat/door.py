@@ -26,6 +26,7 @@ from qianxun.chat.api import SESSION, Api
 from qianxun.chat.folder import PREFIX
 from qianxun.chat.ids import place_of
 from qianxun.chat.shown import passage_text, view_address
+from qianxun.chat.words import error_in_words
 from qianxun.client.records import Me, PassageInPlace
 from qianxun.errors import NotFound, QianxunError, Unauthorized
 from qianxun.marking import known_by
@@ -145,6 +146,8 @@ class Door:
             await _replied(send, 413, say("Too much was sent."))
         elif rest == "sign-in" and not self._sign_in:
             await self._signing_in(scope, receive, send)
+        elif rest == "sign-in" and method == "GET":
+            await _replied(send, 303, location=self._where_to_sign_in())
         elif rest == "logout" and method == "POST":
             await self._signing_out(send)
         else:
@@ -162,7 +165,7 @@ class Door:
         elif me is None:
             await _replied(send, 401, say("Sign in again."))
         elif is_page and rest == "login":
-            await _replied(send, 303, location=f"{PREFIX}/")
+            await _replied(send, 303, location=self._where_to_sign_in() if me.id == ANONYMOUS else f"{PREFIX}/")
         elif source is not None:
             await self._passage(scope, send, source[1], int(source[2]))
         else:
@@ -199,7 +202,7 @@ class Door:
     def _introduced(self, scope: Scope, me: Me) -> Scope:
         """The request as of somebody: Chainlit gets a token of theirs, and no cookie of the browser's."""
         named = _without_cookies(scope)
-        token = f"{_TOKEN}={self._token_of(me.id, me.name)}"
+        token = f"{_TOKEN}={self._token_of(me.id, say('not signed in') if me.id == ANONYMOUS else me.name)}"
         named["headers"] = [*named["headers"], (b"cookie", token.encode())]
         return named
 
@@ -220,7 +223,7 @@ class Door:
             try:
                 secret, seconds = await self._api.sign_in(form.get("key", [""])[0].strip())
             except QianxunError as error:
-                wrong = say("The key does not hold.") if isinstance(error, Unauthorized) else error.in_words()
+                wrong = say("The key does not hold.") if isinstance(error, Unauthorized) else error_in_words(error)
             else:
                 # The page says how it was reached, also where a proxy ends TLS: without an origin nobody comes here.
                 secure = "; Secure" if Headers(scope=scope)["origin"].lower().startswith("https:") else ""
@@ -282,7 +285,7 @@ class Door:
         except NotFound:
             words = say("This passage was removed, or is not for you.")
         except QianxunError as error:
-            words = error.in_words()
+            words = error_in_words(error)
         await _replied(send, 200, words)
 
     async def _widened(self, base: str, found: PassageInPlace, start: int, end: int) -> Passage:

@@ -28,9 +28,22 @@ _WATERMARK_ZH: Final = "点 [n] 可查看该句所依据的段落；依据不足
 # Where the script looks whether its page is that of a new conversation.
 _IS_NEW: Final = re.compile(r'(new URL\(window\.location\.href\);[^;]{0,90}?\.pathname)==="/"')
 _OPENS: Final = re.compile(r'(\.filter\((?:\w+)=>\w+\.display==="side"\);)if\((\w+)\.length===0\)')
+# What is said where a conversation is not there.
+_IS_GONE: Final = re.compile(r'"Couldn\'t resume chat: "\+(?=\w)')
+# Where the script goes on after signing out, and how it offers that to somebody (the second group).
+_SIGNED_OUT: Final = re.compile(r"(await \w+\.logout\(\),[^{}]{0,60}?)window\.location\.reload\(\)")
+_SIGNS_OUT: Final = re.compile(
+    r'(const \w+=\((\w+)==null\?void 0:\w+\.display_name\)\|\|.{0,2000}?path:)("navigation\.user\.menu\.logout")'
+)
 # What Chainlit would put a script of its own into the page by.
 _PLACE_FOR_SCRIPTS: Final = "<!-- JS INJECTION PLACEHOLDER -->"
 _OURS: Final = '<script src="/public/qianxun.js"></script>\n    <link rel="stylesheet" href="/public/qianxun.css">'
+_ROOT: Final = '<div id="root">'
+# One page for readers of both languages: which is theirs, only a script would know.
+_WITHOUT_SCRIPTS: Final = (
+    '<noscript><p lang="zh-CN">对话页面需要 JavaScript，请在浏览器中启用；搜索等其他页面不需要。</p>'
+    '<p lang="en">The chat needs JavaScript: allow it in your browser. The other pages do without.</p></noscript>'
+)
 
 _SETTINGS: Final = """\
 # Written by qianxun whenever the chat starts.
@@ -126,17 +139,23 @@ def enter(folder: Path, secret: str) -> None:
 
 
 def offline(page: str) -> str:
-    """Chainlit's page without what it loads from elsewhere, and without scripts written into it."""
+    """Chainlit's page without what it loads from elsewhere or has of scripts written into it; with a word without."""
     page = _WRITTEN_IN.sub("", _ELSEWHERE.sub("", page))
-    return page.replace(_PLACE_FOR_SCRIPTS, _OURS)
+    return page.replace(_PLACE_FOR_SCRIPTS, _OURS).replace(_ROOT, f"{_WITHOUT_SCRIPTS}{_ROOT}", 1)
 
 
 def at_home(script: str) -> str:
-    """Chainlit's script, changed in two places.
+    """Chainlit's script, changed in six places.
 
-    It takes the page of a new conversation to be at / wherever it is served. And it opens what an answer cites as soon
-    as it is there: on a phone over the answer; and what is open is not asked for anew by a click.
+    It takes the page of a new conversation, and a script of its own, to be at / wherever it is served. And it opens
+    what an answer cites as soon as it is there: on a phone over the answer; and what is open is not asked for anew by a
+    click. What the chat says of a conversation that is not there stands behind words of the script's, which are
+    English. Who signs out comes to where one signs in, and who is not signed in is not offered to sign out.
     """
+    script = _SIGNED_OUT.sub(rf'\1window.location.assign("{PREFIX}/sign-in")', script)
+    script = _SIGNS_OUT.sub(r'\1\2.identifier==="public"?"auth.login.form.actions.signin":\3', script)
+    script = script.replace('"/assets/pdf.worker', f'"{PREFIX}/assets/pdf.worker')
+    script = _IS_GONE.sub("", script)
     script = _IS_NEW.sub(rf'\1.replace(/\\/$/,"")==="{PREFIX}"', script)
     return _OPENS.sub(r"\1if(!0||\2.length===0)", script)
 

@@ -4,6 +4,7 @@ What Chainlit would keep of messages is the service's already. Of whoever is not
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, Final
 
 from qianxun.chat import first_words
@@ -11,7 +12,7 @@ from qianxun.chat.api import Api
 from qianxun.chat.door import ANONYMOUS
 from qianxun.chat.ids import Place, place_of
 from qianxun.chat.shown import answer_text, as_text
-from qianxun.chat.talk import RUNS, chips
+from qianxun.chat.talk import RUNS, THUMBS, chips, ended_in_words, remembered
 from qianxun.client.records import Turn
 from qianxun.errors import InputError, NotFound, QianxunError
 from qianxun.messages import say
@@ -83,9 +84,10 @@ class History:
             place = place_of(thread_id)
             me = await self._api.me()
             talk = await self._api.conversation(place.base, place.token)
+            files = await self._api.files(place.base, place.token)
         except QianxunError:
             return None
-        steps: list[dict[str, Any]] = []
+        steps = [_files(place, files, talk.conversation.begun)] if files else []
         elements: list[dict[str, Any]] = []
         for turn in talk.turns:
             of, shown = _steps(place, turn)
@@ -151,12 +153,18 @@ class History:
         kind = "up" if feedback.value else "down"
         comment = (feedback.comment or "").strip()[:_MAX_COMMENT_CHARS]
         token = await self._api.judge(place.base, kind, turn.question, chunks, comment)
-        return f"{token}@{place.base}"
+        kept = f"{token}@{place.base}"
+        answered = Place(place.base, place.token, place.turn, "a").id
+        thumb = {"id": kept, "forId": feedback.forId, "value": feedback.value, "comment": feedback.comment}
+        remembered(THUMBS, answered, thumb)
+        return kept
 
     async def delete_feedback(self, feedback_id: str) -> bool:
         """Takes it back."""
         token, _, base = feedback_id.partition("@")
         await self._api.take_back(base, token)
+        for answered in [one for one, thumb in THUMBS.items() if thumb["id"] == feedback_id]:
+            del THUMBS[answered]
         return True
 
     # -- what is the service's already ---------------------------------------------------------------
@@ -218,17 +226,23 @@ def _steps(place: Place, turn: Turn) -> tuple[list[dict[str, Any]], list[dict[st
     # Thumbs are for what has a run.
     steps.append(_step(place.id, run, "run", "", turn.asked, parent=asked))
     if turn.answer is None:
-        words = {
-            "failed": say("This answer failed."),
-            "removed": say("What this answer was written from was removed."),
-        }.get(turn.state, say("This answer was stopped."))
-        return [*steps, _step(place.id, replied, "assistant_message", as_text(words), turn.asked, parent=run)], []
+        words = as_text(ended_in_words(turn.state))
+        return [*steps, _step(place.id, replied, "assistant_message", words, turn.asked, parent=run)], []
     text = answer_text(turn.answer)
-    if turn.state == "stopped":
+    if turn.state == "stopped" and turn.answer.finish_reason != "cancelled":  # else the answer says so itself
         text = f"{text}\n\n> {say('This answer was stopped.')}"
     steps.append(_step(place.id, replied, "assistant_message", text, turn.asked, parent=run))
+    for step in steps[1:]:
+        step["feedback"] = THUMBS.get(replied)
     shown = chips(turn.answer, place.base, place.id, replied)
     return steps, [{**chip.to_dict(), "forId": replied} for chip in shown]
+
+
+def _files(place: Place, names: Sequence[str], at: str) -> dict[str, Any]:
+    """The files that were sent, above all that was said."""
+    listed = "\n".join(f"- {as_text(name)}" for name in names)
+    words = f"{say('Files of this conversation:')}\n\n{listed}"
+    return _step(place.id, f"{place.id}#files", "assistant_message", words, at)
 
 
 def _step(thread: str, id: str, type: str, output: str, at: str, *, parent: str | None = None) -> dict[str, Any]:

@@ -39,7 +39,10 @@ def widgets(base: BaseSummary, settings: Mapping[str, Any]) -> list[Any]:
             label=say("Which documents"),
             initial=settings.get("filter") or "",
             placeholder='source ^= "docs/" and label != draft',
-            description=say("A filter as in the search page. Empty: all."),
+            description=say(
+                "For instance {example}; docs/searching.md explains it. Empty: all.",
+                example="label = hr and modified >= 2025-01-01",
+            ),
         ),
         Slider(
             id="deep",

@@ -9,13 +9,12 @@ from collections.abc import Collection, Sequence
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from qianxun.chat.words import own_name
 from qianxun.guarding import addresses, safe_links
 from qianxun.messages import say
 from qianxun.records import Answer, Passage, Statement
 
 _MARKS: Final = re.compile(r"(?:\s?\[(?:\d{1,4}|Q)\])*")
-# What the names of a conversation's own files begin with.
-_OWN_FILE: Final = re.compile(r"^conversation:[0-9a-f]{32}/")
 # What parts the head of a table from its rows.
 _RULE_OF_TABLE: Final = re.compile(r"\|(?:\s*:?-{2,}:?\s*\|)+")
 # What Markdown may make more of than text.
@@ -29,6 +28,8 @@ def answer_text(answer: Answer) -> str:
     verdict = verdict_in_words(answer)
     if verdict:
         parts.append(f"> {verdict}")
+    if answer.finish_reason == "cancelled":
+        parts.append(f"> {say('This answer was stopped.')}")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -108,7 +109,7 @@ def passage_text(passage: Passage, start: int, end: int, address: str = "") -> s
     text = passage.text
     a, b = max(0, start - passage.span.start), min(len(text), end - passage.span.start)
     place = [f"**{as_text(passage.title)}**", as_text(_page(passage)), as_text(" › ".join(passage.heading[-2:]))]
-    lines = [" · ".join(part for part in place if part), as_text(_OWN_FILE.sub("", passage.source))]
+    lines = [" · ".join(part for part in place if part), as_text(own_name(passage.source))]
     if a < b:
         lines += [_paragraphs(text[:a]), _quoted(text[a:b]), _paragraphs(text[b:])]
     else:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from qianxun.answering.events import AnswerEvent, Checked, Done, Mark, Shown, Text, Withdrawn
@@ -18,6 +18,7 @@ from qianxun.chat.api import Api
 from qianxun.chat.folder import PREFIX
 from qianxun.chat.ids import Place
 from qianxun.chat.shown import Streaming, answer_text, as_text
+from qianxun.chat.words import error_in_words, unread, why_it_failed
 from qianxun.client.records import Job, Stopped
 from qianxun.errors import NotFound, QianxunError
 from qianxun.marking import known_by
@@ -34,6 +35,10 @@ _RESUMED_SECONDS: Final = 0.3
 _MOST_RUNS: Final = 10_000
 # Runs of pages that were not loaded anew since, and the answers that came of them.
 RUNS: dict[str, str] = {}
+# What was set for conversations, and thumbs on answers, for pages that are loaded anew: the service tells neither.
+SETTINGS: dict[str, Mapping[str, Any]] = {}
+THUMBS: dict[str, Mapping[str, Any]] = {}
+Kept = TypeVar("Kept")
 
 
 @dataclass(slots=True)
@@ -61,6 +66,13 @@ class Talk:
     def id(self) -> str:
         """What Chainlit calls it; "" where it is not kept."""
         return Place(self.base, self.token).id if self.token else ""
+
+
+def remembered(kept: dict[str, Kept], name: str, value: Kept) -> None:
+    """Keeps something as long as this process lives, and not too many others come."""
+    while len(kept) >= _MOST_RUNS:
+        kept.pop(next(iter(kept)))
+    kept[name] = value
 
 
 def how(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,6 +109,7 @@ async def answered(api: Api, talk: Talk, question: str, settings: Mapping[str, A
     asked = {"question": question, **how(settings)}
     if talk.keeps:
         token = await talk.begun(api, question)
+        remembered(SETTINGS, talk.id, settings)
         events = _of_a_turn(talk, api.ask(talk.base, token, asked))
     else:
         turns = talk.asked[-_MAX_TURNS:]
@@ -122,8 +135,19 @@ async def read_on(api: Api, talk: Talk, turn: int, question: str) -> None:
     # Chainlit sends what was said before only after it was told that it may; until then it would not know the question.
     await asyncio.sleep(_RESUMED_SECONDS)
     asked = Place(talk.base, talk.token, turn, "q").id
-    async with cl.Step(name="on_message", type="run", parent_id=asked):
-        await _shown(talk, question, _of_a_turn(talk, api.read_on(talk.base, talk.token, turn, 0)))
+    # Else there is no button that stops it.
+    await cl.context.emitter.task_start()
+    try:
+        async with cl.Step(name="on_message", type="run", parent_id=asked):
+            await _shown(talk, question, _of_a_turn(talk, api.read_on(talk.base, talk.token, turn, 0)))
+    finally:
+        await cl.context.emitter.task_end()
+
+
+async def offered_again(answer: str, question: str) -> None:
+    """The button below the last answer of a page that was loaded anew."""
+    await asyncio.sleep(_RESUMED_SECONDS)
+    await _again(question).send(for_id=answer)
 
 
 async def _of_a_turn(talk: Talk, told: AsyncIterator[Any]) -> AsyncGenerator[AnswerEvent | Stopped, None]:
@@ -171,13 +195,13 @@ async def _shown(talk: Talk, question: str, events: AsyncGenerator[AnswerEvent |
                             await _finished(step, message, talk, question, answer)
                             return
                         case Stopped(state):
-                            raise NotFound(_ended_in_words(state), remedy="Ask the question again.")
+                            raise NotFound(ended_in_words(state), remedy="Ask the question again.")
     except QianxunError as error:
         step.end, step.is_error = _now(), True
         step.name = say("No answer")
         await step.update()
         failed = message or cl.Message(content="")
-        failed.content, failed.is_error = as_text(error.in_words()), True
+        failed.content, failed.is_error = as_text(error_in_words(error)), True
         failed.actions = [_again(question)]
         await failed.send()
 
@@ -206,7 +230,8 @@ async def _found(step: Any, passages: Sequence[Passage], seconds: float) -> None
 async def _finished(step: Any, message: Any, talk: Talk, question: str, answer: Answer) -> None:
     """The answer as it is to stay, its passages, and how long what took."""
     if message.parent_id and talk.turn:
-        _remember(message.parent_id, message.id)
+        # Thumbs are about runs, whose names are not ours.
+        remembered(RUNS, message.parent_id, message.id)
     message.content = answer_text(answer)
     message.elements = chips(answer, talk.base, talk.id, _answer_id(talk) or "")
     message.actions = [*_options(answer), _again(question)]
@@ -227,13 +252,6 @@ def _report(answer: Answer) -> list[str]:
     models = [f"- {as_text(role)}: {as_text(model)}" for role, model in answer.models.items()]
     remarks = [f"- {as_text(str(one))}" for one in (*answer.notes, *answer.degraded)]
     return ["\n".join(part) for part in (stages, models, remarks) if part]
-
-
-def _remember(run: str, answer: str) -> None:
-    """Which answer came of a run: thumbs are about runs, whose names are not ours."""
-    while len(RUNS) >= _MOST_RUNS:
-        RUNS.pop(next(iter(RUNS)))
-    RUNS[run] = answer
 
 
 def chips(answer: Answer, base: str, thread: str, id: str = "") -> list[Any]:
@@ -273,41 +291,36 @@ async def sent(api: Api, talk: Talk, files: Sequence[tuple[str, Path]]) -> bool:
     step = await _begun(say("Reading files"), "\n".join(f"- {as_text(name)}" for name, _ in files))
     try:
         if not talk.keeps:
-            raise NotFound("Files can be sent by who is signed in.", remedy="Sign in with a key.")
+            raise NotFound("Files can be sent by who is signed in.")
         job = await api.upload(talk.base, await talk.begun(api, files[0][0]), files)
         async for now in api.job(job.token):
             job = now
-            step.name = _job_in_words(job)
+            step.name = _job_in_words(job, len(files))
             await step.update()
         done = job.state == "done"
-        words = "" if done else (job.error.message if job.error is not None else _job_in_words(job))
-        failed = _unread(job)
+        words = "" if done else why_it_failed(job) or _job_in_words(job, len(files))
+        failed = [f"- {as_text(name)}: {as_text(why)}" for name, why in unread(job)]
     except QianxunError as error:
         done, failed = False, []
-        words = error.in_words()
+        words = error_in_words(error)
     step.end, step.is_error = _now(), not done or bool(failed)
     step.output = "\n\n".join(part for part in (step.output, as_text(words), "\n".join(failed)) if part)
     await step.update()
     if words or failed:
-        await cl.Message(content="\n\n".join([as_text(words), *failed]).strip()).send()
+        parts = [as_text(words), *failed, "" if talk.keeps else f"[{say('Sign in')}]({PREFIX}/sign-in)"]
+        await cl.Message(content="\n\n".join(parts).strip()).send()
     return done
 
 
-def _job_in_words(job: Job) -> str:
-    if job.state == "done":
-        return say("Files are read")
+def _job_in_words(job: Job, n_files: int) -> str:
+    n_unread = len(unread(job))
+    if job.state == "done" and n_unread < n_files:
+        return say("Some files are not read") if n_unread else say("Files are read")
     if job.ended:
         return say("Files are not read")
     if job.total:
         return say("Reading files: {done} of {total}", done=job.done, total=job.total)
     return say("Reading files")
-
-
-def _unread(job: Job) -> list[str]:
-    """Files that nothing could be read of, and why."""
-    result = job.result or {}
-    rows = [*result.get("failed", ()), *result.get("attention", ()), *result.get("empty", ())]
-    return [f"- {as_text(str(row.get('source', '')))}: {as_text(str(row.get('reason', '')))}" for row in rows]
 
 
 def _options(answer: Answer) -> list[Any]:
@@ -327,10 +340,12 @@ def _answer_id(talk: Talk) -> str | None:
     return Place(talk.base, talk.token, talk.turn, "a").id if talk.keeps and talk.turn else None
 
 
-def _ended_in_words(state: str) -> str:
-    if state == "removed":
-        return "What this answer was written from was removed."
-    return "This answer failed."
+def ended_in_words(state: str) -> str:
+    """Why there is no answer."""
+    return {
+        "failed": say("This answer was not finished: a model failed, or the service ended while it was written."),
+        "removed": say("A document that was read for this answer was removed."),
+    }.get(state, say("This answer was stopped."))
 
 
 def _now() -> str:

@@ -35,6 +35,9 @@ def run(session: Session, args: argparse.Namespace) -> int:
         session.out.line(say("… and {n} more; --json names them all.", n=f"{len(report.problems) - MOST_NAMED:,}"))
     names = {"documents": say("documents"), "chunks": say("chunks"), "vectors": say("vectors")}
     checked = say(", ").join(f"{names.get(name, name)} {n:,}" for name, n in report.checked.items())
+    if report.caught_up:
+        told = "The indexes were behind the documents (changes: {n}), and have been brought up to them."
+        session.out.line(say(told, n=f"{report.caught_up:,}"))
     if report.ok:
         session.out.line((say("All is well. Compared: {checked}.", checked=checked), "green"))
         return 0

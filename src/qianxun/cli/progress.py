@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from qianxun.cli.screen import Screen
 from qianxun.cli.words import cut, shown_seconds, shown_source
 from qianxun.messages import say
+from qianxun.stages import name_of_stage
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -96,30 +97,6 @@ def in_words(report: Reported) -> str:
     facts = ", ".join(part for part in (_count(report), _rate(report), _left(report)) if part)
     item = f": {shown_source(report.item)}" if report.item else ""
     return f"{name_of_stage(report.stage)} {facts}{item}"
-
-
-def name_of_stage(stage: str) -> str:
-    """A stage's name in the reader's language; unknown ones as they are."""
-    names = {
-        "adding": say("Adding"),
-        "listing": say("Listing"),
-        "reading": say("Reading"),
-        "enriching": say("Enriching"),
-        "encoding": say("Encoding"),
-        "indexing": say("Indexing"),
-        "removing": say("Removing"),
-        "checking": say("Checking"),
-        "compacting": say("Compacting"),
-        "searching": say("Searching"),
-        "learning": say("Learning"),
-        "measuring": say("Measuring"),
-        "fetching": say("Fetching, MB"),
-        "comparing": say("Comparing, MB"),
-        "asking": say("Asking"),
-        "proposing": say("Proposing"),
-        "extracting": say("Extracting"),
-    }
-    return names.get(stage, stage)
 
 
 def _count(report: Reported) -> str:

@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-y", "--yes", action="store_true", help=say("do not ask"))
     parser.add_argument(
-        "--purge", action="store_true", help=say("also erase the answers in conversations that were written from them")
+        "--purge", action="store_true", help=say("also erase the answers in conversations for which they were read")
     )
     parser.add_argument("--dry-run", action="store_true", help=say("only show what would be removed"))
 
@@ -74,7 +74,7 @@ def run(session: Session, args: argparse.Namespace) -> int:
         )
     )
     if receipt.purge:
-        session.out.line(say("{n} stored answers written from them were erased.", n=receipt.answers))
+        session.out.line(say("{n} stored answers for which they were read were erased.", n=receipt.answers))
     elif receipt.answers or receipt.questions:
         session.out.line(
             say(

@@ -89,6 +89,11 @@ def must_be_readable(name: str, suffix: str) -> None:
         raise _unreadable(name, suffix)
 
 
+def known_suffixes() -> tuple[str, ...]:
+    """The suffixes that `must_be_readable` lets through, sorted."""
+    return tuple(sorted({*BUILT_IN, *_plugins()}))
+
+
 def _unreadable(name: str, suffix: str) -> UnreadableDocument:
     if not suffix:
         return UnreadableDocument(

@@ -7,7 +7,7 @@ from qianxun.ingestion.originals import keep_originals
 from qianxun.ingestion.preview import Preview, preview
 from qianxun.ingestion.remove import bring_up_to_date, remove_documents, select
 from qianxun.ingestion.run import AddReport
-from qianxun.ingestion.upkeep import CheckReport, Problem, check, compact, rebuild
+from qianxun.ingestion.upkeep import CheckReport, Problem, check, compact, finish, rebuild
 from qianxun.ingestion.watch import watch_files
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "check",
     "compact",
     "find_duplicates",
+    "finish",
     "keep_originals",
     "preview",
     "rebuild",

@@ -45,15 +45,28 @@ class Problem:
 
 @dataclass(slots=True)
 class CheckReport:
-    """What was compared, and every contradiction by name."""
+    """What was compared, and every contradiction by name. `caught_up`: so many changes the furthest index was behind,
+    and has been brought up to before it was compared."""
 
     problems: list[Problem] = field(default_factory=list)
     checked: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    caught_up: int = 0
 
     @property
     def ok(self) -> bool:
         return not self.problems
+
+
+def finish(keeping: Keeping, *, progress: Report = silent) -> None:
+    """Finishes what an `add` left that was interrupted: what it stored is found from then on.
+
+    Raises Busy while another one is running: that one does.
+    """
+    with keeping.ingest.held(wait=False):
+        with keeping.write.held():
+            keeping.store.abandon()
+        catch_up(keeping, progress)
 
 
 def check(keeping: Keeping, *, progress: Report = silent) -> CheckReport:
@@ -66,6 +79,7 @@ def check(keeping: Keeping, *, progress: Report = silent) -> CheckReport:
     with keeping.ingest.held(wait=False):
         with keeping.write.held():
             keeping.store.abandon()
+        report.caught_up = max((max(0, keeping.store.revision - one.revision) for one in keeping.indexes), default=0)
         catch_up(keeping, progress)
         with keeping.write.held():
             catch_up(keeping)  # what a removal or a label left since

@@ -141,7 +141,7 @@ class Searcher:
         else:  # punctuation, emoji: nothing that an index knows
             passages = []
             if asked.where is not None:
-                trace.notes.append(Remark("A filter alone finds no passages: `qianxun list --where` lists documents."))
+                trace.notes.append(Remark("A filter alone finds no passages; add what to look for."))
         with trace.stage("read"):
             passages = widened(self.store, passages, self.settings)
             if explain:

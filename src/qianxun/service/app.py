@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, compile_path
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Scope
 
 from qianxun import __version__, web
 from qianxun.errors import NotFound, QianxunError
+from qianxun.messages import language, language_of_browser, speaking
 from qianxun.service import openai, pages, problems, reranking
 from qianxun.service.doorway import Doorway
 from qianxun.service.mcp.doors import route as mcp_route
@@ -94,11 +96,13 @@ class _Served(FastAPI):
 
 def _in_its_shape(error: QianxunError, scope: Scope, request_id: str) -> tuple[bytes, Mapping[str, str]]:
     """An error's body and its headers, as the clients of a path understand them."""
-    if pages.is_page(scope["path"]):
+    if pages.wants_page(scope["path"], Headers(scope=scope)):
         return web.error_page(error, scope, request_id)
     if openai.speaks(scope["path"]):
         return problems.as_json(openai.error_of(error)), {"content-type": "application/json"}
-    return problems.as_json(problems.problem_of(error, request_id)), {"content-type": problems.MEDIA_TYPE}
+    accepted = Headers(scope=scope).get("accept-language", "")
+    with speaking(language_of_browser(accepted) or language()):
+        return problems.as_json(problems.problem_of(error, request_id)), {"content-type": problems.MEDIA_TYPE}
 
 
 def _response(error: QianxunError, request: Request, *, headers: Mapping[str, str] | None = None) -> Response:

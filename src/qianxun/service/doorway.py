@@ -144,7 +144,8 @@ class Doorway:
     async def _admit(self, scope: Scope, headers: Headers, visit: Visit) -> None:
         if scope["path"] in OPEN_PATHS:
             return
-        if pages.is_page(scope["path"]) and pages.is_from_elsewhere(headers):
+        is_page = pages.wants_page(scope["path"], headers)
+        if is_page and pages.is_from_elsewhere(headers):
             raise _foreign(headers.get("origin", headers["sec-fetch-site"]))
         if pages.is_open(scope["path"]):
             # No page of another site signs its reader in as somebody else.
@@ -154,7 +155,7 @@ class Doorway:
                 self._believe(scope, headers)
             return
         shown = shown_by(headers)
-        if shown is None and pages.is_page(scope["path"]):
+        if shown is None and is_page:
             shown = visit.session = pages.session_of(headers)
             if shown is not None:
                 self._check_origin(scope, headers)

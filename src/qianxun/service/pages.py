@@ -15,12 +15,25 @@ SIGN_OUT_THERE: Final = "/sign-out/oidc"
 STATIC: Final = "/static/"
 _CHAT_STATIC: Final = ("/chat/assets/", "/chat/public/")
 _OPEN: Final = frozenset((SIGN_IN, SIGN_IN_THERE, SIGN_IN_BACK, SIGN_OUT_THERE, "/preferences"))
-_ROOMS: Final = ("search", "answer", "library", "view", "quality", "preferences", "sign-in", "sign-out", "chat")
+_ROOMS: Final = ("answer", "library", "view", "quality", "preferences", "sign-in", "sign-out", "chat")
+# What programs ask: whatever is wrong there is said in their words, to a browser too.
+_OF_PROGRAMS: Final = frozenset(
+    ("api", "v1", "v2", "mcp", "metrics", "healthz", "readyz", "openapi.json", "rerank", "score", "static")
+)
 
 
 def is_page(path: str) -> bool:
     """Whether a path is a page for people: errors there are pages, and the cookie of a session counts."""
-    return path == "/" or path.partition("/")[2].partition("/")[0] in _ROOMS
+    return path == "/" or _first(path) in _ROOMS
+
+
+def wants_page(path: str, headers: Headers) -> bool:
+    """Whether a page is asked for: at the path of one, and by who reads pages wherever there is nothing."""
+    return is_page(path) or (_first(path) not in _OF_PROGRAMS and "text/html" in headers.get("accept", "").lower())
+
+
+def _first(path: str) -> str:
+    return path.partition("/")[2].partition("/")[0]
 
 
 def is_open(path: str) -> bool:

@@ -165,6 +165,15 @@ class Jobs:
             ).fetchall()
         return _job(made)
 
+    def record(
+        self, kind: str, base: str, result: Mapping[str, Any], *, owner: str = "", arguments: Mapping[str, Any]
+    ) -> Job:
+        """A job that is done already, and never was in the queue: kept as others are, for who wants to see it again."""
+        with self._database.transaction() as db:
+            job = self.submit(kind, base, owner=owner, arguments=arguments)
+            self._end(db, job.token, "done", None, result=_json(result))
+            return self.get(job.token)
+
     def by_key(self, owner: str, key: str) -> Job | None:
         """The job that an owner asked for under a key; None if there is none, or the key is empty."""
         found = self._found("WHERE owner = ? AND key = ?", (owner, key)) if key else []

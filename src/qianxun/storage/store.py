@@ -543,6 +543,18 @@ class Store:
         )
         return [Change(*row) for row in rows]
 
+    def put_since(self, revision: int, documents: Sequence[int]) -> set[int]:
+        """Those of these documents that became visible after a revision."""
+        found: set[int] = set()
+        for batch in batches(documents):
+            rows = self._rows(
+                "SELECT DISTINCT document FROM changes WHERE revision > ? AND action = 'put' "
+                f"AND document IN ({marks(len(batch))})",
+                (revision, *batch),
+            )
+            found.update(row[0] for row in rows)
+        return found
+
     @property
     def log_start(self) -> int:
         """Changes up to this revision were pruned: an index older than this must be built anew."""

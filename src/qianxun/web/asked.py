@@ -1,6 +1,6 @@
 """What the search page is asked: its address as a question and a filter, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Annotated, Final
@@ -8,9 +8,11 @@ from typing import Annotated, Final
 from fastapi import Query
 
 from qianxun.errors import InputError
-from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Range
+from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Or, Range
 
 MODES: Final = ("hybrid", "lexical", "dense")
+# A file that could not be read has the ending of its name for a format; what was read, the name of its reader.
+_ENDINGS: Final[Mapping[str, str]] = {"md": "markdown", "txt": "text", "htm": "html"}
 # A field of an address that narrows a question down.
 Field = Annotated[str, Query(max_length=1000)]
 
@@ -47,14 +49,40 @@ class Asked:
         if self.label:
             parts.append(AnyLabel(frozenset((self.label,))))
         if self.format:
-            parts.append(Equals("format", self.format))
+            parts.append(of_format(self.format))
         if self.after or self.before:
-            low = _day(self.after).isoformat() if self.after else None
-            high = (_day(self.before) + timedelta(days=1)).isoformat() if self.before else None
+            first = _day(self.after) if self.after else None
+            last = _day(self.before) if self.before else None
+            if first and last and first > last:
+                raise InputError(
+                    "Nothing changes from {first} until {last}: the first day is after the last one.",
+                    remedy="Change one of them.",
+                    first=first,
+                    last=last,
+                )
+            low = first.isoformat() if first else None
+            high = (last + timedelta(days=1)).isoformat() if last else None
             parts.append(Range("modified", low, high))
         if not parts:
             return None
         return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def name_of_format(format: str) -> str:
+    """The one name that a format goes by on pages."""
+    return _ENDINGS.get(format, format)
+
+
+def names_of_formats(formats: Iterable[str]) -> list[str]:
+    """The names of formats, each once, in order."""
+    return sorted({name_of_format(one) for one in formats if one})
+
+
+def of_format(name: str) -> Filter:
+    """The filter for documents of the format that goes by a name, or by one of its endings."""
+    name = name_of_format(name)
+    names = (name, *(ending for ending, of in _ENDINGS.items() if of == name))
+    return Equals("format", name) if len(names) == 1 else Or(tuple(Equals("format", one) for one in names))
 
 
 def _day(text: str) -> date:

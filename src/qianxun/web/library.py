@@ -12,8 +12,9 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import RedirectResponse, Response
 from starlette.requests import Request
 
+from qianxun.documents.registry import known_suffixes
 from qianxun.errors import InputError, NotFound
-from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Or
+from qianxun.filters import And, AnyLabel, Contains, Filter, Or
 from qianxun.ingestion import DuplicateGroup
 from qianxun.reasons import reason_of_the_file
 from qianxun.records import Document, Status, parted
@@ -25,6 +26,7 @@ from qianxun.storage.jobs import Job
 from qianxun.storage.sources import FileNote, RootNote
 from qianxun.storage.store import Kinds
 from qianxun.web import library_words
+from qianxun.web.asked import name_of_format, names_of_formats, of_format
 from qianxun.web.forms import LargeFields
 from qianxun.web.site import page
 
@@ -96,16 +98,17 @@ async def base_page(
     visit = visit_of(request)
     visit.facts.action = "documents.list"
     there = visit.base(base, "read")
-    asked = {"q": q.strip(), "label": label.strip(), "format": format.strip(), "state": state}
+    asked = {"q": q.strip(), "label": label.strip(), "format": name_of_format(format.strip()), "state": state}
     where = visit.where(_filter(asked["q"], asked["label"], asked["format"]))
 
-    def found() -> tuple[list[Document], int, Kinds, list[Job]]:
+    def found() -> tuple[list[Document], int, Kinds, list[Job], set[int]]:
         documents, n = there.kb.listed(asker=visit.asker, where=where, state=STATES.get(state), first=after, count=PAGE)
         kinds = there.kb.kinds(asker=visit.asker, where=visit.where())
         jobs = visit.service.jobs.all(owner_of(visit), states=_OPEN_JOBS, base=base)
-        return documents, n, kinds, [one for one in jobs if not is_anothers(visit, one)]
+        unindexed = there.kb.not_yet_indexed([one.id for one in documents])
+        return documents, n, kinds, [one for one in jobs if not is_anothers(visit, one)], unindexed
 
-    documents, n, kinds, jobs = await visit.run("look", found)
+    documents, n, kinds, jobs, unindexed = await visit.run("look", found)
     return page(
         request,
         visit,
@@ -115,11 +118,13 @@ async def base_page(
         documents=documents,
         labels_of=lambda document: labels_of(visit, document),
         reason_of=lambda document: reason_of_the_file(document.source, document.reason),
+        unindexed=unindexed,
         n=n,
         first=after,
         previous=max(0, after - PAGE) if after else None,
         following=after + PAGE if after + PAGE < n else None,
         known=kinds,
+        formats=names_of_formats(kinds.formats),
         states=STATES,
         jobs=jobs,
         words=library_words,
@@ -136,7 +141,7 @@ def _filter(text: str, label: str, format: str) -> Filter | None:
     if label:
         parts.append(AnyLabel(frozenset((label,))))
     if format:
-        parts.append(Equals("format", format))
+        parts.append(of_format(format))
     return And(tuple(parts)) if parts else None
 
 
@@ -164,6 +169,7 @@ async def add_page(request: Request, base: BaseName) -> Response:
         own_labels=None if own is None else sorted(own),
         usual_labels=there.kb.settings.access.default_labels,
         max_file_mb=there.kb.settings.reading.max_file_mb,
+        kinds=known_suffixes(),
     )
 
 

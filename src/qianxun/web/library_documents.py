@@ -1,12 +1,13 @@
 """One document in the library: what is known of it, its chunks over its text, its labels; taking documents out."""
 
-from typing import Annotated, Final
+from functools import partial
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import RedirectResponse, Response
 from starlette.requests import Request
 
-from qianxun.errors import InputError, NotFound
+from qianxun.errors import InputError, NotFound, QianxunError
 from qianxun.reasons import reason_of_the_file
 from qianxun.records import Document, Passage, parted
 from qianxun.service.routes.given import BaseName, DocumentId
@@ -14,6 +15,7 @@ from qianxun.service.routes.given import Document as Id
 from qianxun.service.routes.labelling import labelled
 from qianxun.service.routes.removing import removed
 from qianxun.service.visit import Visit, visit_of
+from qianxun.storage.jobs import Job
 from qianxun.web import library_words
 from qianxun.web.chunked import laid_chunks
 from qianxun.web.library import address_of, labels_of
@@ -52,14 +54,24 @@ async def remove(
     id: Annotated[list[Id], Form(max_length=_MOST_REMOVED)] = [],  # noqa: B006 (never changed)
     purge: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
-    """Removes documents; the page is the receipt. What has gone meanwhile is not in it."""
+    """Removes documents and leads to the receipt. What has gone meanwhile is not in it."""
     visit = visit_of(request)
     visit.base(base, "write")
     documents = await visit.run("look", _still_there, visit, base, id)
     if not documents:
         raise NotFound("These documents are gone already.", remedy="The list of documents shows what is there.")
     receipt = await removed(visit, base, [one.id for one in documents], purge=purge == "true")
-    return page(request, visit, "library_receipt.html", base=base, receipt=receipt)
+    try:
+        job = await visit.run("change", partial(_kept, visit, base, receipt))
+    except QianxunError:  # they are removed, whether it can be kept or not
+        return page(request, visit, "library_receipt.html", base=base, receipt=receipt)
+    return RedirectResponse(address_of(base, f"/jobs/{job.token}"), 303)
+
+
+def _kept(visit: Visit, base: str, receipt: dict[str, Any]) -> Job:
+    """The receipt as what a job came to: whose it is, who sees it and how long it is kept is known of jobs."""
+    ids = {"ids": [one["id"] for one in receipt["removed"]]}
+    return visit.service.jobs.record("remove", base, receipt, owner=visit.caller.id, arguments=ids)
 
 
 def _still_there(visit: Visit, base: str, ids: list[int]) -> list[Document]:
@@ -87,7 +99,7 @@ async def document_page(
     there = visit.base(base, "read")
     visit.facts.documents = (id,)
 
-    def shown() -> tuple[Document, str, list[Passage], int, bool] | None:
+    def shown() -> tuple[Document, str, list[Passage], int, bool, bool] | None:
         try:
             document = visit.may_see(there.kb.document(id, asker=visit.asker))
             text = there.kb.shown_text(there.kb.text(id, asker=visit.asker))
@@ -97,12 +109,13 @@ async def document_page(
         except NotFound:
             return None
         at = found[0].span.end if before and found else 0
-        return document, text, there.kb.shown(found[before:]), at, has_original(visit, there, id)
+        is_indexed = not there.kb.not_yet_indexed([id])
+        return document, text, there.kb.shown(found[before:]), at, has_original(visit, there, id), is_indexed
 
     found = await visit.run("look", shown)
     if found is None:
         return page(request, visit, "gone.html", status=404, base=base)
-    document, text, passages, at, is_kept = found
+    document, text, passages, at, is_kept, is_indexed = found
     own = visit.caller.labels
     labels = labels_of(visit, document)
     return page(
@@ -112,6 +125,7 @@ async def document_page(
         base=base,
         document=document,
         labels=labels,
+        is_indexed=is_indexed,
         has_original=is_kept,
         reason_of=lambda: reason_of_the_file(document.source, document.reason),
         own_labels=None if own is None else sorted(own - set(labels)),

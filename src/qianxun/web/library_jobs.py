@@ -1,6 +1,6 @@
 """Jobs in the library: how far one is, what became of each file that it was given, stopping it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -12,9 +12,11 @@ from qianxun.files import MEMBER
 from qianxun.filters import Equals, Filter, Or
 from qianxun.reasons import reason_of_the_file
 from qianxun.records import Document, Status
+from qianxun.service.jobs.receipts import known_before
 from qianxun.service.jobs.told import job_as_told
 from qianxun.service.routes.given import BaseName
 from qianxun.service.routes.jobs import JobToken, cancelled, is_anothers, owner_of, their_job
+from qianxun.service.routes.removing import OF_OTHERS
 from qianxun.service.visit import Visit, visit_of
 from qianxun.storage.jobs import ENDED, Job, no_job
 from qianxun.web import library_words
@@ -26,6 +28,7 @@ router = APIRouter(prefix="/library")
 # Of more files the first are shown one by one; what failed is shown in any case.
 _MOST_FILES: Final = 500
 _LISTED: Final = 50
+_KEY: Final = "key:"
 _SECOND: Final = len("2026-01-31T10:00:00")
 _TOLD: Final[Mapping[str, "FileState"]] = {"failed": "failed", "attention": "attention", "empty": "empty"}
 _OF_STATUS: Final[Mapping[Status, "FileState"]] = {
@@ -33,11 +36,14 @@ _OF_STATUS: Final[Mapping[Status, "FileState"]] = {
     Status.ATTENTION: "attention",
     Status.EMPTY: "empty",
 }
-FileState: TypeAlias = Literal["waiting", "read", "added", "unchanged", "attention", "empty", "failed", "left"]
+FileState: TypeAlias = Literal[
+    "waiting", "read", "added", "replaced", "unchanged", "attention", "empty", "failed", "left"
+]
 TONES: Final[Mapping[FileState, str]] = {
     "waiting": "going",
     "read": "going",
     "added": "good",
+    "replaced": "good",
     "unchanged": "none",
     "attention": "warn",
     "empty": "warn",
@@ -63,20 +69,33 @@ async def jobs_page(request: Request, base: BaseName, after: Annotated[int, Quer
     visit.facts.action = "jobs.list"
     visit.base(base, "read")
 
-    def found() -> list[Job]:
-        return visit.service.jobs.all(owner_of(visit), base=base, first=after, count=_LISTED)
+    def found() -> tuple[list[Job], dict[str, str]]:
+        jobs = visit.service.jobs.all(owner_of(visit), base=base, first=after, count=_LISTED)
+        return jobs, _names(visit, jobs)
 
-    jobs = await visit.run("look", found)
+    jobs, names = await visit.run("look", found)
     return page(
         request,
         visit,
         "library_jobs.html",
         base=base,
         jobs=[job_as_told(one, visit) for one in jobs if not is_anothers(visit, one)],
+        names=names,
         following=after + _LISTED if len(jobs) == _LISTED else None,
         words=library_words,
         may_admin=visit.caller.is_admin,
     )
+
+
+def _names(visit: Visit, jobs: Iterable[Job]) -> dict[str, str]:
+    """By token who asked for each job, for administrators: others see their own only. What a schedule asked for, and
+    who has no key, is left out."""
+    if not visit.caller.is_admin:
+        return {}
+    owners = {one.owner for one in jobs if one.owner.startswith(_KEY)}
+    keys = {owner: visit.service.keys.of_id(owner.removeprefix(_KEY)) for owner in owners}
+    names = {owner: key.name for owner, key in keys.items() if key is not None}
+    return {one.token: names[one.owner] for one in jobs if one.owner in names}
 
 
 @router.get("/{base}/jobs/{job}")
@@ -86,6 +105,9 @@ async def job_page(request: Request, base: BaseName, job: JobToken) -> Response:
     visit.facts.action = "jobs.show"
     found, files = await visit.run("look", _looked_up, visit, base, job)
     told = job_as_told(found, visit)
+    if found.kind == "remove" and told["result"] and told["result"]["removed"]:
+        receipt = told["result"] if visit.caller.is_admin else told["result"] | dict.fromkeys(OF_OTHERS)
+        return page(request, visit, "library_receipt.html", base=base, receipt=receipt)
     return page(
         request,
         visit,
@@ -127,16 +149,22 @@ def _looked_up(visit: Visit, base: str, token: str) -> tuple[Job, list[FileLine]
     # Names of files below a conversation are somebody's own, and nothing else is asked by name here.
     named: Filter = Or(tuple(Equals("source", source) for source in sources))
     seen = there.kb.documents(asker=visit.asker, where=visit.where(named)) if sources else []
-    return found, list(file_lines(shape, sources, seen, since=found.begun or found.created))
+    known = known_before(visit.service.home, token)
+    return found, list(file_lines(shape, sources, seen, since=found.begun or found.created, known=known))
 
 
 def file_lines(
-    job: Mapping[str, Any], sources: Sequence[str], documents: Iterable[Document], *, since: str
+    job: Mapping[str, Any],
+    sources: Sequence[str],
+    documents: Iterable[Document],
+    *,
+    since: str,
+    known: Set[str] = frozenset(),
 ) -> Iterator[FileLine]:
     """What became of each of a job's files, and of files inside them that could not be read.
 
     `job` is its shape as it is told, `documents` are those of its files' names that are there now, `since` is when it
-    first began.
+    first began, `known` are the names of which there were documents then.
     """
     there = {one.source: one for one in documents}
     result: Mapping[str, Any] = job["result"] or {}
@@ -153,7 +181,7 @@ def file_lines(
         if line is not None:
             yield FileLine(source, line.state, line.reason, id)
         elif document is not None and document.added[:_SECOND] >= since[:_SECOND] and not nothing_new:
-            read: FileState = "added" if job["state"] in ENDED else "read"
+            read: FileState = "read" if job["state"] not in ENDED else "replaced" if source in known else "added"
             yield FileLine(source, _OF_STATUS.get(document.state, read), document.reason, id)
         elif job["state"] == "done":
             yield FileLine(source, "unchanged", "" if document is None else document.reason, id)

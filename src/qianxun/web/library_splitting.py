@@ -24,7 +24,7 @@ from qianxun.settings import SplittingSettings
 from qianxun.web import library_words
 from qianxun.web.chunked import LaidChunk, laid_chunks
 from qianxun.web.forms import LargeFields
-from qianxun.web.site import page
+from qianxun.web.site import page, query_of
 
 router = APIRouter(prefix="/library", route_class=LargeFields)
 
@@ -32,6 +32,8 @@ STRATEGIES: Final = ("structure", "paragraphs", "sentences", "fixed")
 # Each way shows so many of its chunks; the figures are of all.
 _SHOWN: Final = 60
 _MAX_TEXT_CHARS: Final = 400_000
+# What of the form is in the address of what it shows.
+_CHOICES: Final = ("beside", "max_tokens", "overlap_sentences", "overlap_tokens")
 _ENDINGS: Final = {"text": ".txt", "markdown": ".md"}
 
 
@@ -49,9 +51,15 @@ class Shown:
 
 @router.get("/{base}/split")
 async def split_page(
-    request: Request, base: BaseName, document: Annotated[int, Query(ge=0, lt=1 << 38)] = 0
+    request: Request,
+    base: BaseName,
+    document: Annotated[int, Query(ge=0, lt=1 << 38)] = 0,
+    beside: Annotated[str, Query(max_length=20)] = "",
+    max_tokens: Annotated[int, Query(ge=0, le=8192)] = 0,
+    overlap_sentences: Annotated[int, Query(ge=0, le=5)] = 0,
+    overlap_tokens: Annotated[int, Query(ge=0, le=1024)] = 0,
 ) -> Response:
-    """The form; with `document` about one that is there."""
+    """The form; with `document` about one that is there, with a way of cutting beside it as the form would show it."""
     visit = visit_of(request)
     visit.facts.action = "splitting.ask"
     there = visit.base(base, "write")
@@ -59,7 +67,15 @@ async def split_page(
         visit.facts.documents = (document,)
     chosen = await visit.run("look", _seen, visit, there, document) if document else None
     in_force = there.kb.settings.splitting
-    return _page(request, visit, there, chosen, {"beside": _other(in_force), "max_tokens": in_force.max_tokens})
+    asked = {
+        "beside": beside if beside in STRATEGIES else _other(in_force),
+        "max_tokens": max(32, max_tokens or in_force.max_tokens),
+        "overlap_sentences": overlap_sentences,
+        "overlap_tokens": overlap_tokens,
+    }
+    if chosen is not None and beside:
+        return await _cut(request, visit, there, chosen, None, asked)
+    return _page(request, visit, there, chosen, asked)
 
 
 @router.post("/{base}/split")
@@ -99,14 +115,17 @@ async def split(
     n_chars = len(text.replace("\r\n", "\n"))
     if sent is None and chosen is None and n_chars > _MAX_TEXT_CHARS:
         return _page(request, visit, there, chosen, asked, n_chars=n_chars, status=413)
+    return await _cut(request, visit, there, chosen, sent, asked)
+
+
+async def _cut(
+    request: Request, visit: Visit, there: Base, chosen: Document | None, sent: UploadFile | None, asked: dict[str, Any]
+) -> Response:
+    """The page with a file that was sent, a document or a text, cut in two ways."""
     in_force = there.kb.settings.splitting
-    other = dataclasses.replace(
-        in_force,
-        strategy=beside,  # type: ignore[arg-type]
-        max_tokens=max_tokens,
-        overlap_sentences=overlap_sentences,
-        overlap_tokens=overlap_tokens,
-    )
+    chosen_way = {"strategy" if name == "beside" else name: asked[name] for name in _CHOICES}
+    other = dataclasses.replace(in_force, **chosen_way)
+    text, kind = asked.get("text", ""), asked.get("kind", "text")
 
     def cut() -> tuple[str, list[Preview], list[Shown]]:
         with tempfile.TemporaryDirectory(prefix="qianxun-") as folder:
@@ -139,11 +158,14 @@ async def split(
 def _page(
     request: Request, visit: Visit, there: Base, chosen: Document | None, asked: dict[str, Any], **more: Any
 ) -> Response:
+    choices = {"document": chosen.id if chosen is not None else 0, **{name: asked.get(name) for name in _CHOICES}}
     given = {"shown": [], "name": "", "is_whole": True, "reason_of": str, "most": _SHOWN, "n_chars": 0, **more}
     return page(
         request,
         visit,
         "library_split.html",
+        # A text is in no address, but what was chosen for it is.
+        address=f"{request.url.path}?{query_of({name: value or None for name, value in choices.items()})}",
         base=there.name,
         document=chosen,
         asked={"text": "", "kind": "text", "overlap_sentences": 0, "overlap_tokens": 0, **asked},

@@ -9,10 +9,14 @@ from typing import Any, Final
 from qianxun.messages import say
 from qianxun.reasons import reason_in_words
 from qianxun.records import Status
+from qianxun.stages import name_of_stage
 from qianxun.storage.sources import RootNote
 
 # How far a state is from what one would wish: told by a sign as well as by colour.
 SIGNS: Final[Mapping[str, str]] = {"good": "✓", "warn": "!", "wrong": "✗", "going": "…", "none": "–"}
+
+# Parts of a result that name files.
+_NAMED: Final = ("failed", "empty", "attention")
 
 
 def document_state(state: Status) -> str:
@@ -36,6 +40,7 @@ def file_state(state: str) -> str:
         "waiting": say("waiting"),
         "read": say("read"),
         "added": say("newly added"),
+        "replaced": say("replaced"),
         "unchanged": say("unchanged"),
         "attention": say("needs attention"),
         "empty": say("empty"),
@@ -60,6 +65,16 @@ def job_name(kind: str) -> str:
     return names.get(kind, kind)
 
 
+def extent_of(job: Mapping[str, Any]) -> str:
+    """How many files or addresses a job was given, from its shape; "" for one of another kind."""
+    files, addresses = len(job["files"]), len(job["addresses"])
+    if files:
+        return say("1 file") if files == 1 else say("{n} files", n=f"{files:,}")
+    if addresses:
+        return say("1 address") if addresses == 1 else say("{n} addresses", n=f"{addresses:,}")
+    return ""
+
+
 def job_state(state: str) -> str:
     """Where a job stands."""
     return {
@@ -76,24 +91,8 @@ def tone_of_job(state: str) -> str:
     return {"done": "good", "failed": "wrong", "cancelled": "none"}.get(state, "going")
 
 
-def stage_name(stage: str) -> str:
-    """What a job is at."""
-    names = {
-        "": say("Beginning"),
-        "waiting": say("Waiting for another job"),
-        "listing": say("Listing"),
-        "reading": say("Reading"),
-        "keeping": say("Keeping the files"),
-        "enriching": say("Enriching"),
-        "encoding": say("Encoding"),
-        "indexing": say("Indexing"),
-        "removing": say("Removing"),
-        "checking": say("Checking"),
-        "compacting": say("Compacting"),
-        "measuring": say("Measuring"),
-        "extracting": say("Extracting"),
-    }
-    return names.get(stage, stage)
+# Templates ask for it here, as for the other names.
+stage_name: Final = name_of_stage
 
 
 def problem_of_source(root: RootNote) -> str:
@@ -132,6 +131,9 @@ def facts_of(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         "replaced": say("replaced"),
         "unchanged": say("unchanged"),
         "removed": say("removed"),
+        "failed": say("failed"),
+        "empty": say("empty"),
+        "attention": say("needs attention"),
         "skipped": say("passed over"),
         "chunks": say("chunks"),
         "vectors": say("vectors"),
@@ -142,7 +144,11 @@ def facts_of(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         "bytes_after": say("bytes now"),
         "seconds": say("seconds"),
     }
-    return [(name, shown(result[key])) for key, name in names.items() if is_figure(result.get(key))]
+    # What was not as one would wish is named one by one; how often is told where it was at all.
+    counted = {
+        key: len(value) if key in _NAMED else value for key, value in result.items() if key not in _NAMED or value
+    }
+    return [(name, shown(counted[key])) for key, name in names.items() if is_figure(counted.get(key))]
 
 
 def is_figure(value: object) -> bool:

@@ -36,7 +36,10 @@ router.include_router(quality_inbox.router)
 router.include_router(quality_sets.router)
 
 _COUNT: Final = 50
+_ANSWERS: Final = 100
 _MOST_QUESTIONS_CHARS: Final = 1_000_000
+# No name of a set has a stroke in it.
+RETRIEVAL_OF: Final = "retrieval/"
 Token = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 Measure = Annotated[str, Query(max_length=40)]
 
@@ -65,6 +68,7 @@ async def all_runs(
         bases=visit.bases(),
         sees_all=sees_all,
         sets=await visit.run("look", drafts.all) if sees_all else [],
+        retrieval_of=RETRIEVAL_OF,
         after=after,
         more=after + _COUNT if len(found) == _COUNT else None,
         **_in_words(),
@@ -76,27 +80,31 @@ async def start(
     request: Request,
     base: Annotated[str, Form(max_length=64)],
     what: Annotated[str, Form(max_length=20)] = "answers",
-    set: Annotated[str, Form(max_length=200)] = "",
+    set: Annotated[str, Form(max_length=220)] = "",
     questions: Annotated[str, Form(max_length=_MOST_QUESTIONS_CHARS)] = "",
 ) -> Response:
-    """Asks for a run, of a named set or of questions written into the page."""
+    """Asks for a run, of a named set or of questions written into the page.
+
+    `set` with `RETRIEVAL_OF` before it is a data set that retrieval is measured on: one choice says both.
+    """
     visit = visit_of(request)
-    try:
-        asked = Evaluation.model_validate(
-            {"what": what, "set": set or None, "questions": [] if set else _questions(questions)}
+    if set.startswith(RETRIEVAL_OF):
+        what, set = "retrieval", set.removeprefix(RETRIEVAL_OF)
+    if set and questions.strip():
+        raise InputError(
+            "Questions are written and a question set is chosen, too.",
+            remedy="Choose “questions below”, or empty the field.",
         )
+    if what == "retrieval" and not set:
+        raise InputError("Retrieval is measured on a data set (BEIR).", remedy="Choose one.")
+    if not set and not questions.strip():
+        raise InputError("Nothing is given to measure.", remedy="Write questions, or choose a question set.")
+    try:
+        asked = Evaluation.model_validate({"what": what, "set": set or None, "questions": _questions(questions)})
     except ValidationError as error:
         raise InputError(
             "What is to be measured cannot be read.", remedy="Write one question a line, and choose a set by its name."
         ) from error
-    if what == "retrieval" and asked.set and visit.asker.labels is None:
-        known = await visit.run("look", Drafts(visit.service.home / QUESTIONS_FOLDER).all)
-        if any(one.name == asked.set and not one.is_data_set for one in known):
-            raise InputError(
-                "Retrieval is measured on a data set (BEIR), and {name} is a question set.",
-                remedy="Measure answers on it, or choose a data set.",
-                name=asked.set,
-            )
     job = await asked_for(visit, base, asked)
     visit.facts.changes = True
     visit.facts.detail = {"job": job.token}
@@ -104,9 +112,9 @@ async def start(
 
 
 def _questions(text: str) -> list[Question]:
-    """One question a line, its accepted answers after `|`; without any, refusing is right."""
+    """One question a line, its accepted answers after `|`, also a full-width one; without any, refusing is right."""
     found = []
-    for line in text.splitlines():
+    for line in text.replace("｜", "|").splitlines():
         question, _, rest = line.partition(OTHER.strip())
         if question.strip():
             answers = [one if isinstance(one, str) else list(one) for one in answers_of(rest)]
@@ -115,8 +123,8 @@ def _questions(text: str) -> list[Question]:
 
 
 @router.get("/runs/{id}")
-async def one_run(request: Request, id: Token) -> Response:
-    """One run: its figures, and each answer with what is wrong with it, the poorest first."""
+async def one_run(request: Request, id: Token, after: Annotated[int, Query(ge=0, lt=1 << 31)] = 0) -> Response:
+    """One run: its figures, and the answers with what is wrong with each, the poorest first, `_ANSWERS` a page."""
     visit = visit_of(request)
     visit.facts.action = "evaluations.show"
     visit.must("evaluate")
@@ -135,7 +143,10 @@ async def one_run(request: Request, id: Token) -> Response:
         "quality_run.html",
         run=run,
         body=body,
-        rows=rows,
+        rows=rows[after : after + _ANSWERS],
+        after=after,
+        answers=len(rows),
+        at_a_time=_ANSWERS,
         hidden=run.result["n"] - len(rows) if run.result is not None and run.what == "answers" else 0,
         sees_all=visit.asker.labels is None,
         problem_in_words=problem_in_words,
@@ -243,7 +254,7 @@ def _trend(group: list[Run], measure: str) -> dict[str, Any] | None:
             datetime.fromisoformat(run.moment),
             figure.mean,
             figure.interval,
-            f"{run.moment[:16].replace('T', ' ')}  {words.figure(figure.mean)}",
+            f"{run.moment[:19].replace('T', ' ')}  {words.figure(figure.mean)}",
             run.version == last.version,
         )
         for run, figure in found

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from qianxun.errors import InputError, NotFound
 from qianxun.messages import say
 from qianxun.service.jobs import results
 from qianxun.service.jobs.told import failure_as_told, job_as_told, rows_of
+from qianxun.service.problems import without_places
 from qianxun.service.visit import Visit
 from qianxun.storage.jobs import Failure, Job, no_job
 
@@ -34,7 +35,8 @@ class Figure:
 class Run:
     """A run. `what` is "answers" or "retrieval"; `name` the question set's, "" for questions that were sent.
 
-    `version` says which questions it was measured on: runs of one compare. Times are ISO 8601, UTC.
+    `version` says which questions it was measured on: runs of one compare. Times are ISO 8601, UTC. Of questions that
+    were sent, `questions` says how many they were and `with_answers` of how many answers were given; 0 of a named set.
     """
 
     id: str
@@ -49,6 +51,8 @@ class Run:
     failure: Failure | None
     version: str
     frozen: int
+    questions: int
+    with_answers: int
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -108,10 +112,25 @@ def run_of(job: Job, visit: Visit) -> Run:
         done=job.done,
         total=job.total,
         result=result,
-        failure=failure_as_told(job, visit),
+        failure=_without_places(failure_as_told(job, visit), visit),
         version=version,
         frozen=frozen,
+        questions=int(job.arguments.get("questions", 0)),
+        with_answers=int(job.arguments.get("with_answers", 0)),
     )
+
+
+def _without_places(failure: Failure | None, visit: Visit) -> Failure | None:
+    """A failure that names no folder of the machine, to nobody: a page is looked at over shoulders."""
+    if failure is None:
+        return None
+    values = {
+        name: PurePath(value) if isinstance(value, str) and PurePath(value).is_absolute() else value
+        for name, value in (failure.values or {}).items()
+    }
+    error = Failure(failure.kind, failure.template, failure.remedy, values).as_error()
+    told = without_places(error, visit.service.home)
+    return Failure(failure.kind, told.template, told.remedy, told.values)
 
 
 def runs(visit: Visit, *, first: int, count: int) -> list[Run]:
@@ -167,12 +186,14 @@ def compared(visit: Visit, a: str, b: str, measure: str) -> tuple[Run, Run, dict
     from qianxun.shapes import eval_compare_shape
 
     (job_a, one), (job_b, other) = run(visit, a), run(visit, b)
+    if job_a.token == job_b.token:
+        raise InputError("A and B are the same run.", remedy="Choose two.")
     if one.result is None or other.result is None:
         raise InputError("Only runs that are done can be compared.", remedy="Choose two that have figures.")
     if one.what != other.what:
         raise InputError("One run measured answers, the other retrieval.", remedy="Choose two that measured the same.")
     given_a, given_b = (
-        Given(f"{each.title} · {each.moment[:16].replace('T', ' ')}", "report") for each in (one, other)
+        Given(f"{each.title} · {each.moment[:19].replace('T', ' ')}", "report") for each in (one, other)
     )
     if one.what == "answers":
         report = compare_answers(

@@ -4,6 +4,8 @@ They lie in `<home>/questions/`, made of any documents and without labels, so th
 every document, as in evaluations by name.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Final
 from urllib.parse import quote as quoted
@@ -12,12 +14,13 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import RedirectResponse, Response
 from starlette.requests import Request
 
-from qianxun.errors import InputError
+from qianxun.errors import InputError, NotFound
 from qianxun.evaluation.question_sets.drafts import Drafts
-from qianxun.evaluation.question_sets.records import Evidence, Question
-from qianxun.evaluation.question_sets.review import PART, answers_of
-from qianxun.service.jobs.kinds import QUESTIONS_FOLDER, may_name_sets
+from qianxun.evaluation.question_sets.records import Answer, Evidence, Question
+from qianxun.evaluation.question_sets.review import PART
+from qianxun.service.jobs.kinds import QUESTIONS_FOLDER, Everybodys, may_name_sets
 from qianxun.service.jobs.uploads import safe_name
+from qianxun.service.problems import without_places
 from qianxun.service.visit import Visit, visit_of
 from qianxun.web import quality_asked, quality_opinions
 from qianxun.web.forms import LargeFields
@@ -26,6 +29,7 @@ from qianxun.web.site import page
 router = APIRouter(route_class=LargeFields)
 
 _MAX_CHARS: Final = 20_000
+_OF_AUDIT: Final = "audit"
 # A quote is evidence, not the whole passage.
 _MAX_QUOTES: Final = 20
 # Microseconds since 1970 at the end of the year 9998.
@@ -61,11 +65,16 @@ def _address(name: str, id: str = "") -> str:
 async def sets(request: Request) -> Response:
     """All sets."""
     visit, drafts = _drafts(request, "list")
+    home = visit.service.home
+    found = [
+        one if one.fault is None else replace(one, fault=without_places(one.fault, home))
+        for one in await visit.run("look", drafts.all)
+    ]
     return page(
         request,
         visit,
         "quality_sets.html",
-        sets=await visit.run("look", drafts.all),
+        sets=found,
         bases=visit.bases(),
         sees_all=True,
     )
@@ -76,7 +85,23 @@ async def one_set(request: Request, name: str) -> Response:
     """One set with its questions."""
     visit, drafts = _drafts(request, "show")
     found = await visit.run("look", drafts.read, _named(name))
-    return page(request, visit, "quality_set.html", name=name, found=found, sees_all=True, plus=PART)
+    unfound = await visit.run("look", _unfound, visit, found.questions)
+    return page(request, visit, "quality_set.html", name=name, found=found, unfound=unfound, sees_all=True, plus=PART)
+
+
+def _unfound(visit: Visit, questions: Sequence[Question]) -> Mapping[str, Sequence[Evidence]]:
+    """The evidence of questions, by their ids, that stands in no knowledge base that the caller may use."""
+    from qianxun.evaluation.answers.measuring import unfound
+
+    def opened() -> Iterator[Everybodys]:
+        for name in visit.bases():
+            try:
+                yield Everybodys(visit.base(name, "evaluate").kb)
+            except NotFound:
+                # Taken away meanwhile.
+                continue
+
+    return unfound(opened(), questions, asker=visit.asker)
 
 
 @router.get("/question")
@@ -97,7 +122,7 @@ async def edit(
         if judgement:
             return _of_judgement(quality_opinions.opinion(visit, visit.base(base, "evaluate"), judgement))
         if asked:
-            return Question("", quality_asked.question_at(visit, asked)[1], made_by="audit")
+            return Question("", quality_asked.question_at(visit, asked)[1], made_by=_OF_AUDIT)
         return Question("", "")
 
     question = await visit.run("look", given)
@@ -109,9 +134,21 @@ async def edit(
         question=question,
         set=set,
         drafts=[one.name for one in known if not one.frozen and not one.is_data_set and one.fault is None],
-        answers="\n".join(one if isinstance(one, str) else PART.join(one) for one in question.answers),
+        answers="\n".join(_line(one) for one in question.answers),
+        # Whether there is an answer is what is to be found out of a question that got none.
+        is_undecided=question.made_by == _OF_AUDIT and not question.id,
         sees_all=True,
     )
+
+
+def _line(answer: Answer) -> str:
+    """An accepted answer on a line of the form."""
+    return " ".join((answer if isinstance(answer, str) else PART.join(answer)).split("\n"))
+
+
+def _answer(line: str) -> Answer:
+    parts = tuple(part.strip() for part in line.split(PART) if part.strip())
+    return parts[0] if len(parts) == 1 else parts
 
 
 def _of_judgement(opinion: quality_opinions.Opinion) -> Question:
@@ -138,17 +175,25 @@ async def save(
     answerable: Annotated[str, Form(max_length=10)] = "",
     made_by: Annotated[str, Form(max_length=200)] = "",
     note: Text = "",
+    accept: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
-    """Puts a question into a draft, or changes one there."""
+    """Puts a question into a draft, or changes one there, whose state stays unless it is accepted with that."""
     visit, drafts = _drafts(request, "put", changes=True)
-    accepted = tuple(answer for line in answers.splitlines() for answer in answers_of(line))
+    name = _named(set)
+    known = await visit.run("look", drafts.question, name, id) if id else Question("", "")
+    # A line that was not touched is the answer that it was, whatever is in it.
+    before = {_line(one): one for one in known.answers}
+    accepted = tuple(before.get(line) or _answer(line) for line in _clean(answers).split("\n") if line.strip(" +\t"))
+    if answerable not in ("yes", "no"):
+        raise InputError("Whether the documents have an answer is not said.", remedy="Choose one of the two.")
     if not question.strip():
         raise InputError("The question is empty.", remedy="Type it in.")
-    if accepted and not answerable:
+    is_answerable = answerable == "yes"
+    if accepted and not is_answerable:
         raise InputError(
             "A question without answer has no accepted answers.", remedy="Take them out, or say that there is one."
         )
-    if answerable and not accepted and not any(source or ()):
+    if is_answerable and not accepted and not any(source or ()):
         raise InputError(
             "Neither an answer nor where it stands is given.", remedy="Write one, or say that the documents have none."
         )
@@ -158,11 +203,11 @@ async def save(
         question=_clean(question),
         answers=accepted,
         evidence=tuple(Evidence(_clean(one), _clean(words)) for one, words in pairs if one.strip()),
-        answerable=bool(answerable),
+        answerable=is_answerable,
+        status="accepted" if accept else known.status,
         made_by=_clean(made_by) or "pages",
         note=_clean(note),
     )
-    name = _named(set)
     saved = await visit.run("change", lambda: drafts.put(name, made, made=_now()))
     visit.facts.detail = {"set": name, "question": saved}
     return RedirectResponse(_address(name, saved), 303)
@@ -179,9 +224,21 @@ async def remove(request: Request, name: str, id: Id) -> Response:
 
 @router.post("/sets/{name}/freeze")
 async def freeze(request: Request, name: str) -> Response:
-    """Freezes a draft under the next number."""
+    """Freezes a draft under the next number; not while it names evidence that is nowhere: it stays as it is then."""
     visit, drafts = _drafts(request, "freeze", changes=True)
-    frozen = await visit.run("change", lambda: drafts.freeze(_named(name), made=_now()))
+
+    def frozen_now() -> str:
+        unfound = _unfound(visit, drafts.read(_named(name)).accepted)
+        if unfound:
+            raise InputError(
+                "Evidence of {n} questions is in no knowledge base; the first is {id}.",
+                remedy="Mend it or take it out; the draft says which it is.",
+                n=len(unfound),
+                id=next(iter(unfound)),
+            )
+        return drafts.freeze(_named(name), made=_now())
+
+    frozen = await visit.run("change", frozen_now)
     visit.facts.detail = {"set": frozen}
     return RedirectResponse(_address(frozen), 303)
 

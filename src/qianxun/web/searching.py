@@ -18,9 +18,9 @@ from qianxun.settings import engine_of
 from qianxun.shapes import total_seconds
 from qianxun.storage.store import Kinds
 from qianxun.text import language_of, script
-from qianxun.web.asked import MODES, Asked, Field
+from qianxun.web.asked import MODES, Asked, Field, name_of_format, names_of_formats
 from qianxun.web.laid_out import laid_out
-from qianxun.web.places import stage_in_words
+from qianxun.web.places import left_out_in_words, stage_in_words
 from qianxun.web.site import page
 
 router = APIRouter()
@@ -60,7 +60,8 @@ async def search_page(
     names = visit.bases()
     chosen = base or visit.service.settings.kb
     chosen = chosen if base or chosen in names or not names else names[0]
-    asked = Asked(q.strip(), source.strip(), label.strip(), format.strip(), after.strip(), before.strip(), mode)
+    kind = name_of_format(format.strip())
+    asked = Asked(q.strip(), source.strip(), label.strip(), kind, after.strip(), before.strip(), mode)
     found: SearchResult | None = None
     room = Room(Kinds((), ()))
     wrong: InputError | None = None
@@ -88,9 +89,11 @@ async def search_page(
         marked=marked,
         foreign=foreign,
         stage_in_words=stage_in_words,
+        left_out_in_words=left_out_in_words,
         labels_of=lambda passage: visit.as_told({"labels": list(passage.labels)})["labels"],
         more=min(_MOST, k * 2) if found is not None and len(found.passages) == k < _MOST else None,
         room=room,
+        formats=names_of_formats(room.known.formats),
     )
 
 

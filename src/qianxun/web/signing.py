@@ -14,7 +14,7 @@ from qianxun.service import problems
 from qianxun.service.oidc.signing import LASTS
 from qianxun.service.pages import SESSION, SIGN_IN, SIGN_IN_THERE, SIGN_OUT, SIGN_OUT_THERE, session_of
 from qianxun.service.visit import Visit, visit_of
-from qianxun.web.site import LANGUAGE, THEME, THEMES, language_of, page, query_of
+from qianxun.web.site import LANGUAGE, THEME, THEMES, in_words_of_pages, language_of, page, query_of
 
 router = APIRouter()
 
@@ -112,7 +112,7 @@ def asked_to_sign_in(
     oidc = visit_of(request).service.oidc
     with speaking(language_of(request)):
         # Of a key only what is wrong: what else is said there is for programs, and the page says who gives one.
-        words = "" if wrong is None else say(wrong.template, **wrong.values) if of_key else wrong.in_words()
+        words = "" if wrong is None else say(wrong.template, **wrong.values) if of_key else in_words_of_pages(wrong)
     return page(
         request,
         None,

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import re
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any, Final
@@ -16,15 +15,16 @@ from starlette.types import Scope
 from qianxun.errors import Forbidden, QianxunError, Unauthorized
 from qianxun.marking import known_by
 from qianxun.messages import LANGUAGES, language, language_of_browser, say, speaking
+from qianxun.reasons import is_for_programs
 from qianxun.service import problems
 from qianxun.service.pages import SESSION, SIGN_IN, STATIC
 from qianxun.service.visit import Visit
+from qianxun.web.asked import name_of_format
 from qianxun.web.places import place_in_words
 
 LANGUAGE: Final = "qianxun_language"
 THEME: Final = "qianxun_theme"
 THEMES: Final = ("light", "dark")
-_OF_PROGRAMS: Final = re.compile(r"`|/api/|openapi|curl|--")
 # A script asks for a part of a page with this header, and gets the block of that name.
 PART: Final = "x-qianxun-part"
 # The blocks that can stand alone; any other is no part.
@@ -70,6 +70,8 @@ def templates() -> jinja2.Environment:
         "query": query_of,
         "view": view_address,
         "place": place_in_words,
+        "name_of_format": name_of_format,
+        "error_in_words": in_words_of_pages,
     }
     return found
 
@@ -88,7 +90,8 @@ def rendered(request: Request, visit: Visit | None, template: str, *, part: str 
     found = templates().get_template(template)
     theme = request.cookies.get(THEME, "")
     values = {
-        "address": address_of(request),
+        # Where one comes back to, from a page that answered a form, too.
+        "address": came_from(request),
         "path": request.url.path,
         # What stands between two sentences.
         "sentences": "" if language() == "zh" else " ",
@@ -136,18 +139,18 @@ def error_page(error: QianxunError, scope: Scope, request_id: str) -> tuple[byte
 
 def in_words_of_pages(error: QianxunError) -> str:
     """The error for who reads a page: without a remedy that is a command, or a request of a program."""
-    return say(error.template, **error.values) if _OF_PROGRAMS.search(error.remedy) else error.in_words()
+    return say(error.template, **error.values) if is_for_programs(error.remedy) else error.in_words()
 
 
 def _who_asks(error: QianxunError, had_session: bool) -> str:
     """What is said to who is not known: the error's own remedies are for programs and for who manages keys."""
     if not had_session:
-        return say("Sign in to see this page.") if _OF_PROGRAMS.search(error.remedy) else error.in_words()
+        return say("Sign in to see this page.") if is_for_programs(error.remedy) else error.in_words()
     return "".join((say(error.template, **error.values), " " if language() == "en" else "", say("Sign in again.")))
 
 
 def came_from(request: Request) -> str:
-    """Where to go on after signing in: to the page that was asked for; where a form was sent, to the page with it."""
+    """Where to go on from elsewhere: to the page that was asked for; where a form was sent, to the page with it."""
     if request.method in ("GET", "HEAD"):
         return address_of(request)
     before = urlsplit(request.headers.get("referer", ""))

@@ -8,7 +8,7 @@ it.
 import functools
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
@@ -223,6 +223,25 @@ def evaluate_answers(
     )
 
 
+def unfound(
+    bases: Iterable[Askable], questions: Iterable[Question], *, asker: Asker
+) -> dict[str, tuple[Evidence, ...]]:
+    """The evidence that none of these knowledge bases has for this asker, by id of the question; only of answerable
+    ones.
+
+    What is looked for is what `evaluate_answers` looks for: the document, and its quote in it. A source that several
+    documents go by is not found either.
+    """
+    missing = {one.id: one.evidence for one in questions if one.answerable and one.evidence}
+    for base in bases:
+        if not missing:
+            break
+        places = _Places(base, asker)
+        left = {id: tuple(one for one in evidence if not places.has(one)) for id, evidence in missing.items()}
+        missing = {id: evidence for id, evidence in left.items() if evidence}
+    return missing
+
+
 def _result(question: Question, answer: Answer, evidence: Sequence[Place], places: "_Places", seconds: float) -> Result:
     cited = [places.cited(citation, answer) for citation in answer.citations]
     scores = score_answer(
@@ -251,6 +270,7 @@ class _Places:
         self._asker = asker
         self._named = _Named(list(base.documents(asker=asker)))
         self._text = functools.lru_cache(_DOCUMENTS_AT_HAND)(lambda id: base.text(id, asker=asker))
+        self._bare = functools.lru_cache(_DOCUMENTS_AT_HAND)(lambda id: _bare(self._text(id)))
 
     def of(self, evidence: Evidence) -> Place | Reason:
         """Where a piece of evidence stands, or why it stands nowhere."""
@@ -261,6 +281,17 @@ class _Places:
             return Place(document.source)
         span = found_in(self._text(document.id), evidence.quote)
         return "no quote" if span is None else Place(document.source, span)
+
+    def has(self, evidence: Evidence) -> bool:
+        """Whether a piece of evidence stands anywhere: `of` without the place, and quicker with many that do not."""
+        try:
+            document = self._named.meant(AcceptedPair("", evidence.source))
+            if document is None or document.chunks == 0:
+                return False
+            wanted = _bare(evidence.quote)
+            return not evidence.quote or (bool(wanted) and wanted in self._bare(document.id))
+        except (InputError, NotFound):
+            return False
 
     def cited(self, citation: Citation, answer: Answer) -> Cited:
         """What stands at a citation's place now; no text where that is not what the citation quotes."""
@@ -288,6 +319,10 @@ def found_in(text: str, quote: str) -> Span | None:
     wanted = "".join(folded for character in quote for folded in _folded(character))
     start = "".join(folded for folded, _ in places).find(wanted) if wanted else -1
     return Span(places[start][1], places[start + len(wanted) - 1][1] + 1) if start >= 0 else None
+
+
+def _bare(text: str) -> str:
+    return "".join(map(_folded, text))
 
 
 @functools.lru_cache(1 << 14)

@@ -40,20 +40,28 @@ MESSAGES: Final[dict[str, str]] = {
     "The sources disagree:": "各来源说法不一：",
     "Open the document here": "在文档中打开此处",
     "Ask again": "重新提问",
+    "This answer was not finished: a model failed, or the service ended while it was written.": (
+        "这个回答没有写完：模型出错，或服务在写作中途停止。"
+    ),
     "Ask the question again.": "请重新提问。",
     # files
     "Reading files": "正在读取文件",
     "Reading files: {done} of {total}": "正在读取文件：{done}/{total}",
     "Files are read": "文件已读取",
     "Files are not read": "文件未能读取",
+    "Some files are not read": "部分文件未能读取",
+    "The file is empty.": "文件是空的。",
     "Files can be sent by who is signed in.": "登录后才能上传文件。",
-    "Sign in with a key.": "请用密钥登录。",
     # settings of the page
     "as set for everybody": "按系统设置",
     "none": "无",
     "Persona": "角色",
     "Which documents": "限定文档",
-    "A filter as in the search page. Empty: all.": "写法同搜索的过滤条件；留空表示全部。",
+    "For instance {example}; docs/searching.md explains it. Empty: all.": (
+        "例如 {example}；写法见 docs/searching.md。留空表示全部。"
+    ),
+    "not signed in": "未登录",
+    "Files of this conversation:": "本会话的文件：",
     "Divide the question": "拆分问题",
     "Into so many sub-questions at most, each searched by itself. 0: not at all.": (
         "最多拆成几个子问题，分别检索；0 表示不拆分。"

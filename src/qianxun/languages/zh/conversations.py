@@ -14,7 +14,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Type more of the token.": "请多输入几位标识。",
     "Conversations are not kept.": "不保存对话。",
     "Set conversation.keep to true.": "请将 conversation.keep 设为 true。",
-    "What the answer was being written from was removed meanwhile.": "回答所依据的文档在此期间被移除了。",
+    "A document that was being read for the answer was removed meanwhile.": "写回答时读到的文档在此期间有被移除的。",
     "Ask the question again.": "请重新提问。",
     # settings
     "keep conversations: questions, and of answers what is not the documents' own text": "保存对话：问题，以及回答中不属于文档原文的部分",
@@ -26,7 +26,7 @@ MESSAGES: Final[dict[str, str]] = {
     "This answer is still being written.": "这个回答还在生成。",
     "This answer was stopped.": "这个回答被中止了。",
     "This answer failed.": "这个回答失败了。",
-    "What this answer was written from was removed.": "这个回答所依据的文档已被移除。",
+    "A document that was read for this answer was removed.": "写这个回答时读过的文档中，有的已被移除。",
     # commands
     "list conversations: questions that lean on those before": "列出对话：前后相承的提问",
     "show one conversation": "显示一个对话",
@@ -60,6 +60,6 @@ MESSAGES: Final[dict[str, str]] = {
     "Delete {n}?": "要删除 {n}吗？",
     "Nothing was deleted.": "没有删除任何内容。",
     "Deleted {n}.": "已删除 {n}。",
-    "also erase the answers in conversations that were written from them": "同时清除对话中依据它们写成的回答",
-    "{n} stored answers written from them were erased.": "已清除依据它们写成的 {n} 个回答。",
+    "also erase the answers in conversations for which they were read": "同时清除对话中写作时读过它们的回答",
+    "{n} stored answers for which they were read were erased.": "已清除写作时读过它们的 {n} 个回答。",
 }

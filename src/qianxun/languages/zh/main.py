@@ -626,6 +626,8 @@ MESSAGES: Final[dict[str, str]] = {
     "No document matches {item!r}.": "没有与 {item!r} 匹配的文档。",
     "`qianxun list` shows ids and sources.": "`qianxun list` 显示编号和来源。",
     # knowledge_base.py
+    "The label {label!r} is several, written as one.": "标签 {label!r} 是写在一起的几个标签。",
+    "Give them one by one: {labels}.": "请分开填写：{labels}。",
     "The label {label!r} is written in full width.": "标签 {label!r} 用了全角字符。",
     "access.default_labels: {label!r} is no label.": "access.default_labels：{label!r} 不能用作标签。",
     "Write {narrow!r}: a word without commas, in half width.": "请写成 {narrow!r}：不含逗号，用半角字符。",

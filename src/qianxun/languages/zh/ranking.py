@@ -113,7 +113,7 @@ MESSAGES: Final[dict[str, str]] = {
     'No document has "{asked}"; searched for "{found}" too.': "没有文档包含“{asked}”，已同时搜索“{found}”。",
     # retrieval
     "Understood as an operator: {written}": "理解为操作符：{written}",
-    "A filter alone finds no passages: `qianxun list --where` lists documents.": "只有过滤条件时不搜索段落：请用 `qianxun list --where` 列出文档。",
+    "A filter alone finds no passages; add what to look for.": "只有过滤条件时不搜索段落：请再写上要找的内容。",
     "Also searched for: {questions}": "同时搜索：{questions}",
     "search.synonyms_file {path} cannot be read ({error}).": "无法读取 search.synonyms_file {path}（{error}）。",
     "Name a text file in UTF-8, or leave it empty.": "请指定一个 UTF-8 文本文件，或留空。",

@@ -7,6 +7,10 @@ MESSAGES: Final[dict[str, str]] = {
     "Sign in again.": "请重新登录。",
     "{text!r} is no day.": "{text!r} 不是日期。",
     "Write it as 2026-01-31.": "请写成 2026-01-31 这样。",
+    "Nothing changes from {first} until {last}: the first day is after the last one.": (
+        "修改时间从 {first} 到 {last}：起始日期晚于结束日期。"
+    ),
+    "Change one of them.": "请改其中一个。",
     "Type it in.": "请填写。",
     "Sign in to see this page.": "请登录后查看此页。",
     # what a page of an error is called
@@ -38,6 +42,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Questions": "问题",
     "Sign in": "登录",
     "Sign out": "退出",
+    "Signed in as": "当前登录：",
     "Request {id}": "请求编号 {id}",
     "Skip to the content": "跳到正文",
     "Rooms": "栏目",
@@ -71,6 +76,12 @@ MESSAGES: Final[dict[str, str]] = {
         "用自己的话提问，中英文皆可。在页面任意处按 / 即可输入。"
     ),
     "{n} passages in {ms} ms": "{n} 段，用时 {ms} 毫秒",
+    "1 passage in {ms} ms": "1 段，用时 {ms} 毫秒",
+    "other wordings": "其他说法",
+    "what was learned from questions": "从问题中学到的调整",
+    "The question is too long: only its first {n} characters were searched for.": "问题过长，只按前 {n} 个字符搜索。",
+    "The latest changes to the documents are not searched yet.": "文档的最新改动尚未纳入搜索。",
+    "The latest changes to the documents ({n}) are not searched yet.": "文档的最新改动（{n} 处）尚未纳入搜索。",
     "in Chinese": "中文",
     "in English": "英文",
     "in another language": "其他语言",

@@ -36,6 +36,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Source": "来源",
     "Number of pages": "页数",
     "Id": "编号",
+    "not to be found yet": "尚未编入索引，暂时搜不到",
     "Nothing of it is indexed.": "该文档没有任何内容编入索引。",
     "Take away": "去掉标签",
     "Give, separated by commas": "加上标签，用逗号分隔",
@@ -52,12 +53,23 @@ MESSAGES: Final[dict[str, str]] = {
     # adding
     "Add documents": "添加文档",
     "Files, of at most {mb} MB each": "文件（每个不超过 {mb} MB）",
+    "Leave it out, or convert it: text, PDF, Office, web pages, e-mail, pictures, archives and source code are read.": (
+        "请去掉这个文件，或转换格式：可以读取文本、PDF、Office 文档、网页、邮件、图片、压缩包和源代码。"
+    ),
+    "Left out, because files of these kinds are not read:": "以下文件的类型无法读取，已去掉：",
+    "Take out": "去掉",
+    "1 address": "1 个网址",
+    "{n} addresses": "{n} 个网址",
     "Or drop files here.": "也可以把文件拖到这里。",
     "Folder (may be left empty)": "文件夹（可不填）",
     "hr/policies": "人事/制度",
     "Labels: who may see them, separated by commas": "标签：决定谁能看到，用逗号分隔",
-    "Without any: {labels}.": "不填则为：{labels}。",
-    "Without any, only administrators see them.": "不填则只有管理员能看到。",
+    "New documents without any get {labels}; those that are there already keep theirs.": (
+        "不填时，新文档的标签为：{labels}；已有的文档保留原来的标签。"
+    ),
+    "New documents without any are seen by administrators only; those that are there already keep their labels.": (
+        "不填时，新文档只有管理员能看到；已有的文档保留原来的标签。"
+    ),
     "Yours are {labels}. Without any: all of them.": "您的标签是 {labels}。不填则全部加上。",
     "Read again what could not be read before": "重新读取以前读不了的文件",
     "Add": "添加",
@@ -97,6 +109,10 @@ MESSAGES: Final[dict[str, str]] = {
     "Stop": "停止",
     "What is done so far stays.": "已完成的部分会保留。",
     "All is well.": "一切正常。",
+    "Nothing else is wrong.": "此外没有发现问题。",
+    "The indexes were behind the documents (changes: {n}), and have been brought up to them.": (
+        "索引比文档落后 {n} 处改动，现已补上。"
+    ),
     "Asked for": "提交于",
     "Asked for (UTC)": "提交时间（UTC）",
     "Files": "文件",
@@ -149,7 +165,7 @@ MESSAGES: Final[dict[str, str]] = {
         "Their text, chunks and vectors go, and what is inside their files; nobody finds them from then on. Citations "
         "of them will say that they were removed."
     ): "文字、片段、向量以及文件中包含的文档都会移除，此后谁也搜不到。引用处会显示“已移除”。",
-    "Also erase answers in conversations that were written from them": "同时清除对话中根据它们写出的回答",
+    "Also erase answers in conversations for which they were read": "同时清除对话中写作时读过它们的回答",
     "Remove": "移除",
     "Do not remove": "不移除",
     "Receipt": "移除凭据",

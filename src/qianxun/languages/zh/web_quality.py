@@ -24,6 +24,13 @@ MESSAGES: Final[dict[str, str]] = {
     "Retrieval is measured on a data set (BEIR), and {name} is a question set.": (
         "检索只能用数据集（BEIR）评测，{name} 是问题集。"
     ),
+    "retrieval, in the texts of the data set itself": "检索（在数据集自带的文本中）",
+    "Questions are written and a question set is chosen, too.": "既填写了问题，又选择了问题集。",
+    "Choose “questions below”, or empty the field.": "请选择“下面填写的问题”，或清空填写的问题。",
+    "Retrieval is measured on a data set (BEIR).": "检索只能用数据集（BEIR）评测。",
+    "Choose one.": "请选择一个。",
+    "Nothing is given to measure.": "没有可评测的内容。",
+    "Write questions, or choose a question set.": "请填写问题，或选择问题集。",
     "Measure answers on it, or choose a data set.": "请用它评测回答，或选择数据集。",
     "Measure over time": "随时间变化的指标",
     "Show": "显示",
@@ -45,6 +52,9 @@ MESSAGES: Final[dict[str, str]] = {
     "Older runs": "更早的记录",
     "questions that were sent": "自填问题",
     # one run
+    "{n} questions, {answered} of them with accepted answers; of the others refusing is right.": (
+        "共 {n} 题，其中 {answered} 题写有可接受的答案；其余应当拒答。"
+    ),
     "The figures are here when it is done.": "完成后在此显示结果。",
     "Look again": "刷新",
     "Stop": "停止",
@@ -52,6 +62,8 @@ MESSAGES: Final[dict[str, str]] = {
     "{n} answers are not shown: what they cite is gone, or not for you.": (
         "有 {n} 条回答未显示：引用的文档已移除，或您无权查看。"
     ),
+    "{first}–{last} of {n} answers": "第 {first}–{last} 条，共 {n} 条",
+    "The whole question": "问题全文",
     "no answer": "未作答",
     "The documents have no answer: refusing is right.": "文档中没有答案，应当拒答。",
     "bears its sentence": "支持原句",
@@ -59,6 +71,8 @@ MESSAGES: Final[dict[str, str]] = {
     # comparison
     "The verdict is by": "结论所依指标",
     "Change sides": "互换 A 与 B",
+    "A and B are the same run.": "A 和 B 是同一次评测。",
+    "Choose two.": "请选择两条不同的记录。",
     "Only runs that are done can be compared.": "只有已完成的评测才能比较。",
     "Choose two that have figures.": "请选择两条已有结果的记录。",
     "One run measured answers, the other retrieval.": "一条评测的是回答，另一条评测的是检索。",
@@ -125,6 +139,10 @@ MESSAGES: Final[dict[str, str]] = {
     "Take out {id}": "移出 {id}",
     "Question": "问题",
     "Question set (a draft; a new name begins one)": "问题集（草稿；填新名称即新建）",
+    "Do the documents have an answer?": "文档中有答案吗？",
+    "Whether the documents have an answer is not said.": "没有说明文档中是否有答案。",
+    "Choose one of the two.": "请选择其一。",
+    "Save and accept": "保存并采纳",
     "The documents have an answer": "文档中有答案",
     'Accepted answers, one a line; " + " between parts that must all be there': (
         "可接受的答案，每行一个；必须同时出现的各部分用 “ + ” 隔开"
@@ -143,6 +161,13 @@ MESSAGES: Final[dict[str, str]] = {
     "Give the draft a name without `.v1` at its end.": "草稿名称的末尾请勿写 `.v1`。",
     "{name} is frozen: what is accepted in it stays.": "{name} 已定稿，其中采纳的问题不再变动。",
     "Begin a new version of it.": "请为它新建一版。",
+    "Found in no knowledge base: there is no such source, or not these words in it.": (
+        "知识库中找不到：没有这个来源，或其中没有这段原文。"
+    ),
+    "Evidence of {n} questions is in no knowledge base; the first is {id}.": (
+        "有 {n} 题的依据在知识库中找不到，第一题是 {id}。"
+    ),
+    "Mend it or take it out; the draft says which it is.": "请更正或移出；草稿页面标出了是哪些。",
     "There is a draft already: {name}.": "已有草稿：{name}。",
     "Work on it, or freeze it first.": "请继续修改该草稿，或先将其定稿。",
     "{name} has no question {id}.": "{name} 中没有问题 {id}。",

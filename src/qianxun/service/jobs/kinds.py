@@ -147,7 +147,7 @@ def evaluate(work: Work) -> Shape:
     from qianxun.evaluation.question_sets.file import read_questions
 
     report = evaluate_answers(
-        _Everybodys(work.kb),
+        Everybodys(work.kb),
         read_questions(_questions(work)),
         asker=asker_of(work),
         limit=work.arguments.get("limit"),
@@ -159,7 +159,7 @@ def evaluate(work: Work) -> Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class _Everybodys:
+class Everybodys:
     """A knowledge base without what belongs to single conversations: an administrator's rights reach that, too."""
 
     kb: "KnowledgeBase"
@@ -298,6 +298,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "extract": extract,
     "expire": expire,
 }
+# These store documents and index them afterwards.
+STORING: Final = frozenset({"add", "sync"})
 # These are about the service as a whole and no knowledge base.
 WITHOUT_BASE: Final = frozenset({"audit", "expire"})
 # What needs nobody's files or choice.

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from qianxun.files import with_outer
 from qianxun.records import Document, Status
-from qianxun.service.jobs import uploads
+from qianxun.service.jobs import results, uploads
 from qianxun.service.jobs.work import Work
 
 if TYPE_CHECKING:
     from qianxun.ingestion.run import AddReport
 
 _BEFORE: Final = "before.json"
+# Kept for as long as the job, with what it found.
+_KNOWN: Final = "known.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,24 @@ def before(work: Work, files: Iterable[str]) -> Before:
     last = max((one.id for one in documents), default=0)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write(path, {"last": last, "known": known})
+    _write(results.make_folder(work.home, work.job.token) / _KNOWN, known)
     return Before(last, frozenset(known))
+
+
+def known_before(home: Path, token: str) -> frozenset[str]:
+    """The names that a job may have written anew: there were documents of these when it began."""
+    path = results.folder_of(home, token) / _KNOWN
+    return frozenset(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else frozenset()
+
+
+def left_behind(home: Path) -> list[str]:
+    """The tokens of jobs that have begun to add, and after which nobody has tidied yet."""
+    return sorted(path.parent.name for path in (home / uploads.FOLDER_NAME).glob(f"*/{_BEFORE}"))
+
+
+def has_begun(home: Path, token: str) -> bool:
+    """Whether a job is among them."""
+    return (uploads.folder_of(home, token) / _BEFORE).is_file()
 
 
 def complete(report: "AddReport", work: Work, files: Iterable[str], there: Before) -> None:

@@ -27,6 +27,9 @@ MAX_FILES: Final = 10_000
 _MAX_FIELD_BYTES: Final = 100_000
 _MAX_FIELDS: Final = 1000
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_WHAT_IS_READ: Final = (
+    "Leave it out, or convert it: text, PDF, Office, web pages, e-mail, pictures, archives and source code are read."
+)
 # Written to the disk when so much has come together.
 _PIECE_BYTES: Final = 1 << 20
 
@@ -122,7 +125,9 @@ def _must_be_readable(called: str) -> None:
     try:
         must_be_readable(name, PurePosixPath(name).suffix.lower())
     except UnreadableDocument as error:
-        raise refused(415, error) from error
+        # Of the many kinds that are read a person needs no list.
+        wrong = InputError(error.template, remedy=_WHAT_IS_READ, **error.values)
+        raise refused(415, wrong) from error
 
 
 @dataclass(slots=True)

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from qianxun.errors import Busy, LimitReached, QianxunError
+from qianxun.errors import Busy, LimitReached, NotFound, QianxunError
 from qianxun.service import problems
 from qianxun.service.auditing import used_up
 from qianxun.service.bases import Bases
-from qianxun.service.jobs import kinds, results, rights, uploads
+from qianxun.service.jobs import kinds, receipts, results, rights, uploads
 from qianxun.service.jobs.holding import Holder
 from qianxun.service.jobs.kinds import KINDS
 from qianxun.service.jobs.schedules import Schedules
@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 _LOOK_SECONDS: Final = 0.3
 _HEARD_SECONDS: Final = 0.4
 _TAKE_BACK_SECONDS: Final = 5.0
+# And so often it is seen to what jobs left that ended half-way and could not be indexed then.
+_LEFT_SECONDS: Final = 60.0
 # A knowledge base that no job is about is closed after so long: its models take memory.
 _IDLE_SECONDS: Final = 60.0
 _MOST_WAIT_SECONDS: Final = 60.0
@@ -101,6 +103,7 @@ class _Runner:
     holder: Holder
     bases: _Bases
     stop: threading.Event
+    looked_at_left: float = float("-inf")
 
     def run(self, until_empty: bool) -> int:
         """Claims and runs; returns how many."""
@@ -149,7 +152,10 @@ class _Runner:
     def _take_back(self, jobs: Jobs) -> None:
         for job in jobs.take_back(self.holder.alive):
             logger.warning("job %s (%s) lost its process and is %s", job.token, job.kind, job.state)
-            self._tidy(job)
+            self._tidy(job, is_indexed=False)
+            if job.ended:
+                self.looked_at_left = float("-inf")
+        self._index_what_is_left(jobs)
         self.holder.sweep({job.holder for job in jobs.all(states=("running",), count=1000)})
 
     def _run_one(self, jobs: Jobs, job: Job) -> None:
@@ -158,11 +164,51 @@ class _Runner:
         spending = Spending(job, jobs, self.database, self.settings)
         with _heard(jobs, job, self.stop, spending) as telling:
             outcome = self._outcome(job, telling, spending)
+            is_indexed = outcome.state not in ("stopped", "failed") or self._is_indexed(job, telling)
         ours = outcome.state != "lost" and _written(jobs, job, outcome)
         seconds = time.monotonic() - began
         logger.info("job %s (%s): %s after %.1f s", job.token, job.kind, outcome.state if ours else "lost", seconds)
         if ours:
-            self._tidy(jobs.get(job.token))
+            self._tidy(jobs.get(job.token), is_indexed=is_indexed)
+
+    def _is_indexed(self, job: Job, telling: Telling) -> bool:
+        """Brings the indexes up to what a job stored that ended half-way; False if that is to be tried again.
+
+        It is not asked whether the job is to stop: nobody finds what is stored and not indexed, nor what it replaced.
+        """
+        if job.kind not in kinds.STORING:
+            return True
+
+        def tell(progress: Progress) -> None:
+            telling.now = progress
+            if self.stop.is_set() or telling.told == "lost":
+                raise Stopped
+
+        try:
+            self.bases.open(job.base).catch_up(progress=tell)
+        except NotFound:
+            return True
+        except Stopped:
+            return False
+        except QianxunError as error:
+            logger.warning("what job %s (%s) stored is indexed later: %s", job.token, job.kind, error)
+            return False
+        except Exception:
+            logger.exception("what job %s (%s) stored is indexed later", job.token, job.kind)
+            return False
+        return True
+
+    def _index_what_is_left(self, jobs: Jobs) -> None:
+        """Does that for jobs that ended without their process: killed, or stopped while they waited to go on."""
+        if time.monotonic() - self.looked_at_left < _LEFT_SECONDS:
+            return
+        self.looked_at_left = time.monotonic()
+        home = home_directory(self.settings)
+        for token in receipts.left_behind(home):
+            with contextlib.suppress(NotFound):
+                job = jobs.get(token)
+                if job.ended and (job.state == "done" or self._is_indexed(job, Telling())):
+                    uploads.forget(home, token)
 
     def _outcome(self, job: Job, telling: Telling, spending: Spending) -> "_Outcome":
         home = home_directory(self.settings)
@@ -188,14 +234,15 @@ class _Runner:
             logger.exception("job %s (%s) failed", job.token, job.kind)
             return _Outcome("failed", failure=Failure.of(problems.unforeseen()))
 
-    def _tidy(self, job: Job) -> None:
-        """Deletes what only a job that has not ended needs."""
+    def _tidy(self, job: Job, *, is_indexed: bool) -> None:
+        """Deletes what only a job that has not ended needs; what tells of one that is not indexed stays."""
         home = home_directory(self.settings)
         if not job.ended:
             return
-        uploads.forget(home, job.token)
+        if is_indexed or not receipts.has_begun(home, job.token):
+            uploads.forget(home, job.token)
         spent = job.error is not None and job.error.kind == LimitReached.__name__
-        if job.state == "cancelled" or (job.state == "failed" and not spent):
+        if job.kind not in kinds.STORING and (job.state == "cancelled" or (job.state == "failed" and not spent)):
             results.forget(home, job.token)
         try:
             record_end(job, self.database, self.settings)

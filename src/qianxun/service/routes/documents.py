@@ -101,7 +101,7 @@ async def remove_document(
     base: BaseName,
     id: DocumentId,
     visit: Visiting,
-    purge: Annotated[bool, Query(description="also answers in conversations that were written from it")] = False,
+    purge: Annotated[bool, Query(description="also answers in conversations for which it was read")] = False,
 ) -> JSONResponse:
     """Takes a document out, with everything made from it; the reply is the receipt.
 

@@ -81,11 +81,19 @@ def _submitted(visit: Visit, base: str, request: Evaluation) -> Job:
     token = new_token()
     if request.set is not None:
         kinds.may_name_sets(visit.asker)  # before it is said which there are
-        kinds.questions_path(visit.service.home, request.set)
+        path = kinds.questions_path(visit.service.home, request.set)
+        if request.what == "retrieval" and not path.is_dir():
+            raise InputError(
+                "Retrieval is measured on a data set (BEIR), and {name} is a question set.",
+                remedy="Measure answers on it, or choose a data set.",
+                name=request.set,
+            )
         arguments["set"] = request.set
     else:
         size = _written(uploads.folder_of(visit.service.home, token), request.questions)
         arguments["files"] = [Upload(_FILE, _FILE, size).as_json()]
+        arguments["questions"] = len(request.questions)
+        arguments["with_answers"] = sum(bool(one.answers) for one in request.questions)
     caller = visit.caller
     return visit.service.jobs.submit(
         "evaluate", base, owner=caller.id, arguments=arguments, token=token, quota=caller.limits.tokens_per_day

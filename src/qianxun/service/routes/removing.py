@@ -8,7 +8,7 @@ from qianxun.service.visit import Visit
 from qianxun.shapes import receipt_shape
 
 # What of a receipt counts other people's words.
-_OF_OTHERS: Final = ("answers", "questions", "judgements")
+OF_OTHERS: Final = ("answers", "questions", "judgements")
 
 
 async def removed(visit: Visit, base: str, ids: Sequence[int], *, purge: bool) -> dict[str, Any]:
@@ -26,4 +26,4 @@ async def removed(visit: Visit, base: str, ids: Sequence[int], *, purge: bool) -
 def _removed(visit: Visit, there: Base, ids: Sequence[int], purge: bool) -> dict[str, Any]:
     visit.must_see(there, ids)
     receipt = receipt_shape(there.kb.remove(ids, purge=purge, asker=visit.asker))
-    return receipt if visit.caller.is_admin else receipt | dict.fromkeys(_OF_OTHERS)
+    return receipt if visit.caller.is_admin else receipt | dict.fromkeys(OF_OTHERS)

@@ -99,6 +99,10 @@ for (const form of document.querySelectorAll("form[data-live]")) {
 // Choices that change what else can be chosen: `data-submit` sends the form.
 for (const choice of document.querySelectorAll("[data-submit]")) {
   choice.addEventListener("change", () => choice.form.submit());
+  // Who comes back to a page that the browser has kept finds what it is of, not what was chosen to leave it.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) { choice.selectedIndex = [...choice.options].findIndex((one) => one.defaultSelected); }
+  });
 }
 
 // Where the system is dark and nothing was chosen, the other theme is the light one.
@@ -160,6 +164,17 @@ for (const place of document.querySelectorAll("[data-refresh]")) {
   setTimeout(again, place.dataset.refresh * 1000);
 }
 
+// Fields for several words, `data-several`: what is pasted from several lines stays several; a browser would join them.
+for (const field of document.querySelectorAll("input[data-several]")) {
+  field.addEventListener("paste", (event) => {
+    const lines = event.clipboardData.getData("text").split(/[\r\n]+/).map((line) => line.trim()).filter(Boolean);
+    if (lines.length < 2) { return; }
+    event.preventDefault();
+    field.setRangeText(lines.join(", "), field.selectionStart, field.selectionEnd, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+}
+
 // Forms with files, `data-drop`: files may be dropped on them, are named before they are sent, and it is seen how much
 // of them has been.
 for (const form of document.querySelectorAll("form[data-drop]")) {
@@ -170,12 +185,38 @@ for (const form of document.querySelectorAll("form[data-drop]")) {
   const wrong = form.querySelector("[data-wrong]");
   form.querySelector("[data-drop-hint]").hidden = false;
 
-  field.addEventListener("change", () => {
-    names.replaceChildren(...[...field.files].map((file) => {
+  const leftOut = form.querySelector("[data-left-out]");
+  const kinds = new Set(field.dataset.kinds.split(" "));
+  const isRead = (file) => {
+    const name = file.name.normalize("NFKC").toLowerCase().replace(/[ .]+$/, "");
+    return kinds.has(name.slice(Math.max(0, name.lastIndexOf("."))));
+  };
+  const choose = (files) => {
+    const all = new DataTransfer();
+    for (const file of files) { all.items.add(file); }
+    field.files = all.files;
+    names.replaceChildren(...files.map((file, at) => {
       const line = document.createElement("li");
-      line.textContent = `${file.name} (${Math.ceil(file.size / 1000).toLocaleString()} kB)`;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "plain";
+      button.textContent = names.dataset.takeOut;
+      button.setAttribute("aria-label", `${names.dataset.takeOut} ${file.name}`);
+      button.addEventListener("click", () => {
+        choose(files.filter((one) => one !== file));
+        const buttons = names.querySelectorAll("button");
+        (buttons[Math.min(at, buttons.length - 1)] || field).focus();
+      });
+      line.append(`${file.name} (${Math.ceil(file.size / 1000).toLocaleString()} kB) `, button);
       return line;
     }));
+  };
+  field.addEventListener("change", () => {
+    // One file that cannot be read would have all refused.
+    const unread = [...field.files].filter((file) => !isRead(file));
+    leftOut.hidden = !unread.length;
+    leftOut.querySelector("span").textContent = unread.map((file) => file.name).join(" · ");
+    choose([...field.files].filter(isRead));
   });
   // Anywhere on the page: a browser would open what is dropped beside the form, and leave.
   const brings = (event) => event.dataTransfer.types.includes("Files");
@@ -196,7 +237,7 @@ for (const form of document.querySelectorAll("form[data-drop]")) {
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const button = form.querySelector("button");
+    const button = form.querySelector("button.main");
     const request = new XMLHttpRequest();
     const failed = (text) => {
       button.disabled = false;
