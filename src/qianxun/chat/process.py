@@ -11,8 +11,8 @@ from typing import Final
 from qianxun.chat.api import Api
 from qianxun.chat.app import create_chat
 from qianxun.chat.folder import MOST_UPLOAD_MB, PREFIX
-from qianxun.client.connection import is_here
 from qianxun.errors import InputError
+from qianxun.hosts import is_here
 from qianxun.settings import Settings, home_directory, issuer_name
 
 _BACKLOG: Final = 512

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from qianxun.chat.words import own_name
 from qianxun.guarding import addresses, safe_links
 from qianxun.messages import say
+from qianxun.parts import left_out_in_words, model_in_words, role_in_words, time_in_words
 from qianxun.records import Answer, Passage, Statement
 
 _MARKS: Final = re.compile(r"(?:\s?\[(?:\d{1,4}|Q)\])*")
@@ -31,6 +32,22 @@ def answer_text(answer: Answer) -> str:
     if answer.finish_reason == "cancelled":
         parts.append(f"> {say('This answer was stopped.')}")
     return "\n\n".join(part for part in parts if part)
+
+
+def report_of(answer: Answer) -> list[str]:
+    """What took how long, what made it, and what there is to say of it."""
+    stages = [
+        say("- {what}: {seconds} s", what=as_text(time_in_words(name)), seconds=f"{spent:.2f}")
+        for name, spent in answer.seconds.items()
+        if name != "total"
+    ]
+    models = [
+        say("- {what}: {model}", what=as_text(role_in_words(role)), model=as_text(model_in_words(model)))
+        for role, model in answer.models.items()
+        if role != "prompt"  # that is for programs
+    ]
+    remarks = [f"- {as_text(str(one))}" for one in (*answer.notes, *left_out_in_words(answer.degraded))]
+    return ["\n".join(part) for part in (stages, models, remarks) if part]
 
 
 def verdict_in_words(answer: Answer) -> str:

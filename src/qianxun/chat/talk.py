@@ -17,7 +17,7 @@ from qianxun.chat import first_words
 from qianxun.chat.api import Api
 from qianxun.chat.folder import PREFIX
 from qianxun.chat.ids import Place
-from qianxun.chat.shown import Streaming, answer_text, as_text
+from qianxun.chat.shown import Streaming, answer_text, as_text, report_of
 from qianxun.chat.words import error_in_words, unread, why_it_failed
 from qianxun.client.records import Job, Stopped
 from qianxun.errors import NotFound, QianxunError
@@ -241,17 +241,9 @@ async def _finished(step: Any, message: Any, talk: Talk, question: str, answer: 
         n=len(answer.passages),
         seconds=f"{answer.seconds.get('total', 0.0):.2f}",
     )
-    step.output = "\n\n".join(part for part in (step.output, *_report(answer)) if part)
+    step.output = "\n\n".join(part for part in (step.output, *report_of(answer)) if part)
     step.end = _now()
     await step.update()
-
-
-def _report(answer: Answer) -> list[str]:
-    """What took how long, what made it, and what there is to say of it."""
-    stages = [f"- {as_text(name)}: {spent:.2f} s" for name, spent in answer.seconds.items() if name != "total"]
-    models = [f"- {as_text(role)}: {as_text(model)}" for role, model in answer.models.items()]
-    remarks = [f"- {as_text(str(one))}" for one in (*answer.notes, *answer.degraded)]
-    return ["\n".join(part) for part in (stages, models, remarks) if part]
 
 
 def chips(answer: Answer, base: str, thread: str, id: str = "") -> list[Any]:

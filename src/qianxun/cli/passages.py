@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from qianxun.cli.screen import Piece, Screen
 from qianxun.cli.words import cut, shown_seconds, shown_source, snippet
 from qianxun.messages import say
+from qianxun.parts import model_in_words
 from qianxun.records import Passage, Signal
 from qianxun.shapes import HEADING_SEPARATOR, total_seconds
 
@@ -109,9 +110,8 @@ def show_degraded(screen: Screen, degraded: Sequence[str]) -> None:
 def models_in_words(models: Mapping[str, str]) -> str:
     """Which model did what: `encoder builtin, answer by quoting`."""
     roles = {"encoder": say("encoder"), "adapter": say("adapter of"), "answer": say("answer by")}
-    names = {"extractive": say("quoting")}
     shown = ((role, name) for role, name in models.items() if role != "prompt")  # that is for programs
-    return say(", ").join(f"{roles.get(role, role)} {names.get(name, cut(name, 60))}" for role, name in shown)
+    return say(", ").join(f"{roles.get(role, role)} {cut(model_in_words(name), 60)}" for role, name in shown)
 
 
 def say_if_empty(session: "Session", base: "KnowledgeBase") -> None:

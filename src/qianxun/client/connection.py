@@ -5,7 +5,6 @@ were not made, if the same request twice is as good as once; connections that br
 """
 
 import enum
-import ipaddress
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from qianxun import __version__, errors
 from qianxun.errors import InputError, QianxunError, ServiceUnavailable
+from qianxun.hosts import is_here
 
 _FIRST_WAIT_SECONDS: Final = 0.5
 _MAX_WAIT_SECONDS: Final = 60.0
@@ -253,13 +253,3 @@ def _asked_to_wait(response: Any) -> float | None:
 
 def _pause(tries: int) -> float:
     return min(_FIRST_WAIT_SECONDS * 2.0 ** (tries - 1), _MAX_WAIT_SECONDS)
-
-
-def is_here(host: str) -> bool:
-    """Whether a host is this machine, by its name or address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from qianxun import assemble, tally
 from qianxun.errors import LimitReached, Overloaded, QianxunError
+from qianxun.parts import parts_of
 from qianxun.service.access import Caller
 from qianxun.service.facts import Ended, Facts
-from qianxun.service.parts import parts_of
 from qianxun.settings import Settings
 from qianxun.storage.audit_records import Entry, micros_of
 from qianxun.storage.database import Database

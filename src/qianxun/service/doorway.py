@@ -19,6 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qianxun.errors import InputError, Overloaded, QianxunError, SettingsError
+from qianxun.hosts import LOOPBACK_NAMES, is_address, without_port
 from qianxun.service import pages, problems
 from qianxun.service.access import Caller, Limits
 from qianxun.service.facts import Ended
@@ -39,7 +40,6 @@ _UPLOADS: Final = re.compile(
 SILENT_SECONDS: Final = 60.0
 _FORM_OF_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
-LOOPBACK_NAMES: Final = frozenset(("localhost", "127.0.0.1", "[::1]"))
 _CORS_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -192,7 +192,7 @@ class Doorway:
             )
         everywhere = self._service.settings.service.anonymous == "everywhere"
         # A name can be made to lead anywhere by who owns it, an address cannot.
-        if not self._names and host not in LOOPBACK_NAMES and not (everywhere and _is_address(host)):
+        if not self._names and host not in LOOPBACK_NAMES and not (everywhere and is_address(host)):
             raise _unknown_name(host)
         origin = headers.get("origin")
         if origin is not None and origin.lower() not in (own_origin(scope, named), *self._origins):
@@ -445,18 +445,6 @@ def shown_by(headers: Headers) -> str | None:
 def own_origin(scope: Scope, named: str) -> str:
     """The origin of our own pages, as this client calls us."""
     return f"{scope.get('scheme', 'http')}://{named}"
-
-
-def without_port(host: str) -> str:
-    return host if host.endswith("]") else re.sub(r":\d*$", "", host)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _network(text: str) -> "ipaddress.IPv4Network | ipaddress.IPv6Network":

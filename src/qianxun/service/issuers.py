@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from qianxun.errors import QianxunError, SettingsError, SourceError
+from qianxun.hosts import is_here
 from qianxun.settings import Settings
 from qianxun.sources.addresses import host_name, page_address
 
@@ -76,12 +77,7 @@ def is_safe(address: str) -> bool:
     except QianxunError:
         return False
     parts = urlsplit(address)
-    return parts.scheme == "https" or _is_here(parts.hostname or "")
-
-
-def _is_here(host: str) -> bool:
-    name = host_name(host)
-    return name in ("localhost", "::1") or name.startswith("127.")
+    return parts.scheme == "https" or is_here(host_name(parts.hostname or ""))
 
 
 def for_fetching(settings: Settings) -> Settings:

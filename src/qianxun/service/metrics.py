@@ -18,9 +18,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from qianxun import tally
+from qianxun.parts import OTHER, PARTS, parts_of, stage_of
 from qianxun.service.facts import Ended
 from qianxun.service.metric_table import BY_NAME, METRICS, Metric
-from qianxun.service.parts import OTHER, PARTS, parts_of, stage_of
 
 logger = logging.getLogger(__name__)
 

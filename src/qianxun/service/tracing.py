@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from qianxun import __version__
 from qianxun.errors import MissingExtra
+from qianxun.parts import parts_of, stage_of
 from qianxun.service.facts import Ended
-from qianxun.service.parts import parts_of, stage_of
 from qianxun.settings import TelemetrySettings
 
 _NANO: Final = 1_000_000_000

@@ -27,6 +27,7 @@ from qianxun.service.routes.evaluations import Evaluation, Question, asked_for
 from qianxun.service.visit import visit_of
 from qianxun.web import quality_inbox, quality_runs, quality_sets
 from qianxun.web.forms import LargeFields
+from qianxun.web.library_words import job_state
 from qianxun.web.quality_plots import Point, trend
 from qianxun.web.quality_runs import Run
 from qianxun.web.site import language_of, page
@@ -269,15 +270,4 @@ def _trend(group: list[Run], measure: str) -> dict[str, Any] | None:
 
 
 def _in_words() -> dict[str, Any]:
-    return {"measure_in_words": measure_in_words, "state_in_words": _state_in_words, "figure": words.figure}
-
-
-def _state_in_words(state: str) -> str:
-    names = {
-        "queued": say("queued"),
-        "running": say("running"),
-        "done": say("done"),
-        "failed": say("failed"),
-        "cancelled": say("cancelled"),
-    }
-    return names[state]
+    return {"measure_in_words": measure_in_words, "state_in_words": job_state, "figure": words.figure}

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from qianxun.errors import InputError
 from qianxun.filters import Filter
 from qianxun.marking import excerpt, highlights
+from qianxun.parts import left_out_in_words, stage_in_words
 from qianxun.records import Passage, SearchResult
 from qianxun.service import problems
 from qianxun.service.visit import Visit, visit_of
@@ -20,7 +21,6 @@ from qianxun.storage.store import Kinds
 from qianxun.text import language_of, script
 from qianxun.web.asked import MODES, Asked, Field, name_of_format, names_of_formats
 from qianxun.web.laid_out import laid_out
-from qianxun.web.places import left_out_in_words, stage_in_words
 from qianxun.web.site import page
 
 router = APIRouter()

@@ -6,6 +6,7 @@ from typing import Any
 from qianxun.evaluation.reports import words
 from qianxun.evaluation.reports.page import Block, Facts, Folded, Interval, Intervals, Notes, Page, Section, Table
 from qianxun.messages import say
+from qianxun.parts import role_in_words
 
 
 def page_of_answers(shape: Mapping[str, Any]) -> Page:
@@ -114,20 +115,9 @@ def _facts(shape: Mapping[str, Any]) -> Facts:
             ),
             (say("seconds of a question, median"), f"{seconds['p50']:.3f}"),
             (say("seconds of a question, 95 %"), f"{seconds['p95']:.3f}"),
-            *((_role_in_words(role), model) for role, model in shape["models"].items()),
+            *((role_in_words(role), model) for role, model in shape["models"].items()),
         ]
     )
-
-
-def _role_in_words(role: str) -> str:
-    """What a model, or a prompt, was used for; of a role that is new, its name."""
-    names = {
-        "encoder": say("encoder"),
-        "reranker": say("reranking model"),
-        "answer": say("answering model"),
-        "prompt": say("prompt"),
-    }
-    return names.get(role, role)
 
 
 def _answers(shape: Mapping[str, Any]) -> Folded:

@@ -128,8 +128,6 @@ MESSAGES: Final[dict[str, str]] = {
     "Accepted {accepted}, rejected {rejected}, still open {proposed}.": "接受 {accepted} 个，拒绝 {rejected} 个，待定 {proposed} 个。",
     "Freeze the accepted ones: qianxun eval make --freeze {path}": "将已接受的定稿：qianxun eval make --freeze {path}",
     "file": "文件",
-    "answering model": "回答模型",
-    "prompt": "提示词",
     "digest": "摘要",
     "Measure answers on it: qianxun eval answers {path}": "用它衡量回答：qianxun eval answers {path}",
     "{questions}, {n} of them unanswerable": "{questions}，其中 {n} 个没有答案",

@@ -40,6 +40,8 @@ MESSAGES: Final[dict[str, str]] = {
     "The sources disagree:": "各来源说法不一：",
     "Open the document here": "在文档中打开此处",
     "Ask again": "重新提问",
+    "- {what}: {seconds} s": "- {what}：{seconds} 秒",
+    "- {what}: {model}": "- {what}：{model}",
     "This answer was not finished: a model failed, or the service ended while it was written.": (
         "这个回答没有写完：模型出错，或服务在写作中途停止。"
     ),

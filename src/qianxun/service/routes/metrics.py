@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from qianxun.errors import Forbidden, NotFound, Unauthorized
-from qianxun.service.doorway import FORWARDED, LOOPBACK_NAMES, shown_by, without_port
+from qianxun.hosts import LOOPBACK_NAMES, without_port
+from qianxun.service.doorway import FORWARDED, shown_by
 from qianxun.service.metrics import CONTENT_TYPE
 from qianxun.service.routes.given import Visiting
 from qianxun.service.visit import Visit
