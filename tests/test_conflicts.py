@@ -78,6 +78,30 @@ DISAGREEING = [
         "VPN 密码有效期多久？",
         {"90 天", "180 天"},
     ),
+    (
+        {
+            "a": "# 差旅制度\n\n一线城市（北京、上海、广州、深圳）住宿标准为每晚 650 元。",
+            "b": "# 报销细则\n\n一线城市住宿标准为每晚 800 元。",
+        },
+        "一线城市住宿标准是多少？",
+        {"650 元", "800 元"},
+    ),
+    (
+        {
+            "a": "# 出差辦法\n\n出差期間的餐補(含早餐、晚餐)為每天 120 元。",
+            "b": "# 規定\n\n出差期間的餐補為每天 150 元。",
+        },
+        "出差期間的餐補是多少？",
+        {"120 元", "150 元"},
+    ),
+    (
+        {
+            "a": "# Travel\n\nThe hotel limit in large cities (London, Paris) is 180 euros.",
+            "b": "# FAQ\n\nThe hotel limit in large cities is 220 euros.",
+        },
+        "What is the hotel limit in large cities?",
+        {"180 euros", "220 euros"},
+    ),
 ]
 
 
@@ -110,6 +134,7 @@ AGREEING = [
     ({"a": "# A\n\nThe fee is 20 dollars.", "b": "# B\n\nThe fee takes 20 minutes to pay."}, "How much is the fee?"),
     ({"a": "# A\n\nThe pump runs at 50 Hz.", "b": "# B\n\nThe pump runs at 230 V."}, "At how many Hz does it run?"),
     (OFFICES, "上海办公室的年假有几天？"),
+    ({"a": "# 规定\n\n住宿标准为（淡季）650 元。", "b": "# 制度\n\n住宿标准为（旺季）800 元。"}, "住宿标准是多少？"),
     ({"one": "# 规定\n\n年假为 10 天。\n\n年假为 15 天。"}, "年假有几天？"),
 ]
 

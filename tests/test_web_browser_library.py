@@ -7,9 +7,11 @@ request went to another host, no content-security policy was violated, no script
 import contextlib
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 from web_browser import EVIL, SAMPLES, Browser, Site, browsing, missing, serving, texts
@@ -324,6 +326,22 @@ def test_labels_are_given_and_taken(browser: Browser, language: str) -> None:
     assert len(browser.rows()) == 1
 
 
+def test_lines_that_are_pasted_into_a_field_for_several_stay_several(browser: Browser) -> None:
+    from selenium.webdriver.common.keys import Keys as Pressed
+
+    def pasted(text: str, before: str) -> str:
+        browser.open(f"{BASE}/add")
+        source, field = browser.one("#addresses"), browser.one("#labels")
+        source.send_keys(text)
+        source.send_keys(Pressed.CONTROL, "ac")
+        field.send_keys(before)
+        field.send_keys(Pressed.CONTROL, "v")
+        return str(field.get_property("value"))
+
+    assert pasted("財務\n  hr 部\n\n研发", "public, ") == "public, 財務, hr 部, 研发"
+    assert pasted("財務，研发", "") == "財務，研发"
+
+
 @BOTH
 def test_what_is_removed_is_asked_for_receipted_and_says_so_ever_after(browser: Browser, language: str) -> None:
     words, base = WORDS[language], f"/library/work-{language}"
@@ -359,6 +377,37 @@ def test_what_is_removed_is_asked_for_receipted_and_says_so_ever_after(browser: 
 
 
 # -- upkeep ----------------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_times_are_those_of_the_readers_clock_and_without_scripts_utc(browser: Browser, language: str) -> None:
+    path, zone = f"{BASE}?q=短文/00", {"en": "America/New_York", "zh": "Asia/Shanghai"}[language]
+
+    def shown() -> tuple[datetime, datetime, bool]:
+        browser.open(path)
+        time = browser.one("tbody time")
+        written, at = time.text, datetime.fromisoformat(str(time.get_attribute("datetime")))
+        return datetime.strptime(written, "%Y-%m-%d %H:%M"), at, "UTC" in browser.text("thead")
+
+    browser.appear(language)
+    browser.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": zone})
+    try:
+        read, at, is_said = shown()
+        assert read.replace(tzinfo=ZoneInfo(zone)) == at.replace(second=0, microsecond=0)
+        assert read != at.astimezone(UTC).replace(tzinfo=None, second=0, microsecond=0)
+        assert not is_said
+        # In what comes later, too.
+        browser.open(BASE)
+        browser.one("input[name=q]").send_keys("短文/00")
+        browser.until(lambda: len(browser.rows()) == 1, "one document")
+        assert browser.text("tbody time") == f"{read:%Y-%m-%d %H:%M}"
+        browser.scripts(False)
+        read, at, is_said = shown()
+        assert read.replace(tzinfo=UTC) == at.replace(second=0, microsecond=0)
+        assert is_said
+    finally:
+        browser.scripts(True)
+        browser.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
 
 
 @BOTH

@@ -285,5 +285,5 @@ async def duplicates_page(
         most=MOST_COMPARED,
         labels_of=lambda document: labels_of(visit, document),
         may_write=visit.caller.may("write"),
-        moment=library_words.moment,
+        words=library_words,
     )

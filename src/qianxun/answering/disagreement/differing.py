@@ -28,6 +28,7 @@ _WORD: Final = re.compile(rf"[^\W_{CJK}]+(?:['’][^\W_{CJK}]+)?|[{CJK}]")
 # A change longer than so many tokens is another sentence.
 _LONGEST: Final = 12
 _DIVIDES: Final = re.compile(r"[,;:!?…|。，；：！？、()（）【】\"“”]|\.(?=\s|$)")
+_ASIDE: Final = re.compile(r"[(（][^()（）]*[)）]")
 # A given name.
 _SHORT_NAME: Final = 2
 _LONGEST_NAME: Final = 8
@@ -93,6 +94,11 @@ class Difference:
 def difference(one: str, other: str) -> Difference:
     """What differs between two sentences. Cost: the product of their lengths at worst."""
     a, b = tokens_of(one), tokens_of(other)
+    # Two that each explain something may mean two things by it: (淡季), (旺季).
+    if not _ASIDE.search(other):
+        a = _without_asides(one, a)
+    elif not _ASIDE.search(one):
+        b = _without_asides(other, b)
     steps = _merged(SequenceMatcher(None, [t.key for t in a], [t.key for t in b], autojunk=False).get_opcodes(), a)
     same = sum(weight_of(a[i:j]) for tag, i, j, _, _ in steps if tag == "equal")
     shorter = min(weight_of(a), weight_of(b))
@@ -113,6 +119,19 @@ def difference(one: str, other: str) -> Difference:
             whole, first = (a, i) if tag == "delete" else (b, k)
             beside += _in_the_clause(text, side, whole, first, before=n < places[0])
     return Difference(same, shorter, added, tuple(beside), tuple(changes))
+
+
+def _without_asides(text: str, tokens: Tokens) -> Tokens:
+    """The tokens without what stands in parentheses and has no figure: it explains what is before it.
+
+    一线城市（北京、上海）住宿标准 650 元 and 一线城市住宿标准 800 元 say different things of the same.
+    """
+    left = tokens
+    for aside in _ASIDE.finditer(text):
+        inside = [token for token in tokens if aside.start() < token.start and token.end < aside.end()]
+        if all(token.figure is None for token in inside):
+            left = tuple(token for token in left if token not in inside)
+    return left or tokens
 
 
 def _in_the_clause(text: str, side: Tokens, whole: Tokens, first: int, *, before: bool) -> Tokens:

@@ -82,6 +82,7 @@ MESSAGES: Final[dict[str, str]] = {
     "in another language": "其他语言",
     "Answer this": "直接回答",
     "Search without narrowing down": "不限范围再搜一次",
+    " (UTC)": "（UTC）",
     # answer box
     "Answer": "回答",
     "Source {number}": "来源 {number}",

@@ -22,8 +22,8 @@ MESSAGES: Final[dict[str, str]] = {
     "Labels": "标签",
     "Characters": "字符",
     "Chunks": "片段",
-    "Changed (UTC)": "修改时间（UTC）",
-    "Added (UTC)": "添加时间（UTC）",
+    "Changed": "修改时间",
+    "Added": "添加时间",
     "Remove the chosen …": "移除所选……",
     "Previous page": "上一页",
     "Next page": "下一页",
@@ -114,7 +114,6 @@ MESSAGES: Final[dict[str, str]] = {
         "索引比文档落后 {n} 处改动，现已补上。"
     ),
     "Asked for": "提交于",
-    "Asked for (UTC)": "提交时间（UTC）",
     "Files": "文件",
     "File": "文件",
     "Job": "任务",
@@ -140,7 +139,7 @@ MESSAGES: Final[dict[str, str]] = {
     # sources
     "No folder and no address was added to it.": "没有添加过文件夹或网址。",
     "Look at all of them now": "立即全部检查",
-    "Last look (UTC)": "上次检查（UTC）",
+    "Last look": "上次检查",
     "in step": "已同步",
     "not looked at yet": "尚未检查",
     "and {n} more": "另有 {n} 个",

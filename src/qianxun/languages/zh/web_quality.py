@@ -40,7 +40,7 @@ MESSAGES: Final[dict[str, str]] = {
         "空心点所用的题目与最近一次不同，不可直接比较。"
     ),
     "Figures": "数据",
-    "When (UTC)": "时间（UTC）",
+    "When": "时间",
     "other questions": "题目不同",
     "Runs": "评测记录",
     "Nothing was measured yet.": "还没有评测记录。",
@@ -100,7 +100,7 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "No such question.": "没有这样的问题。",
     "times": "次数",
-    "last (UTC)": "最近一次（UTC）",
+    "last": "最近一次",
     "found for it": "当时找到的文档",
     "to do": "操作",
     "text not kept": "未保存原文",

@@ -12,12 +12,29 @@ async function part(address, name, signal, mustBeThere = false) {
   return reply.text();
 }
 
+// Times as the clock of this machine has them: the server writes them in UTC, and says so.
+function localTimes(within) {
+  const two = (number) => String(number).padStart(2, "0");
+  for (const time of within.querySelectorAll("time[datetime]:not([title])")) {
+    const at = time.dateTime;
+    const moment = new Date(/(Z|[+-]\d\d:?\d\d)$/.test(at) ? at : at + "Z");
+    if (!at.includes("T") || isNaN(moment)) { continue; }
+    const day = [moment.getFullYear(), two(moment.getMonth() + 1), two(moment.getDate())].join("-");
+    const clock = [moment.getHours(), moment.getMinutes(), moment.getSeconds()].map(two).join(":");
+    time.title = `${time.textContent} UTC`;
+    time.textContent = `${day} ${clock}`.slice(0, time.textContent.length);
+  }
+  for (const one of within.querySelectorAll("[data-utc]")) { one.hidden = true; }
+}
+localTimes(document);
+
 function say(text) {
   document.getElementById("said").textContent = text;
 }
 
 function show(place, html) {
   place.innerHTML = html;
+  localTimes(place);
   const told = place.querySelector("[data-said]");
   if (told) { say(told.textContent); }
 }
