@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from qianxun.chat.history import History
-from qianxun.chat.talk import THUMBS, remembered
+from qianxun.chat.remembered import Remembered
 from qianxun.client.records import Conversation, Me, Turn, WholeConversation
 from qianxun.messages import speaking
 
@@ -58,10 +58,11 @@ def test_the_files_of_a_conversation_are_named_above_it() -> None:
     assert len(steps("running")) == 1
 
 
-def test_of_what_is_remembered_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qianxun.chat.talk._MOST_RUNS", 2)
-    kept: dict[str, int] = {}
-    for name, value in (("a", 1), ("b", 2), ("c", 3)):
-        remembered(kept, name, value)
-    assert kept == {"b": 2, "c": 3}
-    assert isinstance(THUMBS, dict)
+def test_of_what_is_remembered_the_oldest_goes_and_what_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qianxun.chat.remembered.MOST", 2)
+    kept = Remembered[int]()
+    for name, value in (("a", 1), ("b", 2), ("a", 4), ("c", 3)):
+        kept.keep(name, value)
+    assert [kept.get(name) for name in "abc"] == [4, None, 3]
+    kept.forget(lambda value: value == 4)
+    assert [kept.get(name) for name in "abc"] == [None, None, 3]

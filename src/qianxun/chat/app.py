@@ -18,7 +18,8 @@ from qianxun.chat.api import Api
 from qianxun.chat.door import ANONYMOUS, Door
 from qianxun.chat.history import History
 from qianxun.chat.ids import place_of
-from qianxun.chat.talk import AGAIN, SETTINGS, Talk, answered, answered_again, offered_again, read_on, remembered, sent
+from qianxun.chat.remembered import SETTINGS
+from qianxun.chat.talk import AGAIN, Talk, answered, answered_again, offered_again, read_on, sent
 from qianxun.chat.words import error_in_words
 from qianxun.errors import QianxunError
 from qianxun.messages import say
@@ -117,7 +118,7 @@ def _attach(api: Api) -> None:
         base = bases.get(profile or "") or next(iter(bases.values()))
         me = await api.me()
         talk = Talk(base.name, me.id != ANONYMOUS, token)
-        settings = SETTINGS.get(talk.id, {})
+        settings = SETTINGS.get(talk.id) or {}
         cl.user_session.set("talk", talk)
         cl.user_session.set("base", base)
         cl.user_session.set("panel", settings)
@@ -143,7 +144,7 @@ def _attach(api: Api) -> None:
         if base is not None:
             cl.user_session.set("panel", settings)
             if talk is not None and talk.id:
-                remembered(SETTINGS, talk.id, settings)
+                SETTINGS.keep(talk.id, settings)
             await cl.ChatSettings(panel.widgets(base, settings)).send()
 
     keep_file = WebsocketSession.persist_file

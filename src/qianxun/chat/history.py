@@ -11,8 +11,9 @@ from qianxun.chat import first_words
 from qianxun.chat.api import Api
 from qianxun.chat.door import ANONYMOUS
 from qianxun.chat.ids import Place, place_of
+from qianxun.chat.remembered import RUNS, THUMBS
 from qianxun.chat.shown import answer_text, as_text
-from qianxun.chat.talk import RUNS, THUMBS, chips, ended_in_words, remembered
+from qianxun.chat.talk import chips, ended_in_words
 from qianxun.client.records import Turn
 from qianxun.errors import InputError, NotFound, QianxunError
 from qianxun.messages import say
@@ -142,7 +143,7 @@ class History:
 
     async def upsert_feedback(self, feedback: Any) -> str:
         """A thumb on an answer, kept by the service for what the answer cites. Raises QianxunError."""
-        place = place_of(RUNS.get(feedback.forId, feedback.forId))
+        place = place_of(RUNS.get(feedback.forId) or feedback.forId)
         talk = await self._api.conversation(place.base, place.token)
         turn = next((one for one in talk.turns if one.turn == place.turn), None)
         chunks = judged(turn.answer) if turn is not None and turn.answer is not None else []
@@ -156,15 +157,14 @@ class History:
         kept = f"{token}@{place.base}"
         answered = Place(place.base, place.token, place.turn, "a").id
         thumb = {"id": kept, "forId": feedback.forId, "value": feedback.value, "comment": feedback.comment}
-        remembered(THUMBS, answered, thumb)
+        THUMBS.keep(answered, thumb)
         return kept
 
     async def delete_feedback(self, feedback_id: str) -> bool:
         """Takes it back."""
         token, _, base = feedback_id.partition("@")
         await self._api.take_back(base, token)
-        for answered in [one for one, thumb in THUMBS.items() if thumb["id"] == feedback_id]:
-            del THUMBS[answered]
+        THUMBS.forget(lambda thumb: thumb["id"] == feedback_id)
         return True
 
     # -- what is the service's already ---------------------------------------------------------------

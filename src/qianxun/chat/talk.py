@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from qianxun.answering.events import AnswerEvent, Checked, Done, Mark, Shown, Text, Withdrawn
@@ -17,6 +17,7 @@ from qianxun.chat import first_words
 from qianxun.chat.api import Api
 from qianxun.chat.folder import PREFIX
 from qianxun.chat.ids import Place
+from qianxun.chat.remembered import RUNS, SETTINGS
 from qianxun.chat.shown import Streaming, answer_text, as_text, report_of
 from qianxun.chat.words import error_in_words, unread, why_it_failed
 from qianxun.client.records import Job, Stopped
@@ -32,13 +33,6 @@ AS_SET, NOBODY = "=", "-"
 _MAX_TURNS: Final = 20
 _MAX_TITLE_CHARS: Final = 100
 _RESUMED_SECONDS: Final = 0.3
-_MOST_RUNS: Final = 10_000
-# Runs of pages that were not loaded anew since, and the answers that came of them.
-RUNS: dict[str, str] = {}
-# What was set for conversations, and thumbs on answers, for pages that are loaded anew: the service tells neither.
-SETTINGS: dict[str, Mapping[str, Any]] = {}
-THUMBS: dict[str, Mapping[str, Any]] = {}
-Kept = TypeVar("Kept")
 
 
 @dataclass(slots=True)
@@ -66,13 +60,6 @@ class Talk:
     def id(self) -> str:
         """What Chainlit calls it; "" where it is not kept."""
         return Place(self.base, self.token).id if self.token else ""
-
-
-def remembered(kept: dict[str, Kept], name: str, value: Kept) -> None:
-    """Keeps something as long as this process lives, and not too many others come."""
-    while len(kept) >= _MOST_RUNS:
-        kept.pop(next(iter(kept)))
-    kept[name] = value
 
 
 def how(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,7 +96,7 @@ async def answered(api: Api, talk: Talk, question: str, settings: Mapping[str, A
     asked = {"question": question, **how(settings)}
     if talk.keeps:
         token = await talk.begun(api, question)
-        remembered(SETTINGS, talk.id, settings)
+        SETTINGS.keep(talk.id, settings)
         events = _of_a_turn(talk, api.ask(talk.base, token, asked))
     else:
         turns = talk.asked[-_MAX_TURNS:]
@@ -231,7 +218,7 @@ async def _finished(step: Any, message: Any, talk: Talk, question: str, answer: 
     """The answer as it is to stay, its passages, and how long what took."""
     if message.parent_id and talk.turn:
         # Thumbs are about runs, whose names are not ours.
-        remembered(RUNS, message.parent_id, message.id)
+        RUNS.keep(message.parent_id, message.id)
     message.content = answer_text(answer)
     message.elements = chips(answer, talk.base, talk.id, _answer_id(talk) or "")
     message.actions = [*_options(answer), _again(question)]
