@@ -17,6 +17,7 @@ from qianxun.answering.generating import may_be_refusal
 from qianxun.errors import ModelUnavailable
 from qianxun.protocols import Delta, Message
 from qianxun.records import Answer, Passage, Policy, SearchResult, Span
+from qianxun.service.facts import Facts
 from qianxun.settings import AnswerSettings
 from qianxun.text import fold
 
@@ -246,6 +247,44 @@ def test_a_model_that_is_stopped_has_said_what_it_said() -> None:
     answer = answer_in(asyncio.run(told()))
     assert answer.text.startswith(GOOD.partition("\n")[0])
     assert answer.notes[-1] == "回答已被中止。"
+
+
+@pytest.mark.parametrize(
+    ("question", "language", "said"),
+    [
+        ("年假几天？", "zh", "回答还没有写出任何内容就结束了。"),
+        ("How long?", "en", "The answer ended before it said anything."),
+    ],
+)
+def test_a_model_that_is_stopped_before_it_said_anything_found_no_lack_of_evidence(
+    question: str, language: str, said: str
+) -> None:
+    async def told() -> list[AnswerEvent]:
+        cancelled, found = asyncio.Event(), list[AnswerEvent]()
+        cancelled.set()
+        given: Any = Pieces(cut(GOOD, 8), endless=True)
+        async for event in stream(
+            question,
+            FOUND,
+            generator=given,
+            encoder=None,
+            term_weights={},
+            settings=AnswerSettings(),
+            n_documents=3,
+            run=here,
+            cancelled=cancelled,
+        ):
+            found.append(event)
+        return found
+
+    events = asyncio.run(told())
+    answer = answer_in(events)
+    assert (answer.language, answer.text, answer.finish_reason) == (language, said, "cancelled")
+    assert shown(events) == said
+    assert answer.citations == ()
+    facts = Facts()
+    facts.answered(answer)
+    assert facts.verdict == ""
 
 
 def test_a_model_that_repeats_itself_is_stopped() -> None:

@@ -17,6 +17,7 @@ from service_fixtures import Served
 
 from qianxun.answering.events import Done, Shown
 from qianxun.answering.reading import Text
+from qianxun.parts import parts_of
 from qianxun.records import Answer, Passage, Span
 from qianxun.service.access import nobody
 from qianxun.service.auditing import Auditing
@@ -24,7 +25,6 @@ from qianxun.service.facts import Ended, Facts
 from qianxun.service.heard import counted
 from qianxun.service.jobs.runner import run_jobs
 from qianxun.service.metrics import SEARCHING
-from qianxun.service.parts import parts_of
 from qianxun.service.visit import Visit
 from qianxun.storage.audit import Audit
 from qianxun.storage.audit_records import Row

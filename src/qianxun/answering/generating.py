@@ -106,7 +106,10 @@ class Generation:
             text = text[: len(text) - reader.drop()]
         for out in await read(reader.close()):
             yield out
-        self.draft = self._drafted(text, checked)
+        if ended is not None and not text.strip():
+            self.draft = Draft(sentence("said nothing", self.language), "no_evidence", self.passages)
+        else:
+            self.draft = self._drafted(text, checked)
         self.draft.usage = usage
         if ended is not None:
             self.draft.notes.append(sentence(ended[0], self.language))

@@ -71,6 +71,10 @@ _SENTENCES: Final[Mapping[str, Mapping[Language, str]]] = {
         "zh": "回答引用了没有提供给它的段落：{numbers}。",
     },
     "out of time": {"en": "The model ran out of time.", "zh": "模型超过了时间上限，未能说完。"},
+    "said nothing": {
+        "en": "The answer ended before it said anything.",
+        "zh": "回答还没有写出任何内容就结束了。",
+    },
     "stopped": {"en": "The answer was stopped.", "zh": "回答已被中止。"},
     "repeating": {
         "en": "The model began to repeat itself and was stopped.",

@@ -54,7 +54,8 @@ class Facts:
         self.models = dict(answer.models)
         self.stages = dict(answer.seconds)
         self.degraded = tuple(str(part) for part in answer.degraded)
-        self.verdict = str(answer.verdict)
+        # An answer that was stopped before it said anything refuses nothing.
+        self.verdict = "" if answer.verdict == "no_evidence" and answer.finish_reason != "stop" else answer.verdict
         self.cached = answer.cached
         # What is remembered was paid for by who asked first.
         if answer.usage is not None and not answer.cached:
