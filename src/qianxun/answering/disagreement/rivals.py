@@ -117,7 +117,8 @@ def rivals(question: str, passages: Sequence[Passage], candidates: Sequence[Cand
 def subjects_above(one: Passage, other: Passage) -> tuple[Subject, ...]:
     """What differs between the titles and headings of two passages that are otherwise alike: 产品A说明书, 产品B说明书.
 
-    Where they are not alike, they differ as a whole if one names a code or a year that the other does not.
+    Where they are not alike, they differ as a whole if one names a code or a year that the other does not; what says of
+    which edition a document is (2025版, v2) is neither.
     """
     pairs = [(_title(one), _title(other))]
     pairs += itertools.zip_longest(one.heading, other.heading, fillvalue="")
@@ -130,7 +131,7 @@ def subjects_above(one: Passage, other: Passage) -> tuple[Subject, ...]:
         if said.same and len(changes) == 1 and not said.added and not weight_of(said.beside):
             parts = changes[0].was, changes[0].now
             found.setdefault((fold(parts[0]), fold(parts[1])), Subject(parts, (was, now), above=True))
-        elif _codes(was) != _codes(now):
+        elif _codes(_ABOUT_EDITION.sub("", aligned(was))) != _codes(_ABOUT_EDITION.sub("", aligned(now))):
             found.setdefault((fold(was), fold(now)), Subject((was, now), (was, now), above=True, alike=False))
     return tuple(found.values())
 
@@ -143,6 +144,12 @@ def is_edition(subject: Subject) -> bool:
 _EDITION: Final = re.compile(
     r"(?:19|20)\d\d(?:\s*年度?|[-./]\d{1,2}(?:[-./]\d{1,2})?)?(?:\s*\d{1,2}\s*月(?:\s*\d{1,2}\s*日)?)?\s*(?:版|修订版?|edition)?"
     r"|第\s*[一二三四五六七八九十\d]+\s*(?:版|次修订)|v(?:ersion)?\.?\s*\d+(?:\.\d+)*"
+)
+
+_ABOUT_EDITION: Final = re.compile(
+    r"(?:19|20)\d\d\s*年?\s*(?:版|修订版?|edition|revision)|第\s*[一二三四五六七八九十\d]+\s*(?:版|次修订)"
+    r"|\bv(?:ersion)?\.?\s*\d+(?:\.\d+)*",
+    re.IGNORECASE,
 )
 
 
