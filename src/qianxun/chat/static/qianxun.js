@@ -3,6 +3,45 @@
 globalThis.global = globalThis;
 // One connection, whose origin is checked when it is made.
 window.transports = ["websocket"];
+// Chainlit draws its page anew for every message that comes, ten to thirty milliseconds each, and a browser takes what
+// comes before it shows what was drawn: the first words waited for those behind them. So what comes before something is
+// on screen is told together once it is, in its order.
+const untold = [];
+let drawing = false;
+const tell = () => {
+  if (!untold.length) return;
+  drawing = true;
+  let over = false;
+  const shown = () => {
+    if (over) return;
+    over = true;
+    drawing = false;
+    tell();
+  };
+  const behind = new MessageChannel();
+  behind.port1.onmessage = shown;
+  requestAnimationFrame(() => behind.port2.postMessage(0));
+  // Where nothing is painted although the page can be seen.
+  setTimeout(shown, 250);
+  for (const act of untold.splice(0)) {
+    try { act(); } catch (error) { reportError(error); }
+  }
+};
+// A page that cannot be seen is not painted, and has to answer the service all the same.
+const tell_or_wait = () => { if (!drawing || document.hidden) tell(); };
+document.addEventListener("visibilitychange", tell_or_wait);
+window.WebSocket = class extends WebSocket {
+  get onmessage() { return super.onmessage; }
+  set onmessage(act) {
+    super.onmessage = act && ((event) => {
+      untold.push(() => act.call(this, event));
+      tell_or_wait();
+    });
+  }
+  // Nothing comes after it.
+  get onclose() { return super.onclose; }
+  set onclose(act) { super.onclose = act && ((event) => { tell(); act.call(this, event); }); }
+};
 const chosen = Object.fromEntries(document.cookie.split("; ").map((pair) => pair.split("=")));
 const languages = { zh: "zh-CN", en: "en-US" };
 const spoken = languages[chosen.qianxun_language] || (navigator.language.startsWith("zh") ? "zh-CN" : "en-US");
