@@ -1,14 +1,18 @@
 """What a page of the chat that is loaded anew is told of a conversation. The service is a stand-in here."""
 
 import asyncio
+import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from qianxun.chat.history import History
+from qianxun.chat.history import History, NoThumb
 from qianxun.chat.remembered import Remembered
 from qianxun.client.records import Conversation, Me, Turn, WholeConversation
+from qianxun.errors import NotFound
 from qianxun.messages import speaking
+from qianxun.records import Answer, Passage, Span
 
 TOKEN = "0" * 32
 THREAD = f"{TOKEN}.default"
@@ -17,18 +21,69 @@ THREAD = f"{TOKEN}.default"
 class Service:
     """One conversation, with a question whose answer has a state."""
 
-    def __init__(self, state: str, files: list[str]) -> None:
-        self.state, self.sent = state, files
+    def __init__(self, state: str, files: list[str], answer: Answer | None = None, who: str = "k1") -> None:
+        self.state, self.sent, self.answer, self.who = state, files, answer, who
 
     async def me(self) -> Me:
-        return Me("k1", "张三", None, None, frozenset(("ask",)), 0, 0, 0)
+        return Me(self.who, "张三", None, None, frozenset(("ask",)), 0, 0, 0)
 
     async def conversation(self, base: str, token: str) -> WholeConversation:
-        turn = Turn(1, self.state, "", "報銷 limit？", None, False)
+        turn = Turn(1, self.state, "", "報銷 limit？", self.answer, False)
         return WholeConversation(Conversation(token, "", "", "", "", 1), (turn,))
 
     async def files(self, base: str, token: str) -> list[str]:
         return self.sent
+
+    async def judge(self, base: str, kind: str, question: str, chunks: list[int], comment: str = "") -> str:
+        raise NotFound("There is no chunk {id}.", id=chunks[0])
+
+
+ANSWER = Answer("報銷 limit？", "没有。None.", "no_evidence", (), (), {}, {}, (), (), ())
+SOURCE = f"conversation:{'b8' * 16}/保修 報告.md"
+OWN = Passage(1, 0.5, 218103808, 5, SOURCE, "保修", None, None, (), Span(0, 3), "保修期", "", (), {})
+GONE = dataclasses.replace(OWN, source="制度/報銷.md")
+
+
+def refused(service: Service, of: str = f"{TOKEN}.1a.default") -> str:
+    """Why a thumb is not taken."""
+    thumb = SimpleNamespace(forId=of, id=None, value=1, comment="好 good")
+    with pytest.raises(NoThumb) as error:
+        asyncio.run(History(service).upsert_feedback(thumb))  # type: ignore[arg-type]
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("service", "zh", "en"),
+    [
+        (Service("done", [], ANSWER, "public"), "登录后才能评价。", "Answers can be judged by who is signed in."),
+        (Service("done", [], ANSWER), "评价针对所引用的段落，没有找到依据的回答", "A thumb is about passages"),
+        (
+            Service("done", [], dataclasses.replace(ANSWER, verdict="answered", passages=(OWN,))),
+            "评价针对知识库的文档，而这个回答依据的是本会话的文件。",
+            "A thumb is about documents of the knowledge base",
+        ),
+        (Service("failed", []), "没有可以评价的回答。", "There is no answer that could be judged."),
+        (
+            Service("done", [], dataclasses.replace(ANSWER, verdict="answered", passages=(GONE,))),
+            "没有编号为 218103808 的片段。",
+            "There is no chunk 218103808.",
+        ),
+    ],
+)
+def test_why_a_thumb_is_not_taken_is_told_in_the_readers_language(service: Service, zh: str, en: str) -> None:
+    with speaking("zh"):
+        assert refused(service).startswith(zh)
+    with speaking("en"):
+        assert refused(service).startswith(en)
+
+
+def test_a_thumb_on_an_answer_that_the_chat_does_not_remember_asks_for_the_page_to_be_loaded_anew() -> None:
+    with speaking("zh"):
+        assert refused(Service("done", [], ANSWER), "3f0c1a9e-0000-4000-8000-000000000000").startswith("请刷新页面")
+
+
+def test_what_became_no_answer_is_offered_no_thumbs() -> None:
+    assert steps("failed")[-1]["metadata"] == {"thumbs": False}
 
 
 def steps(state: str, files: list[str] | None = None) -> list[dict[str, Any]]:

@@ -73,6 +73,8 @@ def reply(request: Request) -> Reply | str:
     asked = re.split("问题：|Question:", words)[-1]
     if "称我为老师" in str(request.body["messages"][0]["content"]):
         return f"老师，{ANSWERS['住宿']}"
+    if "改写成不看上文" in str(request.body["messages"][0]["content"]):
+        return Reply("住宿限额？", first_seconds=8.0 if "想很久" in words else 0.0)
     if "2 + 3" in asked:
         return "5"
     for sign, text in ANSWERS.items():
@@ -299,10 +301,13 @@ SAID: dict[str, dict[str, Any]] = {
     "zh": {
         "again": "重新提问",
         "stopped": "这个回答被中止了。",
+        "search": "搜索",
+        "begins": "将开始新的对话。已登录时，当前对话会留在历史记录中",
         "step": r"检索：\d+ 个段落；\d+\.\d\d 秒后答完",
         "asked": "一类城市的住宿限额是多少？",
         "answer": "每晚 650 元",
         "unsupported": "〔无依据〕",
+        "no thumb": "评价针对所引用的段落，没有找到依据的回答不引用段落。",
         "removed": "该段落已移除，或您无权查看。",
         "as set": "按系统设置",
         "page": "第 2 页",
@@ -316,10 +321,13 @@ SAID: dict[str, dict[str, Any]] = {
     "en": {
         "again": "Ask again",
         "stopped": "This answer was stopped.",
+        "search": "Search",
+        "begins": "A new conversation begins. This one stays in the history",
         "step": r"Search: \d+ passages; answer after \d+\.\d\d s",
         "asked": "住宿 limit?",
         "answer": "每晚 650 元",
         "unsupported": "〔not supported〕",
+        "no thumb": "A thumb is about passages, and an answer that found nothing names none.",
         "removed": "This passage was removed, or is not for you.",
         "as set": "as set for everybody",
         "page": "page 2",
@@ -397,6 +405,30 @@ def test_what_was_said_is_there_after_a_reload_and_after_a_restart(page: Page, l
 
 
 @both
+def test_the_button_below_an_answer_is_there_once(page: Page, language: str) -> None:
+    said = in_language(page, language)
+    question = f"住宿 limit, once ({language})?"
+    page.ask(question)
+    page.sees(said["again"])
+
+    def stays_once() -> None:
+        time.sleep(2)
+        page.sees(said["again"])
+        assert page.text.count(said["again"]) == 1
+
+    page.browser.get(page.world.chat)
+    page.ready()
+    until(lambda: page.browser.find_element(By.PARTIAL_LINK_TEXT, question), "its title").click()
+    page.sees(said["answer"])
+    stays_once()
+    page.world.restart()
+    page.browser.get_log("performance")  # what was asked while it was away was refused
+    time.sleep(4)
+    stays_once()
+    page.browser.refresh()
+
+
+@both
 def test_the_service_may_begin_anew_between_an_answer_and_the_click_on_its_chip(page: Page, language: str) -> None:
     said = in_language(page, language)
     page.ask(said["asked"])
@@ -446,6 +478,41 @@ def test_a_thumb_reaches_the_feedback_of_the_service(page: Page) -> None:
 
 
 @both
+def test_a_thumb_that_cannot_be_kept_says_why_once_and_without_a_status(page: Page, language: str) -> None:
+    said = in_language(page, language)
+    page.open_settings()
+    page.write("filter", "label = nowhere")
+    page.confirm()
+    page.ask(said["asked"])
+    page.sees(said["again"])
+    before = page.world.counted("up")
+    until(lambda: page.browser.find_elements(By.CSS_SELECTOR, ".positive-feedback-off"), "a thumb")[-1].click()
+    until(lambda: page.browser.find_elements(By.ID, "submit-feedback"), "the dialogue")[0].click()
+    page.sees(said["no thumb"])
+    assert len(page.browser.find_elements(By.CSS_SELECTOR, "[data-sonner-toast]")) == 1
+    assert "Internal Server" not in page.text
+    assert page.world.counted("up") == before
+    page.browser.get_log("performance")  # what was refused was to be
+    page.browser.refresh()
+
+
+def test_thumbs_are_offered_for_answers_only_and_to_who_is_signed_in(browser: Any, world: World) -> None:
+    page, thumbs = Page(browser, world), ".positive-feedback-off"
+    browser.get(world.chat)
+    page.ready()
+    page.ask("住宿限额？")
+    page.sees("重新提问")
+    assert not browser.find_elements(By.CSS_SELECTOR, thumbs)
+    page.sign_in()
+    page.open_settings()
+    page.write("filter", "label 胡说 ＡＢ")
+    page.confirm()
+    page.ask("住宿限额？")
+    page.sees("重新提问")
+    assert not browser.find_elements(By.CSS_SELECTOR, thumbs)
+
+
+@both
 def test_an_answer_is_stopped_and_stays_as_far_as_it_was_written(page: Page, language: str) -> None:
     said = in_language(page, language)
     page.ask("慢慢回答")
@@ -456,6 +523,48 @@ def test_an_answer_is_stopped_and_stays_as_far_as_it_was_written(page: Page, lan
     assert "第200句" not in page.text
     assert "manually" not in page.text
     assert "第1句" in page.text
+
+
+@both
+def test_an_answer_is_stopped_while_its_question_is_being_understood(page: Page, language: str) -> None:
+    said = in_language(page, language)
+    page.ask(said["asked"])
+    page.sees(said["again"])
+    until(lambda: "/thread/" in page.browser.current_url, "an address")
+    page.ask("那想很久呢？")
+    until(lambda: said["search"] in page.text.split("想很久")[-1].split("\n"), "the step")
+    time.sleep(1)
+    until(lambda: page.browser.find_elements(By.ID, "stop-button"), "the button")[0].click()
+    page.sees(said["stopped"])
+    below = page.text.split("想很久")[-1]
+    assert said["search"] not in below.split("\n")
+    assert said["again"] in below
+
+    def ended() -> bool:
+        with qianxun.Client(page.world.service, page.world.key) as client:
+            talks = client.conversations
+            turns = talks.show(talks.list()[0].token).turns
+            return [one.state for one in turns] == ["done", "stopped"]
+
+    until(ended, "that the service stops")
+    page.ask("住宿？")
+    until(lambda: said["answer"] in page.text.split("想很久")[-1], "the next answer")
+
+
+def test_who_is_not_signed_in_stops_an_answer_and_keeps_what_was_written(browser: Any, world: World) -> None:
+    page = Page(browser, world)
+    browser.get(world.chat)
+    page.ready()
+    page.ask("慢慢回答")
+    page.sees("第3句")
+    browser.find_element(By.ID, "stop-button").click()
+    page.sees("这个回答被中止了。")
+    page.sees("重新提问")
+    assert "第2句" in page.text
+    browser.find_element(By.XPATH, "//button[contains(normalize-space(), '重新提问')]").click()
+    until(lambda: page.text.split("重新提问")[-1].count("第3句"), "the same once more")
+    browser.find_element(By.ID, "stop-button").click()
+    until(lambda: page.text.count("这个回答被中止了。") == 2, "that it was stopped")
 
 
 def test_an_answer_that_is_being_written_is_read_on_after_a_reload(page: Page) -> None:
@@ -609,6 +718,51 @@ def test_in_english_in_the_dark_on_a_phone(page: Page) -> None:
     assert width <= 390
 
 
+@both
+def test_nothing_is_cut_off_on_a_phone(page: Page, language: str) -> None:
+    name = "规章制度与工作手册-2026年修订版"
+    page.browser.set_window_size(500, 844)
+    page.browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    )
+    with qianxun.Client(page.world.service, page.world.key) as client:
+        client.create_base(name)
+        try:
+            said = in_language(page, language)
+            until(lambda: page.browser.find_element(By.CSS_SELECTOR, "button[role=combobox]"), "the choice").click()
+            until(lambda: page.browser.find_element(By.CSS_SELECTOR, f"[data-test='select-item:{name}']"), "it").click()
+            page.ready()
+            page.shoot(f"narrow-{language}")
+            beyond = beyond_the_window(page.browser)
+            job = client.documents.upload(("差旅.md", DOCUMENTS["差旅.md"].encode()), labels=["public"], base=name)
+            client.jobs.wait(job.token)
+            page.ask(said["asked"])
+            page.sees(said["again"])
+            until(page.chips, "a chip")[0].click()
+            page.sees(said["open"])
+            time.sleep(0.7)
+            page.shoot(f"narrow-passage-{language}")
+            assert beyond + beyond_the_window(page.browser) == []
+        finally:
+            page.browser.get(f"{page.world.chat}sign-in")
+            client.delete_base(name)
+
+
+def beyond_the_window(browser: Any) -> list[str]:
+    """Buttons and links that are seen not or not wholly for the width; the page, where one has to scroll sideways."""
+    found = browser.execute_script(
+        "const [most, page] = [window.innerWidth, document.documentElement];"
+        "const [inner, outer] = [visualViewport.width, page.scrollWidth];"
+        "const beyond = [...document.querySelectorAll('button, a')].filter((one) => {"
+        "  const seen = one.getBoundingClientRect();"
+        "  return seen.width && (seen.right > 390 || seen.left < 0) && one.checkVisibility();"
+        "}).map((one) => one.id + one.className + one.getBoundingClientRect().right);"
+        "return outer > 390 || most > 390 ? [...beyond, `${most} ${inner} ${outer}`] : beyond;"
+    )
+    assert isinstance(found, list)
+    return found
+
+
 def test_the_service_has_the_chat_itself(browser: Any, world: World) -> None:
     page = Page(browser, world)
     browser.get(f"{world.service}/chat/")
@@ -700,6 +854,10 @@ def test_a_conversation_belongs_to_the_knowledge_base_that_was_chosen(page: Page
             page.ready()
             until(lambda: page.browser.find_element(By.CSS_SELECTOR, ".message-content"), "what was said")
             page.sees(said["asked"])
+            until(lambda: page.browser.find_element(By.CSS_SELECTOR, "button[role=combobox]"), "the choice").click()
+            other = "[data-test='select-item:default']"
+            until(lambda: page.browser.find_element(By.CSS_SELECTOR, other), "the other").click()
+            page.sees(said["begins"])
         finally:
             page.browser.get(f"{page.world.chat}sign-in")
             client.delete_base(name)

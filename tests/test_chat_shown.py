@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qianxun.chat.folder import at_home, offline
+from qianxun.chat.folder import at_home, make_true, offline
 from qianxun.chat.history import judged
 from qianxun.chat.ids import Place, place_of
 from qianxun.chat.panel import moved, policies
@@ -138,6 +138,22 @@ def test_what_an_answer_took_is_told_in_the_readers_language() -> None:
         assert report_of(given)[1] == "- encoder: Qwen3\\-Embedding\\-0\\.6B\n- answering model: quoting"
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("zh", "- 实际搜索：報銷 limit（二類城市）？"), ("en", "- Searched for\\: 報銷 limit（二類城市）？")],
+)
+def test_what_was_remarked_is_told_in_the_readers_language_and_what_took_no_time_is_not(
+    language: str, words: str
+) -> None:
+    spent = {"filter": 0.0, "understand": 0.0049, "dense": 0.005, "total": 0.01}
+    given = answer("年假十天。", seconds=spent, notes=("Searched for: 報銷 limit（二類城市）？",))
+    with speaking(language):
+        stages, remarks = report_of(given)
+    assert remarks == words
+    assert stages.count("\n") == 0
+    assert "0.01" in stages
+
+
 def test_an_answer_links_to_nothing_that_its_passages_have_not() -> None:
     shown = answer_text(
         answer(f"见 https://intra.example/a 。{EVIL}", passages=(passage("见 https://intra.example/a"),))
@@ -226,6 +242,20 @@ def test_a_thumb_is_about_what_is_cited_else_about_what_was_read() -> None:
     assert judged(answer("a", citations=())) == [83886082]
 
 
+@pytest.mark.parametrize("verdict", ["no_evidence", "clarify"])
+def test_a_thumb_on_an_answer_that_found_nothing_is_about_no_passage(verdict: str) -> None:
+    assert judged(answer("沒有找到。Nothing found.", citations=(), verdict=verdict)) == []
+
+
+def test_files_of_a_conversation_are_not_what_a_thumb_is_about() -> None:
+    own = f"conversation:{'b8' * 16}/保修 報告.md"
+    sent = dataclasses.replace(citation(1, chunk=218103808), source=own)
+    assert judged(answer("37 个月。[1][2]", citations=(sent, citation(2, chunk=7)))) == [7]
+    assert judged(answer("37 个月。[1]", citations=(sent,))) == []
+    read = dataclasses.replace(passage(), chunk=218103808, source=own)
+    assert judged(answer("37 months.", citations=(), passages=(read, passage()))) == [83886082]
+
+
 def test_settings_of_the_page_become_what_is_asked() -> None:
     assert how({}) == {}
     assert how({"persona": AS_SET, "filter": "  ", "deep": 0}) == {}
@@ -293,6 +323,14 @@ def test_the_page_is_left_without_anything_from_elsewhere() -> None:
     assert '</noscript><div id="root">' in shown
 
 
+@pytest.mark.parametrize(("is_chinese", "said"), [(True, "将开始新的对话。"), (False, "A new conversation begins.")])
+def test_nobody_is_told_that_a_conversation_is_cleared(is_chinese: bool, said: str) -> None:
+    asked = {"description": "这将清除您当前的聊天记录。 This will clear your current chat history."}
+    words: dict[str, Any] = {"chat": {"messages": {"status": {}}}, "navigation": {"newChat": {"dialog": asked}}}
+    make_true(words, is_chinese=is_chinese)
+    assert asked["description"].startswith(said)
+
+
 def test_the_script_finds_its_page_and_opens_what_is_cited_by_a_click_only() -> None:
     script = (
         'u.pathname=u.pathname==="/"?n:w;new URL(window.location.href);A.pathname==="/"&&t(i);'
@@ -302,6 +340,11 @@ def test_the_script_finds_its_page_and_opens_what_is_cited_by_a_click_only() -> 
         "const n=(t==null?void 0:t.display_name)||(t==null?void 0:t.identifier);"
         'new URL("/assets/pdf.worker.min-x.mjs",u);'
         'f(I,{path:"navigation.user.menu.logout"})'
+        "super(e),this.status=n,this.detail=r}toString(){"
+        "return this.detail?`${this.message}: ${this.detail}`:this.message}"
+        "await fetch(this.buildEndpoint(e),{method:t})}catch(i){throw this.handleRequestError(i),i}"
+        "W=({message:t,actions:e,run:n,contentRef:r})=>f({children:[l?f.jsx(P,{content:t.output}):null,"
+        "n?f.jsx(K,{message:n}):null]})"
     )
     assert at_home(script) == (
         'u.pathname=u.pathname==="/"?n:w;new URL(window.location.href);A.pathname.replace(/\\/$/,"")==="/chat"&&t(i);'
@@ -310,4 +353,9 @@ def test_the_script_finds_its_page_and_opens_what_is_cited_by_a_click_only() -> 
         "const n=(t==null?void 0:t.display_name)||(t==null?void 0:t.identifier);"
         'new URL("/chat/assets/pdf.worker.min-x.mjs",u);'
         'f(I,{path:t.identifier==="public"?"auth.login.form.actions.signin":"navigation.user.menu.logout"})'
+        "super(r||e),this.status=n,this.detail=r}toString(){return this.message}"
+        'await fetch(this.buildEndpoint(e),{method:t})}catch(i){throw e==="/feedback"&&i.status!==401||'
+        "this.handleRequestError(i),i}"
+        "W=({message:t,actions:e,run:n,contentRef:r})=>f({children:[l?f.jsx(P,{content:t.output}):null,"
+        "n&&!t.isError&&(t.metadata||{}).thumbs!==!1?f.jsx(K,{message:n}):null]})"
     )

@@ -174,10 +174,20 @@ def _attach(api: Api) -> None:
         if talk is None or not question or talk.turn:
             return
         await cl.context.emitter.task_start()
+        asked = answered_again(api, talk, question, cl.user_session.get("chat_settings") or {})
+        # What `_stop` cancels must not be the request.
+        task = cl.context.session.current_task = asyncio.create_task(asked)
         try:
-            await answered_again(api, talk, question, cl.user_session.get("chat_settings") or {})
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
         finally:
             await cl.context.emitter.task_end()
+
+    async def _running_turn(talk: Talk) -> int:
+        """The newest turn that the service is at; 0 for none."""
+        turns = (await api.conversation(talk.base, talk.token)).turns
+        return max((one.turn for one in turns if one.state == "running"), default=0)
 
     async def _stop(sid: str) -> None:
         """Instead of Chainlit's, which says something in English and forgets what was written."""
@@ -188,12 +198,16 @@ def _attach(api: Api) -> None:
             return
         init_ws_context(session)
         talk = cl.user_session.get("talk")
-        if talk is not None and talk.keeps and talk.turn:
+        if talk is not None and talk.keeps and talk.token:
             try:
-                await api.stop(talk.base, talk.token, talk.turn)
-                return
+                told = talk.turn
+                if turn := told or await _running_turn(talk):
+                    await api.stop(talk.base, talk.token, turn)
+                if told:
+                    return
             except QianxunError as error:
                 logger.info("an answer was not stopped: %s", error)
+        # Of an answer that has not begun nothing comes that could be waited for: the service may hear late of its end.
         if session.current_task:
             session.current_task.cancel()
 

@@ -12,7 +12,7 @@ import re
 import shutil
 from importlib import metadata, resources, util
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from qianxun.errors import MissingExtra
 
@@ -25,6 +25,11 @@ _ELSEWHERE: Final = re.compile(r"<link\b[^>]*?https?://[^>]*?>\s*", re.DOTALL)
 _WRITTEN_IN: Final = re.compile(r"<script>.*?</script>\s*", re.DOTALL)
 _WATERMARK: Final = "Every [n] opens the passage that a sentence rests on. What is not supported is marked."
 _WATERMARK_ZH: Final = "点 [n] 可查看该句所依据的段落；依据不足之处已标明。"
+# What is asked before another knowledge base is taken.
+_ANOTHER: Final = (
+    "A new conversation begins. This one stays in the history if you are signed in; else it is not kept. Go on?"
+)
+_ANOTHER_ZH: Final = "将开始新的对话。已登录时，当前对话会留在历史记录中；未登录时不会保留。要继续吗？"
 # Where the script looks whether its page is that of a new conversation.
 _IS_NEW: Final = re.compile(r'(new URL\(window\.location\.href\);[^;]{0,90}?\.pathname)==="/"')
 _OPENS: Final = re.compile(r'(\.filter\((?:\w+)=>\w+\.display==="side"\);)if\((\w+)\.length===0\)')
@@ -34,6 +39,19 @@ _IS_GONE: Final = re.compile(r'"Couldn\'t resume chat: "\+(?=\w)')
 _SIGNED_OUT: Final = re.compile(r"(await \w+\.logout\(\),[^{}]{0,60}?)window\.location\.reload\(\)")
 _SIGNS_OUT: Final = re.compile(
     r'(const \w+=\((\w+)==null\?void 0:\w+\.display_name\)\|\|.{0,2000}?path:)("navigation\.user\.menu\.logout")'
+)
+# What the script says of an error of a request; and where it does so, for thumbs once more beside what it waits for.
+_SAYS_STATUS: Final = re.compile(
+    r"super\((\w+)\),this\.status=(\w+),this\.detail=(\w+)\}"
+    r"toString\(\)\{return this\.detail\?[^:]{0,60}: [^:]{0,60}:this\.message\}"
+)
+_SAYS_TWICE: Final = re.compile(
+    r"(this\.buildEndpoint\((\w+)\),\{.{0,300}?throw )(?=this\.handleRequestError\((\w+)\),\3\})"
+)
+# Where thumbs are offered for the run of a message.
+_THUMBS: Final = re.compile(
+    r"(\(\{message:(\w+),actions:\w+,run:(\w+),contentRef:\w+\}\)=>.{0,900}?)"
+    r"(?<=[,\[])\3(?=\?\w+\.jsx\(\w+,\{message:\3\}\))"
 )
 # What Chainlit would put a script of its own into the page by.
 _PLACE_FOR_SCRIPTS: Final = "<!-- JS INJECTION PLACEHOLDER -->"
@@ -145,19 +163,31 @@ def offline(page: str) -> str:
 
 
 def at_home(script: str) -> str:
-    """Chainlit's script, changed in six places.
+    """Chainlit's script, changed in nine places.
 
     It takes the page of a new conversation, and a script of its own, to be at / wherever it is served. And it opens
     what an answer cites as soon as it is there: on a phone over the answer; and what is open is not asked for anew by a
     click. What the chat says of a conversation that is not there stands behind words of the script's, which are
-    English. Who signs out comes to where one signs in, and who is not signed in is not offered to sign out.
+    English. Who signs out comes to where one signs in, and who is not signed in is not offered to sign out. Why a
+    request was refused is said once, without the name of its status. Thumbs are for answers: not for errors, nor where
+    nothing is kept.
     """
     script = _SIGNED_OUT.sub(rf'\1window.location.assign("{PREFIX}/sign-in")', script)
     script = _SIGNS_OUT.sub(r'\1\2.identifier==="public"?"auth.login.form.actions.signin":\3', script)
     script = script.replace('"/assets/pdf.worker', f'"{PREFIX}/assets/pdf.worker')
     script = _IS_GONE.sub("", script)
+    script = _SAYS_STATUS.sub(r"super(\3||\1),this.status=\2,this.detail=\3}toString(){return this.message}", script)
+    script = _SAYS_TWICE.sub(r'\1\2==="/feedback"&&\3.status!==401||', script)
+    script = _THUMBS.sub(r"\1\3&&!\2.isError&&(\2.metadata||{}).thumbs!==!1", script)
     script = _IS_NEW.sub(rf'\1.replace(/\\/$/,"")==="{PREFIX}"', script)
     return _OPENS.sub(r"\1if(!0||\2.length===0)", script)
+
+
+def make_true(words: dict[str, Any], *, is_chinese: bool) -> None:
+    """Puts what is so here into Chainlit's words. Raises KeyError for words that lack it."""
+    words["chat"]["messages"]["status"] |= {"using": "", "used": ""}
+    words["chat"]["watermark"] = _WATERMARK_ZH if is_chinese else _WATERMARK
+    words["navigation"]["newChat"]["dialog"]["description"] = _ANOTHER_ZH if is_chinese else _ANOTHER
 
 
 def _write_words(source: Path, target: Path) -> None:
@@ -167,8 +197,7 @@ def _write_words(source: Path, target: Path) -> None:
         words = json.loads(path.read_text(encoding="utf-8"))
         is_chinese = path.stem.startswith("zh")
         with contextlib.suppress(KeyError):
-            words["chat"]["messages"]["status"] |= {"using": "", "used": ""}
-            words["chat"]["watermark"] = _WATERMARK_ZH if is_chinese else _WATERMARK
+            make_true(words, is_chinese=is_chinese)
         (target / path.name).write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
 
 

@@ -7,15 +7,18 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
+from starlette.exceptions import HTTPException
+
 from qianxun.chat import first_words
 from qianxun.chat.api import Api
 from qianxun.chat.door import ANONYMOUS
 from qianxun.chat.ids import Place, place_of
 from qianxun.chat.remembered import RUNS, THUMBS
 from qianxun.chat.shown import answer_text, as_text
-from qianxun.chat.talk import chips, ended_in_words
+from qianxun.chat.talk import NO_THUMBS, chips, ended_in_words
+from qianxun.chat.words import error_in_words, is_own_file
 from qianxun.client.records import Turn
-from qianxun.errors import InputError, NotFound, QianxunError
+from qianxun.errors import NotFound, QianxunError
 from qianxun.messages import say
 from qianxun.records import Answer
 
@@ -24,6 +27,17 @@ _MOST: Final = 1000
 # A thumb on an answer that cites nothing is about what it was made from, the first of it.
 _JUDGED: Final = 5
 _MAX_COMMENT_CHARS: Final = 2000
+_WITHOUT_EVIDENCE: Final = ("no_evidence", "clarify")
+
+
+class NoThumb(HTTPException):
+    """A thumb that is not taken. Chainlit shows `str` of it, in the reader's language."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(400, why)
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 class History:
@@ -142,13 +156,24 @@ class History:
     # -- feedback ------------------------------------------------------------------------------------
 
     async def upsert_feedback(self, feedback: Any) -> str:
-        """A thumb on an answer, kept by the service for what the answer cites. Raises QianxunError."""
-        place = place_of(RUNS.get(feedback.forId) or feedback.forId)
+        """A thumb on an answer, kept by the service for what the answer cites. Raises NoThumb."""
+        try:
+            if (await self._api.me()).id == ANONYMOUS:
+                raise NoThumb(say("Answers can be judged by who is signed in."))
+            return await self._kept(feedback)
+        except QianxunError as error:
+            raise NoThumb(error_in_words(error)) from error
+
+    async def _kept(self, feedback: Any) -> str:
+        try:
+            place = place_of(RUNS.get(feedback.forId) or feedback.forId)
+        except NotFound:
+            raise NoThumb(say("Load the page anew, then this answer can be judged.")) from None
         talk = await self._api.conversation(place.base, place.token)
         turn = next((one for one in talk.turns if one.turn == place.turn), None)
         chunks = judged(turn.answer) if turn is not None and turn.answer is not None else []
         if turn is None or not chunks:
-            raise InputError("There is no passage that this could be about.", remedy="Judge an answer that cites some.")
+            raise NoThumb(_why_not(turn.answer if turn is not None else None))
         if feedback.id:
             await self.delete_feedback(feedback.id)
         kind = "up" if feedback.value else "down"
@@ -161,9 +186,12 @@ class History:
         return kept
 
     async def delete_feedback(self, feedback_id: str) -> bool:
-        """Takes it back."""
+        """Takes it back. Raises NoThumb."""
         token, _, base = feedback_id.partition("@")
-        await self._api.take_back(base, token)
+        try:
+            await self._api.take_back(base, token)
+        except QianxunError as error:
+            raise NoThumb(error_in_words(error)) from error
         THUMBS.forget(lambda thumb: thumb["id"] == feedback_id)
         return True
 
@@ -201,9 +229,31 @@ class History:
 
 
 def judged(answer: Answer) -> list[int]:
-    """The passages that a thumb on an answer is about: what it cites, else the first of what it was made from."""
-    cited = dict.fromkeys(one.chunk for one in answer.citations if one.number and one.chunk)
-    return list(cited) or [passage.chunk for passage in answer.passages[:_JUDGED]]
+    """The passages that a thumb on an answer is about: what it cites, else the first of what it was made from.
+
+    Of an answer that found nothing, or asks back, these bear nothing; and files of a conversation are for it alone.
+    """
+    if answer.verdict in _WITHOUT_EVIDENCE:
+        return []
+    cited = [one for one in answer.citations if one.number and one.chunk]
+    if cited:
+        return list(dict.fromkeys(one.chunk for one in cited if not is_own_file(one.source)))
+    return [one.chunk for one in answer.passages if not is_own_file(one.source)][:_JUDGED]
+
+
+def _why_not(answer: Answer | None) -> str:
+    """Why a thumb would be about no passage."""
+    if answer is None:
+        return say("There is no answer that could be judged.")
+    if answer.verdict in _WITHOUT_EVIDENCE:
+        return say(
+            "A thumb is about passages, and an answer that found nothing names none. "
+            "The page Quality lists such questions."
+        )
+    sources = [*(one.source for one in answer.citations), *(one.source for one in answer.passages)]
+    if any(is_own_file(source) for source in sources):
+        return say("A thumb is about documents of the knowledge base; this answer rests on files of this conversation.")
+    return say("There is no passage that this could be about.")
 
 
 def _has_just_begun() -> bool:
@@ -227,7 +277,8 @@ def _steps(place: Place, turn: Turn) -> tuple[list[dict[str, Any]], list[dict[st
     steps.append(_step(place.id, run, "run", "", turn.asked, parent=asked))
     if turn.answer is None:
         words = as_text(ended_in_words(turn.state))
-        return [*steps, _step(place.id, replied, "assistant_message", words, turn.asked, parent=run)], []
+        ended = _step(place.id, replied, "assistant_message", words, turn.asked, parent=run)
+        return [*steps, {**ended, "metadata": NO_THUMBS}], []
     text = answer_text(turn.answer)
     if turn.state == "stopped" and turn.answer.finish_reason != "cancelled":  # else the answer says so itself
         text = f"{text}\n\n> {say('This answer was stopped.')}"

@@ -13,11 +13,14 @@ from qianxun.chat.words import own_name
 from qianxun.guarding import addresses, safe_links
 from qianxun.messages import say
 from qianxun.parts import left_out_in_words, model_in_words, role_in_words, time_in_words
+from qianxun.reasons import reason_in_words
 from qianxun.records import Answer, Passage, Statement
 
 _MARKS: Final = re.compile(r"(?:\s?\[(?:\d{1,4}|Q)\])*")
 # What parts the head of a table from its rows.
 _RULE_OF_TABLE: Final = re.compile(r"\|(?:\s*:?-{2,}:?\s*\|)+")
+# What took less would be told as nothing.
+_LEAST_SECONDS: Final = 0.005
 # What Markdown may make more of than text.
 _MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$&=:^])")
 
@@ -39,14 +42,15 @@ def report_of(answer: Answer) -> list[str]:
     stages = [
         say("- {what}: {seconds} s", what=as_text(time_in_words(name)), seconds=f"{spent:.2f}")
         for name, spent in answer.seconds.items()
-        if name != "total"
+        if name != "total" and spent >= _LEAST_SECONDS
     ]
     models = [
         say("- {what}: {model}", what=as_text(role_in_words(role)), model=as_text(model_in_words(model)))
         for role, model in answer.models.items()
         if role != "prompt"  # that is for programs
     ]
-    remarks = [f"- {as_text(str(one))}" for one in (*answer.notes, *left_out_in_words(answer.degraded))]
+    notes = [reason_in_words(str(note)) for note in answer.notes]  # those of a kept answer are English
+    remarks = [f"- {as_text(one)}" for one in (*notes, *left_out_in_words(answer.degraded))]
     return ["\n".join(part) for part in (stages, models, remarks) if part]
 
 

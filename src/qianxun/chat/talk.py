@@ -27,6 +27,8 @@ from qianxun.messages import say
 from qianxun.records import Answer, Citation, Passage
 
 AGAIN: Final = "again"
+# What a message says that is not to be judged (`folder.at_home`).
+NO_THUMBS: Final[Mapping[str, Any]] = {"thumbs": False}
 # No names of personas.
 AS_SET, NOBODY = "=", "-"
 # Questions before this one that are told with it where nothing is kept.
@@ -134,7 +136,10 @@ async def read_on(api: Api, talk: Talk, turn: int, question: str) -> None:
 async def offered_again(answer: str, question: str) -> None:
     """The button below the last answer of a page that was loaded anew."""
     await asyncio.sleep(_RESUMED_SECONDS)
-    await _again(question).send(for_id=answer)
+    # A page that was not loaded anew, or comes twice, has it already.
+    again = _again(question, answer)
+    await again.remove()
+    await again.send(for_id=answer)
 
 
 async def _of_a_turn(talk: Talk, told: AsyncIterator[Any]) -> AsyncGenerator[AnswerEvent | Stopped, None]:
@@ -164,7 +169,8 @@ async def _shown(talk: Talk, question: str, events: AsyncGenerator[AnswerEvent |
             async with aclosing(events) as told:
                 async for event in told:
                     if message is None:
-                        message = cl.Message(content="", id=_answer_id(talk), created_at=_now())
+                        judged = {} if talk.keeps else dict(NO_THUMBS)
+                        message = cl.Message(content="", id=_answer_id(talk), created_at=_now(), metadata=judged)
                     match event:
                         case Shown(passages):
                             streaming.found(passages)
@@ -181,16 +187,38 @@ async def _shown(talk: Talk, question: str, events: AsyncGenerator[AnswerEvent |
                         case Done(answer):
                             await _finished(step, message, talk, question, answer)
                             return
+                        case Stopped("stopped"):
+                            await _cut(step, message, question)
+                            return
                         case Stopped(state):
                             raise NotFound(ended_in_words(state), remedy="Ask the question again.")
+    except asyncio.CancelledError:
+        # Not raised again: Chainlit would show it as an error, and there is nothing more to do.
+        await _cut(step, message, question)
     except QianxunError as error:
         step.end, step.is_error = _now(), True
         step.name = say("No answer")
         await step.update()
         failed = message or cl.Message(content="")
         failed.content, failed.is_error = as_text(error_in_words(error)), True
-        failed.actions = [_again(question)]
+        failed.actions = [_again(question, failed.id)]
         await failed.send()
+
+
+async def _cut(step: Any, message: Any, question: str) -> None:
+    """What was written until it was stopped, and that it was; a service that keeps it tells that by itself."""
+    import chainlit as cl
+
+    if message is None or not message.content.strip():
+        step.name = say("No answer")
+    step.end = _now()
+    await step.update()
+    message = message or cl.Message(content="")
+    words = say("This answer was stopped.")
+    message.content = f"{message.content}\n\n> {words}" if message.content.strip() else words
+    message.metadata = dict(NO_THUMBS)
+    message.actions = [_again(question, message.id)]
+    await message.send()
 
 
 async def _begun(name: str, output: str = "") -> Any:
@@ -221,7 +249,7 @@ async def _finished(step: Any, message: Any, talk: Talk, question: str, answer: 
         RUNS.keep(message.parent_id, message.id)
     message.content = answer_text(answer)
     message.elements = chips(answer, talk.base, talk.id, _answer_id(talk) or "")
-    message.actions = [*_options(answer), _again(question)]
+    message.actions = [*_options(answer), _again(question, message.id)]
     await message.send()
     step.name = say(
         "Search: {n} passages; answer after {seconds} s",
@@ -309,10 +337,13 @@ def _options(answer: Answer) -> list[Any]:
     return [cl.Action(name=AGAIN, payload={"question": one.question}, label=one.label) for one in answer.options]
 
 
-def _again(question: str) -> Any:
+def _again(question: str, answer: str) -> Any:
+    """The button below an answer, of which there is one."""
     import chainlit as cl
 
-    return cl.Action(name=AGAIN, payload={"question": question}, label=say("Ask again"), icon="refresh-cw")
+    return cl.Action(
+        id=f"{answer}#again", name=AGAIN, payload={"question": question}, label=say("Ask again"), icon="refresh-cw"
+    )
 
 
 def _answer_id(talk: Talk) -> str | None:

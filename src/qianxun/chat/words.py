@@ -35,6 +35,11 @@ def own_name(words: str) -> str:
     return _OWN_FILE.sub("", words)
 
 
+def is_own_file(source: str) -> bool:
+    """Whether a source is a file of a conversation."""
+    return _OWN_FILE.match(source) is not None
+
+
 def unread(job: Job) -> list[tuple[str, str]]:
     """Files that nothing could be read of, and why."""
     result = job.result or {}

@@ -30,7 +30,15 @@ MESSAGES: Final[dict[str, str]] = {
     "Begin a new one.": "请新建一个会话。",
     "(no title)": "（无标题）",
     "There is no passage that this could be about.": "这条评价没有对应的段落。",
-    "Judge an answer that cites some.": "请评价引用了资料的回答。",
+    "Answers can be judged by who is signed in.": "登录后才能评价。",
+    "Load the page anew, then this answer can be judged.": "请刷新页面，然后再评价这个回答。",
+    "There is no answer that could be judged.": "没有可以评价的回答。",
+    "A thumb is about passages, and an answer that found nothing names none. The page Quality lists such questions.": (
+        "评价针对所引用的段落，没有找到依据的回答不引用段落。“质量”页面列出这类问题。"
+    ),
+    "A thumb is about documents of the knowledge base; this answer rests on files of this conversation.": (
+        "评价针对知识库的文档，而这个回答依据的是本会话的文件。"
+    ),
     "The answer was broken off.": "回答中断了。",
     "Ask for the rest again.": "请重新获取余下部分。",
     # answers
