@@ -302,6 +302,7 @@ SAID: dict[str, dict[str, Any]] = {
         "again": "重新提问",
         "stopped": "这个回答被中止了。",
         "search": "搜索",
+        "too large": "文件超过 100 MB。",
         "begins": "将开始新的对话。已登录时，当前对话会留在历史记录中",
         "step": r"检索：\d+ 个段落；\d+\.\d\d 秒后答完",
         "asked": "一类城市的住宿限额是多少？",
@@ -322,6 +323,7 @@ SAID: dict[str, dict[str, Any]] = {
         "again": "Ask again",
         "stopped": "This answer was stopped.",
         "search": "Search",
+        "too large": "File is larger than 100 MB",
         "begins": "A new conversation begins. This one stays in the history",
         "step": r"Search: \d+ passages; answer after \d+\.\d\d s",
         "asked": "住宿 limit?",
@@ -621,6 +623,15 @@ def test_files_that_cannot_be_read_are_named_with_the_reason(page: Page, tmp_pat
     page.sees("每晚 650 元")
     assert "conversation:" not in page.text
     assert "文件已读取" not in page.text
+
+
+@both
+def test_a_file_that_is_too_large_is_said_to_be(page: Page, language: str, tmp_path: Path) -> None:
+    said, file = in_language(page, language), tmp_path / "大 large.txt"
+    with file.open("wb") as stream:
+        stream.truncate(101 * 1024 * 1024)
+    page.browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(file))
+    page.sees(said["too large"])
 
 
 def test_a_conversation_that_is_not_there_is_said_not_to_be(page: Page) -> None:

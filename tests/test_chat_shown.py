@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from qianxun.chat.folder import at_home, make_true, offline
 from qianxun.chat.history import judged
 from qianxun.chat.ids import Place, place_of
-from qianxun.chat.panel import moved, policies
+from qianxun.chat.panel import filter_in_words, moved, policies
 from qianxun.chat.shown import Streaming, answer_text, as_text, passage_text, report_of, view_address
 from qianxun.chat.talk import AS_SET, NOBODY, how, source_address
 from qianxun.client.records import BaseSummary
 from qianxun.errors import NotFound
 from qianxun.marking import known_by
-from qianxun.messages import speaking
+from qianxun.messages import say, speaking
 from qianxun.records import Answer, Citation, Conflict, Passage, Span, Stated, Statement
+from qianxun.retrieval.filter_language import parse_filter
 
 
 def passage(text: str = "一类城市住宿限额为每晚 650 元，凭票报销。", *, start: int = 100) -> Passage:
@@ -286,6 +287,19 @@ def test_what_the_page_says_of_the_answer_becomes_its_options(
     assert how(settings) == ({} if options is None else {"options": options})
 
 
+@pytest.mark.parametrize(("language", "words"), [("zh", "且"), ("en", "and")])
+def test_the_panel_says_itself_what_may_be_written_of_documents(language: str, words: str) -> None:
+    with speaking(language):
+        said = filter_in_words()
+        example = say("label = hr and modified >= 2025-01-01")
+    assert "docs/" not in said
+    assert f" {words} " in example
+    assert example in said
+    parse_filter(example)
+    for field in ("source", "title", "format", "label", "modified"):
+        assert field in said
+
+
 def test_no_more_may_be_chosen_than_with_the_persona_that_is_chosen() -> None:
     allowed = {"": ("mark", "remove", "refuse"), "严谨": ("remove", "refuse"), "strict": ("refuse",)}
     base = BaseSummary("default", 3, ("strict", "严谨"), "严谨", 0, allowed)  # type: ignore[arg-type]
@@ -321,6 +335,20 @@ def test_the_page_is_left_without_anything_from_elsewhere() -> None:
     assert "需要 JavaScript" in without
     assert "needs JavaScript" in without
     assert '</noscript><div id="root">' in shown
+
+
+def test_what_the_script_says_in_english_only_is_chinese_for_who_reads_chinese() -> None:
+    script = (
+        'f("span",{className:"sr-only",children:"Close"});({error:r="Failed to load PDF file.",title:"Elsewhere"});'
+        '["Class","Close"];t(`File is larger than ${r.max_size_mb} MB`)'
+    )
+    assert at_home(script) == (
+        'f("span",{className:"sr-only",children:(navigator.language==="zh-CN"?"关闭":"Close")});'
+        '({error:r=(navigator.language==="zh-CN"?"无法读取该 PDF 文件。":"Failed to load PDF file."),'
+        'title:"Elsewhere"});'
+        '["Class","Close"];t((navigator.language==="zh-CN"?`文件超过 ${r.max_size_mb} MB。`:'
+        "`File is larger than ${r.max_size_mb} MB`))"
+    )
 
 
 @pytest.mark.parametrize(("is_chinese", "said"), [(True, "将开始新的对话。"), (False, "A new conversation begins.")])

@@ -53,6 +53,21 @@ _THUMBS: Final = re.compile(
     r"(\(\{message:(\w+),actions:\w+,run:(\w+),contentRef:\w+\}\)=>.{0,900}?)"
     r"(?<=[,\[])\3(?=\?\w+\.jsx\(\w+,\{message:\3\}\))"
 )
+# What the script says in English to readers of every language; its text stands behind one of these.
+_SAID: Final = re.compile(
+    r'((?:"sr-only",children|"aria-label"|\btitle|\berror|\bloading):(?:\w+=)?)"([A-Z][\w …]+\.?)"'
+)
+_IS_TOO_LARGE: Final = re.compile(r"`File is larger than (\$\{\w+\.max_size_mb\}) MB`")
+_IN_CHINESE: Final = {
+    "Close": "关闭",
+    "Close lightbox": "关闭",
+    "Close toast": "关闭提示",
+    "Failed to load PDF file.": "无法读取该 PDF 文件。",
+    "Loading PDF…": "正在读取 PDF…",
+    "Open PDF in a larger view": "放大查看 PDF",
+    "Toggle Sidebar": "显示或隐藏历史对话",
+    "Toggle theme": "切换明暗主题",
+}
 # What Chainlit would put a script of its own into the page by.
 _PLACE_FOR_SCRIPTS: Final = "<!-- JS INJECTION PLACEHOLDER -->"
 _OURS: Final = '<script src="/public/qianxun.js"></script>\n    <link rel="stylesheet" href="/public/qianxun.css">'
@@ -163,14 +178,14 @@ def offline(page: str) -> str:
 
 
 def at_home(script: str) -> str:
-    """Chainlit's script, changed in nine places.
+    """Chainlit's script, changed in ten ways.
 
     It takes the page of a new conversation, and a script of its own, to be at / wherever it is served. And it opens
     what an answer cites as soon as it is there: on a phone over the answer; and what is open is not asked for anew by a
     click. What the chat says of a conversation that is not there stands behind words of the script's, which are
     English. Who signs out comes to where one signs in, and who is not signed in is not offered to sign out. Why a
     request was refused is said once, without the name of its status. Thumbs are for answers: not for errors, nor where
-    nothing is kept.
+    nothing is kept. Words that it has in English only are Chinese for who reads Chinese.
     """
     script = _SIGNED_OUT.sub(rf'\1window.location.assign("{PREFIX}/sign-in")', script)
     script = _SIGNS_OUT.sub(r'\1\2.identifier==="public"?"auth.login.form.actions.signin":\3', script)
@@ -179,8 +194,24 @@ def at_home(script: str) -> str:
     script = _SAYS_STATUS.sub(r"super(\3||\1),this.status=\2,this.detail=\3}toString(){return this.message}", script)
     script = _SAYS_TWICE.sub(r'\1\2==="/feedback"&&\3.status!==401||', script)
     script = _THUMBS.sub(r"\1\3&&!\2.isError&&(\2.metadata||{}).thumbs!==!1", script)
+    script = _SAID.sub(_in_both, script)
+    script = _IS_TOO_LARGE.sub(lambda found: _chosen(f"`文件超过 {found[1]} MB。`", found[0]), script)
     script = _IS_NEW.sub(rf'\1.replace(/\\/$/,"")==="{PREFIX}"', script)
     return _OPENS.sub(r"\1if(!0||\2.length===0)", script)
+
+
+def _in_both(found: re.Match[str]) -> str:
+    """Words of the script, in the reader's language."""
+    if found[2] not in _IN_CHINESE:
+        return found[0]
+    return found[1] + _chosen(
+        json.dumps(_IN_CHINESE[found[2]], ensure_ascii=False), json.dumps(found[2], ensure_ascii=False)
+    )
+
+
+def _chosen(chinese: str, english: str) -> str:
+    """One of two expressions, by the language that `qianxun.js` gives the page."""
+    return f'(navigator.language==="zh-CN"?{chinese}:{english})'
 
 
 def make_true(words: dict[str, Any], *, is_chinese: bool) -> None:

@@ -23,6 +23,15 @@ def moved(base: BaseSummary, shown: Mapping[str, Any], now: Mapping[str, Any]) -
     return policies(base, shown) != policies(base, now)
 
 
+def filter_in_words() -> str:
+    """What may be written of the documents that are meant."""
+    return say(
+        "For instance {example}. Fields: source, title, format, label, modified. Signs: = != ^= (begins with) "
+        "~ (contains) < > in; conditions are joined by and, or, not. Empty: all.",
+        example=say("label = hr and modified >= 2025-01-01"),
+    )
+
+
 def widgets(base: BaseSummary, settings: Mapping[str, Any]) -> list[Any]:
     """The fields, with what is set so far."""
     from chainlit.input_widget import NumberInput, Select, Slider, TextInput
@@ -39,10 +48,7 @@ def widgets(base: BaseSummary, settings: Mapping[str, Any]) -> list[Any]:
             label=say("Which documents"),
             initial=settings.get("filter") or "",
             placeholder='source ^= "docs/" and label != draft',
-            description=say(
-                "For instance {example}; docs/searching.md explains it. Empty: all.",
-                example="label = hr and modified >= 2025-01-01",
-            ),
+            description=filter_in_words(),
         ),
         Slider(
             id="deep",

@@ -67,9 +67,13 @@ MESSAGES: Final[dict[str, str]] = {
     "none": "无",
     "Persona": "角色",
     "Which documents": "限定文档",
-    "For instance {example}; docs/searching.md explains it. Empty: all.": (
-        "例如 {example}；写法见 docs/searching.md。留空表示全部。"
+    "For instance {example}. Fields: source, title, format, label, modified. Signs: = != ^= (begins with) "
+    "~ (contains) < > in; conditions are joined by and, or, not. Empty: all.": (
+        "例如 {example}。可用字段：来源 source、标题 title、格式 format、标签 label、修改时间 modified；"
+        "运算符：=、!=、^=（开头是）、~（包含）、<、>、in（属于）；条件之间用“且”“或”“非”（and、or、not），前后留空格。"
+        "留空表示全部。"
     ),
+    "label = hr and modified >= 2025-01-01": "标签 = 人事 且 修改时间 >= 2025-01-01",
     "not signed in": "未登录",
     "Files of this conversation:": "本会话的文件：",
     "Divide the question": "拆分问题",
