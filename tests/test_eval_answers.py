@@ -333,6 +333,14 @@ def test_an_edited_set_is_not_measured(asked: KnowledgeBase, tmp_path: Path) -> 
         run(asked, str(where))
 
 
+def test_refusals_are_left_out_where_none_was_and_none_had_to_be() -> None:
+    shape = evaluate_answers(told(), ALL).as_json()
+    assert "refusals" in str(page_of_answers(shape).sections[0].blocks)
+    none = {"refused": 0, "unanswerable": 0, "right": 0, "precision": 1.0, "recall": 1.0, "f1": 1.0}
+    assert "refusals" not in str(page_of_answers({**shape, "refusals": none}).sections[0].blocks)
+    assert "refusals" in str(page_of_answers({**shape, "refusals": {**none, "refused": 1}}).sections[0].blocks)
+
+
 def test_the_page_names_every_measure_and_problem_in_the_readers_language() -> None:
     shape = evaluate_answers(told(), ALL).as_json()
     page = page_of_answers(shape)

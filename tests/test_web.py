@@ -17,8 +17,10 @@ from starlette.testclient import TestClient
 from qianxun import TextItem
 from qianxun.service.pages import SESSION
 from qianxun.storage.keys import USUAL, Grant
+from qianxun.testing import ScriptedServer
 from qianxun.web import viewing
 from qianxun.web.asked import Asked
+from qianxun.web.laid_out import in_one_line
 from qianxun.web.searching import foreign
 from qianxun.web.signing import inside
 from qianxun.web.site import POLICY
@@ -172,6 +174,28 @@ def test_who_sent_a_form_too_late_comes_back_to_the_page_with_it(served: Served,
     assert page.status_code == 401
     (link,) = re.findall(r'<a class="button main" href="/sign-in\?next=([^"]*)"', page.text)
     assert link.startswith(next) if len(next) > 3 else link == next
+
+
+@pytest.mark.parametrize(
+    ("came_from", "back"),
+    [
+        (f"{URL}/library/a?q=x", "/library/a?q=x"),
+        (f"{URL}/library/nothing", ""),  # the page itself
+        (f"{URL}//evil.example/x", "/evil.example/x"),
+        ("https://evil.example/x", ""),
+        ("", ""),
+    ],
+)
+def test_a_page_of_an_error_leads_on(served: Served, came_from: str, back: str) -> None:
+    headers = {"Accept-Language": "zh"} | ({"Referer": came_from} if came_from else {})
+    page = served.client().get("/library/nothing", headers=headers)
+    assert page.status_code == 404
+    assert re.findall(r'href="([^"]*)" data-back>返回上一页', page.text) == ([back] if back else [])
+    assert '<a class="button" href="/">搜索</a>' in page.text
+    posted = served.client().post("/library", data={"name": "../x"}, headers=headers | OURS)
+    assert posted.status_code == 403
+    own = "/library/nothing" if came_from.endswith("nothing") else back
+    assert re.findall(r'href="([^"]*)" data-back>', posted.text) == ([own] if own else [])
 
 
 def test_who_is_not_known_is_told_to_sign_in_and_nothing_of_headers(tmp_path: Path) -> None:
@@ -595,6 +619,51 @@ def test_where_nothing_is_supported_there_is_no_box(served: Served) -> None:
     assert client.get("/answer", params=given, headers={"X-Qianxun-Part": "answer"}).text.strip() == ""
     whole = client.get("/answer", params=given).text
     assert "no answer that is supported" in whole
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_an_answer_of_a_model_that_is_not_supported_is_told_of(tmp_path: Path, language: str) -> None:
+    said = ["住宿费每天不超过五百元[1]。月球分部另有补贴九百元[1]。", "文档中没有相关内容。"]
+    with ScriptedServer(lambda request: "5" if "2 + 3" in str(request.body) else said[0]) as server:
+        served = Served(tmp_path, [f"generator.url={server.url}", "answer.cache=0"])
+        with served.base() as kb:
+            item = TextItem("出差.txt", "出差", "出差报销：住宿費每天不超过五百元（含税）。")
+            kb.add_texts([item], labels=["public"])
+        client = served.client()
+        client.headers["Accept-Language"] = language
+        page = client.get("/", params={"q": "住宿费每天多少？"}).text
+        assert ("正在撰写回答并与来源核对……" if language == "zh" else "An answer is being written and checked") in page
+        given = {"base": "default", "q": "住宿费每天多少？ per night"}
+        for of_a_model in (True, False):
+            part = client.get("/answer", params=given, headers={"X-Qianxun-Part": "answer"}).text
+            words = {
+                (True, "zh"): "模型写了回答，但来源不能完全佐证，因此不显示",
+                (True, "en"): "A model wrote an answer, but its sources do not bear all of it",
+                (False, "zh"): "文档中没有可以佐证的答案",
+                (False, "en"): "The documents give no answer that is supported.",
+            }[of_a_model, language]
+            assert words in part
+            assert 'class="faint"' in part
+            assert "九百" not in part
+            assert words in client.get("/answer", params=given).text
+            said.pop(0)
+            said.append("x")
+        served.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("| 一線城市 | 500 | 700 |", "一線城市 | 500 | 700"),
+        ("| 城市 | yuan |\n|---|---:|\n| 上海 | 500 |", "城市 | yuan\n上海 | 500"),
+        ("城市 | yuan\n上海 | 500", "城市 | yuan\n上海 | 500"),
+        ("| a\\|b | c \\|", "a\\|b | c \\|"),
+        ("年假五天。\nAnnual leave", "年假五天。\nAnnual leave"),
+        ("---", "---"),
+    ],
+)
+def test_a_quote_of_a_table_has_no_frame(text: str, shown: str) -> None:
+    assert in_one_line(text) == shown
 
 
 # -- the viewer --------------------------------------------------------------------------------------------

@@ -190,6 +190,38 @@ def test_an_answer_is_asked_for_after_its_passages_and_given_up_with_them(browse
 
 
 @pytest.mark.web
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_filters_are_cleared_as_soon_as_any_is_set(browser: Browser, language: str) -> None:
+    browser.appear(language)
+    browser.open("/?q=" + quote("差旅 hotel"))
+    browser.one(".narrow-by summary").click()
+    clear = browser.one("[data-clear]")
+    assert not clear.is_displayed()
+    browser.one("[name=source]").send_keys("no-such-source")
+    browser.until(clear.is_displayed, "the link")
+    browser.leave(clear.click)
+    assert asked(browser) == {"q": "差旅 hotel", "base": "default"}
+    assert browser.all(".hit")
+
+
+@pytest.mark.web
+def test_pages_that_show_documents_are_loaded_anew_when_the_browser_has_kept_them(browser: Browser) -> None:
+    browser.open("/?q=" + quote("差旅 hotel"))
+    found = browser.one(".hit h2 a").get_attribute("href").removeprefix(browser.site.url)
+    kept = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
+    for path in ("/?q=hotel", found, found.partition("?")[0].replace("/view/", "/library/"), "/library/default"):
+        browser.open(path)
+        browser.leave(lambda: browser.run(kept))
+        assert browser.one("main").value_of_css_property("visibility") == "visible"
+    # What somebody writes into stays as it is.
+    browser.open("/sign-in")
+    browser.one("#key").send_keys("half a key")
+    browser.run("window.stayed = true; " + kept)
+    longer_than_the_pause(browser)
+    assert browser.run("return window.stayed") is True
+
+
+@pytest.mark.web
 def test_letters_of_a_word_that_is_to_come_are_not_asked(browser: Browser) -> None:
     held(browser, "zh")
     # A word is done, and the next one begun at once.

@@ -206,7 +206,7 @@ def test_files_are_chosen_and_seen_until_each_is_added(browser: Browser, languag
         stay(browser)
         assert [row.endswith(words["waiting"]) for row in browser.rows()] == [True] * 3
         assert browser.audit() == []
-    browser.until(lambda: state(browser) == words["done"], "the end of the job")
+    browser.until(lambda: state(browser) == words["done"].replace("✓", "!"), "the end of the job")
     one, two, bad = browser.rows()
     assert one.startswith("人事/新/年假 制度（２０２６）.txt")
     assert one.endswith(words["added"])
@@ -246,7 +246,7 @@ def test_files_are_dropped_on_the_page(browser: Browser, language: str, place: s
     assert [line.split(" (")[0] for line in texts(browser.all("[data-chosen] li"))] == [name, "坏的.pdf"]
     browser.choose(words["send"])
     stay(browser)
-    browser.until(lambda: state(browser) == words["done"], "the end of the job")
+    browser.until(lambda: state(browser) == words["done"].replace("✓", "!"), "the end of the job")
     good, bad = browser.rows()
     assert good == f"{name} {words['added']}"
     assert bad.startswith(f"坏的.pdf {words['failed']}")
@@ -539,6 +539,26 @@ def test_a_text_is_cut_in_two_ways_beside_each_other(browser: Browser, language:
 
 
 @BOTH
+def test_a_file_that_is_too_large_to_cut_is_said_before_it_is_sent(
+    browser: Browser, language: str, tmp_path: Path
+) -> None:
+    browser.appear(language)
+    browser.open(f"{BASE}/split")
+    large, small = written(tmp_path, 大_txt=b"a" * 4_000_000, 小_txt=LEAVE.encode())
+    line = browser.one("#too-large")
+    assert not line.is_displayed()
+    browser.one("#file").send_keys(str(large))
+    assert line.text.startswith(("Too large: 4 MB at most", "内容过大：文字和文件合计最多 4 MB")[language == "zh"])
+    stay(browser)
+    browser.one("form.card button").click()
+    assert stayed(browser)
+    browser.one("#file").send_keys(str(small))
+    assert not line.is_displayed()
+    browser.leave(lambda: browser.one("form.card button").click())
+    assert browser.all("#preview")
+
+
+@BOTH
 def test_sources_and_jobs_are_listed(browser: Browser, language: str) -> None:
     words = WORDS[language]
     browser.appear(language)
@@ -551,7 +571,7 @@ def test_sources_and_jobs_are_listed(browser: Browser, language: str) -> None:
     assert "损坏的扫描件.pdf" in bad
     assert words["broken"] in bad
     browser.choose(words["look"])
-    browser.until(lambda: state(browser) == words["done"], "the end of the look")
+    browser.until(lambda: state(browser)[2:] == words["done"][2:], "the end of the look")
     browser.open(f"{BASE}/jobs")
     assert browser.rows("main tbody tr")[0].startswith(words["sync"])
 
@@ -646,7 +666,7 @@ def test_without_scripts_files_are_added_and_removed(browser: Browser, language:
         browser.open(f"{base}/add")
         browser.one("#files").send_keys(str(file))
         go(words["send"])
-        browser.until(lambda: browser.all("#job") and state(browser) == words["done"], "the end of the job")
+        browser.until(lambda: browser.all("#job") and state(browser)[2:] == words["done"][2:], "the end of the job")
         assert browser.rows() == [f"{file.name} {words['added']}"]
         go(file.name)
         go(words["remove"])

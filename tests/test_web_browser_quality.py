@@ -192,6 +192,45 @@ def test_the_room_is_there(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_an_answer_is_seen_to_be_written_and_said_not_to_be_supported(
+    browser: Browser, world: World, language: str
+) -> None:
+    signed_in(browser, language)
+    browser.open("/")
+    browser.one("#q").send_keys(POORLY)
+    browser.until(lambda: browser.all(".hit"), "passages")
+    # Nothing is written while one types.
+    assert not browser.one("[data-working]").is_displayed()
+    assert browser.one(".answer-place a").is_displayed()
+    world.model.going.clear()
+    try:
+        browser.press("\ue007")
+        working = browser.until(lambda: [one for one in browser.all("[data-working]") if one.is_displayed()], "work")
+        assert working[0].text.startswith(("An answer is being written", "正在撰写回答")[language == "zh"])
+        assert not browser.one(".answer-place a").is_displayed()
+        assert browser.audit() == []
+    finally:
+        world.model.going.set()
+    said = browser.text(".answer-place p.faint")
+    assert said.startswith(("A model wrote an answer, but", "模型写了回答，但")[language == "zh"])
+    assert not browser.all(".answer")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_two_choices_of_a_question_stand_beside_their_words(browser: Browser, language: str) -> None:
+    signed_in(browser, language)
+    for width in (1100, 390):
+        browser.appear(language, width=width, height=844)
+        browser.open("/quality/question")
+        for label in browser.all(".question label.check"):
+            radio = label.find_element("css selector", "input").rect
+            assert radio["width"] < 30
+            assert radio["x"] - label.rect["x"] < 8
+            assert abs(radio["y"] + radio["height"] / 2 - label.rect["y"] - 13) < 10
+    browser.appear(language)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_run_is_begun_goes_on_and_ends_without_a_reload(browser: Browser, world: World, language: str) -> None:
     words = WORDS[language]
     signed_in(browser, language)

@@ -321,6 +321,10 @@ def test_from_upload_to_receipt(served: Library, language: str) -> None:
     assert len(facts) == 4  # of other people's words only administrators are told
     assert client.get(f"{BASE}/{ids[0]}").status_code == 404
     assert client.post(f"{BASE}/remove", data={"id": ids}).status_code == 404
+    gone = client.get(f"{BASE}/remove", params={"id": ids})
+    assert gone.status_code == 404
+    assert ("These documents are gone already." if language == "en" else "这些文档已经不在了。") in gone.text
+    assert client.get(f"{BASE}/remove").status_code == 400
     with served.base("人事") as kb:
         assert kb.documents() == []
 
@@ -355,6 +359,74 @@ def test_what_became_of_each_file_is_said(served: Library) -> None:
     assert "年假.txt" not in chinese
     assert "失败" in chinese
     assert "no PDF header" not in chinese
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_list_of_jobs_says_what_could_not_be_read(served: Library, language: str) -> None:
+    client = served.browser(language, admin=True)
+    for files in ([("坏的.pdf", b"no pdf")], [("年假.txt", LEAVE), ("b.pdf", b"no pdf"), ("c.pdf", b"no")]):
+        sent(client, *files)
+        served.run()
+    listed = client.get(f"{BASE}/jobs").text
+    states = re.findall(r'<td>(<span class="state.*?)</td>', listed, re.S)
+    signs = [(re.findall(r'class="state (\w+)"', one)[0], plain(one)) for one in states]
+    done = "done" if language == "en" else "已完成"
+    one, two = ("1 file", "2 files") if language == "en" else ("1 个文件", "2 个文件")
+    could_not = "could not be read" if language == "en" else "无法读取"
+    assert signs == [("warn", f"! {done} {two} {could_not}".replace("文件 ", "文件")), ("wrong", signs[1][1])]
+    assert signs[1][1] == f"✗ {done} {one} {could_not}".replace("文件 ", "文件")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_files_of_conversations_go_by_their_own_names_in_the_jobs_of_their_owner(
+    served: Library, language: str
+) -> None:
+    key = served.key(labels=["hr"])
+    api = TestClient(served.app, base_url=URL, headers={"Authorization": f"Bearer {key}"})
+    talk = api.post("/api/v1/bases/人事/conversations", json={}).json()["token"]
+    files = [("files", ("值班 on call.txt", STIPEND)), ("files", ("坏的.pdf", b"no pdf"))]
+    api.post(f"/api/v1/bases/人事/conversations/{talk}/files", files=files)
+    served.run()
+    owner = served.browser(language)
+    assert owner.post("/sign-in", data={"key": key}, follow_redirects=False).status_code == 303
+    own = "of a conversation" if language == "en" else "对话中的文件"
+    assert own in plain(owner.get(f"{BASE}/jobs").text)
+    (job,) = served.service.jobs.all()
+    shown = owner.get(f"{BASE}/jobs/{job.token}").text
+    assert f"conversation:{talk}" not in shown
+    assert own in plain(shown)
+    assert f"值班 on call.txt ✓ {'newly added' if language == 'en' else '已添加'}" in plain(shown)
+    assert "坏的.pdf ✗" in plain(shown)
+    # They are not in the library.
+    assert f'class="button main" href="{BASE}"' not in unquote(shown)
+    assert not re.findall(rf'href="{BASE}/\d+"', unquote(shown))
+
+
+def test_a_document_without_text_says_why_where_it_is_read(served: Library) -> None:
+    client = served.browser("zh", admin=True)
+    sent(client, ("坏的.pdf", b"no pdf"), ("empty.txt", b""), ("on call.txt", STIPEND))
+    served.run()
+    with served.base("人事") as kb:
+        ids = {one.source: one.id for one in kb.documents()}
+    for source, state in (("坏的.pdf", "失败"), ("empty.txt", "无文字")):
+        library = plain(client.get(f"{BASE}/{ids[source]}").text)
+        viewer = client.get(f"/view/人事/{ids[source]}").text
+        (said,) = re.findall(r'<p class="note warn" role="status">([^<]*)</p>', viewer)
+        assert said.startswith(state), said
+        reason = said.partition(" · ")[2]
+        assert reason in library
+        assert reason
+        assert 'class="card text"' not in viewer
+    assert "失败 · 无法读取：" in plain(client.get(f"{BASE}/{ids['坏的.pdf']}").text)
+    assert 'class="card text"' in client.get(f"/view/人事/{ids['on call.txt']}").text
+
+
+def test_who_sees_a_document_without_labels_is_said(served: Library) -> None:
+    ids = texts(served, ("a.md", "甲", "年假五天。", []), ("b.md", "乙", "加班。", ["hr"]))
+    admin = served.browser("zh", admin=True)
+    admin.post(f"{BASE}/{ids['a.md']}/labels", data={"remove": "public"})
+    assert "无 · 只有管理员能看到。" in plain(admin.get(f"{BASE}/{ids['a.md']}").text)
+    assert "只有管理员能看到" not in admin.get(f"{BASE}/{ids['b.md']}").text
 
 
 def test_archives_are_added_with_what_is_in_them(served: Library, tmp_path: Path) -> None:
@@ -416,6 +488,15 @@ def test_uploads_may_be_as_large_as_uploads_and_nothing_else(tmp_path: Path) -> 
         long = LEAVE * 500
         assert sent(client, ("long.txt", long)).status_code == 303
         assert client.post(f"{BASE}/split", files={"file": ("long.txt", long)}).status_code == 413
+        chinese = writer(served, "hr", language="zh")
+        form = chinese.get(f"{BASE}/split").text
+        assert 'data-most-bytes="10000"' in form
+        assert "内容过大：文字和文件合计最多 0.01 MB。" in form
+        came = {"Referer": URL + quote(BASE) + "/split"}
+        refused = chinese.post(f"{BASE}/split", files={"file": ("长.txt", long)}, headers=came)
+        assert "发送的内容过大，最多 0.01 MB。" in refused.text
+        assert "max_body_mb" not in refused.text
+        assert f'href="{quote(BASE)}/split" data-back' in refused.text
     finally:
         served.close()
 

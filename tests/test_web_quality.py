@@ -105,6 +105,34 @@ def test_a_run_is_its_owners_and_administrators(served: Quality) -> None:
     assert served.client(admin=True).get(f"/quality/runs/{job}").status_code == 404
 
 
+def test_a_run_is_no_files_in_the_library(served: Quality) -> None:
+    admin, evaluator = served.client(admin=True), served.evaluator("hr")
+    id = served.started(evaluator, questions=ASKED)
+    listed = admin.get("/library/default/jobs").text
+    assert f'href="/quality/runs/{id}"' in listed
+    assert "1 file" not in listed
+    led = evaluator.get(f"/library/default/jobs/{id}", follow_redirects=False)
+    assert (led.status_code, led.headers["location"]) == (303, f"/quality/runs/{id}")
+
+
+def test_a_line_of_questions_without_a_question_is_named(served: Quality) -> None:
+    admin = served.client(admin=True)
+    sent = {"base": "default", "questions": "年假有几天？ | 五天\r\n\r\n｜答案没有問題 on call\r\n"}
+    reply = admin.post("/quality/runs", data=sent, headers={"Accept-Language": "zh", "Referer": f"{URL}/quality"})
+    assert reply.status_code == 400
+    assert "第 3 行的竖线前没有问题：|答案没有問題 on call" in reply.text
+    assert 'href="/quality" data-back' in reply.text
+    assert served.service.jobs.all(None, kind="evaluate") == []
+
+
+def test_what_stands_between_sentences_about_questions_in_vain(tmp_path: Path) -> None:
+    served = Served(tmp_path, ["audit.questions=hash"])
+    text = " ".join(shown(served.client(admin=True), "/quality/unanswered").split())
+    assert "Everybody's questions. The texts" in text
+    assert "显示所有人的提问。不保存" in shown(served.client(admin=True), "/quality/unanswered", "zh")
+    served.close()
+
+
 def test_answers_are_shown_as_far_as_their_documents_may_be_seen(served: Quality) -> None:
     admin = served.client(admin=True)
     id = served.started(admin, questions=ASKED)
@@ -512,6 +540,11 @@ def test_the_inbox_goes_on_over_pages(served: Quality) -> None:
     page = served.client(admin=True).get("/quality/feedback").text
     (more,) = re.findall(r'href="(/quality/feedback\?[^"]*before=\d+)"', page)
     assert "第0问" in shown(served.client(admin=True), html.unescape(more))
+
+
+def test_clicks_are_said_to_be_told_by_programs(served: Quality) -> None:
+    assert "opened (told by programs)" in shown(served.client(admin=True), "/quality/feedback")
+    assert "点开（由程序上报）" in shown(served.client(admin=True), "/quality/feedback", "zh")
 
 
 # -- question sets -----------------------------------------------------------------------------------------------------

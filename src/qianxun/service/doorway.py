@@ -425,12 +425,13 @@ def _has_body(scope: Scope) -> bool:
 
 
 def _too_large(max_bytes: int) -> QianxunError:
-    return _refused(
-        413,
-        "More than {mb} MB were sent.",
-        "Raise service.max_body_mb or service.max_upload_mb, or send less at a time.",
-        mb=max_bytes / 1_000_000,
+    error = Refused(
+        "Too much was sent: {mb} MB at most.",
+        remedy="Send less at a time, or raise `service.max_body_mb` (files to be added: `service.max_upload_mb`).",
+        mb=f"{max_bytes / 1_000_000:g}",
     )
+    error.status = 413
+    return error
 
 
 def shown_by(headers: Headers) -> str | None:

@@ -15,9 +15,11 @@ from qianxun.answering.events import the_answer
 from qianxun.answering.reading import Mark, Reader, Text
 from qianxun.errors import InputError
 from qianxun.guarding import addresses, safe_links
+from qianxun.messages import say
 from qianxun.records import Answer, Citation
 from qianxun.service.heard import heard
 from qianxun.service.visit import visit_of
+from qianxun.settings import engine_of
 from qianxun.web.asked import Asked, Field
 from qianxun.web.site import page
 
@@ -63,6 +65,9 @@ async def answer_page(
         pieces=pieces_of(answer) if is_supported(answer) else [],
         sources=sources_of(answer),
         by_a_model=_by_a_model(answer),
+        # Also where it wrote nothing: who waited for it is told what came of that.
+        asked_a_model=engine_of(there.kb.settings.generator) != "none",
+        why_not=lambda: _why_not(answer),
     )
 
 
@@ -74,6 +79,16 @@ def is_supported(answer: Answer) -> bool:
 
 def _by_a_model(answer: Answer) -> bool:
     return answer.models.get("answer") != "extractive"
+
+
+def _why_not(answer: Answer) -> str:
+    """Why no answer is shown. To be called while the reader's language is spoken."""
+    if answer.verdict in ("no_evidence", "clarify") or not _by_a_model(answer):
+        return say("The documents give no answer that is supported. What they say is among the passages.")
+    return say(
+        "A model wrote an answer, but its sources do not bear all of it; it is not shown. "
+        "What they say is among the passages."
+    )
 
 
 def pieces_of(answer: Answer) -> list[Piece]:

@@ -15,6 +15,8 @@ Ranges = Sequence[tuple[int, int]]
 _LINE: Final = re.compile(r"[^\n]*\n?")
 # Of a line without white space around it: with more at the end there would be many ways to read a line that is none.
 _RULE: Final = re.compile(r"\|?\s*:?-{3,}:?\s*(?:\|\s*:?-{3,}:?\s*)*\|?")
+# Around a row; none of a cell, before which there is a stroke.
+_BARS: Final = re.compile(r"^\|\s*|\s*(?<!\\)\|$")
 _CELL: Final = re.compile(r"(?:\\.|[^|\\])*")
 _HEADING: Final = re.compile(r"(#{1,6})\s+\S")
 
@@ -42,6 +44,17 @@ def laid_out(text: str, marks: Ranges, *, offset: int = 0, id: str = "cited") ->
             parts.append(writer.stretch(*lines[at]))
         at += 1
     return Markup("").join(parts)
+
+
+def in_one_line(text: str) -> str:
+    """A stretch of a text to be quoted in running words: rows of a table without the bars around them and its rule."""
+    kept = []
+    for line in map(str.strip, text.split("\n")):
+        if "|" not in line:
+            kept.append(line)
+        elif not _RULE.fullmatch(line):
+            kept.append(_BARS.sub("", line))
+    return "\n".join(filter(None, kept))
 
 
 def _end_of_table(text: str, lines: list[tuple[int, int]], at: int) -> int:

@@ -42,6 +42,8 @@ async def confirm_page(request: Request, base: BaseName, ids: Ids = []) -> Respo
     visit.base(base, "write")
     visit.facts.documents = tuple(ids)
     documents = await visit.run("look", _still_there, visit, base, ids)
+    if not documents and ids:
+        raise _gone()
     if not documents:
         raise InputError("No document was chosen.", remedy="Tick some in the list.")
     return page(request, visit, "library_remove.html", base=base, documents=documents)
@@ -59,13 +61,17 @@ async def remove(
     visit.base(base, "write")
     documents = await visit.run("look", _still_there, visit, base, id)
     if not documents:
-        raise NotFound("These documents are gone already.", remedy="The list of documents shows what is there.")
+        raise _gone()
     receipt = await removed(visit, base, [one.id for one in documents], purge=purge == "true")
     try:
         job = await visit.run("change", partial(_kept, visit, base, receipt))
     except QianxunError:  # they are removed, whether it can be kept or not
         return page(request, visit, "library_receipt.html", base=base, receipt=receipt)
     return RedirectResponse(address_of(base, f"/jobs/{job.token}"), 303)
+
+
+def _gone() -> NotFound:
+    return NotFound("These documents are gone already.", remedy="The list of documents shows what is there.")
 
 
 def _kept(visit: Visit, base: str, receipt: dict[str, Any]) -> Job:

@@ -84,6 +84,7 @@ async def jobs_page(request: Request, base: BaseName, after: Annotated[int, Quer
         following=after + _LISTED if len(jobs) == _LISTED else None,
         words=library_words,
         may_admin=visit.caller.is_admin,
+        may_evaluate=visit.caller.may("evaluate"),
     )
 
 
@@ -105,6 +106,8 @@ async def job_page(request: Request, base: BaseName, job: JobToken) -> Response:
     visit.facts.action = "jobs.show"
     found, files = await visit.run("look", _looked_up, visit, base, job)
     told = job_as_told(found, visit)
+    if found.kind == "evaluate" and visit.caller.may("evaluate"):
+        return RedirectResponse(f"/quality/runs/{job}", 303)
     if found.kind == "remove" and told["result"] and told["result"]["removed"]:
         receipt = told["result"] if visit.caller.is_admin else told["result"] | dict.fromkeys(OF_OTHERS)
         return page(request, visit, "library_receipt.html", base=base, receipt=receipt)
@@ -117,6 +120,7 @@ async def job_page(request: Request, base: BaseName, job: JobToken) -> Response:
         ended=found.ended,
         files=files,
         n_files=len(told["files"]),
+        is_of_a_conversation="conversation" in found.arguments,
         tones=TONES,
         reason_of=lambda line: reason_of_the_file(line.source, line.reason),
         words=library_words,
@@ -145,10 +149,13 @@ def _looked_up(visit: Visit, base: str, token: str) -> tuple[Job, list[FileLine]
     found = _of_base(visit, base, token)
     there = visit.base(base, "read")
     shape = job_as_told(found, visit)
-    sources: list[str] = shape["files"][:_MOST_FILES]
+    # Those of an evaluation are its questions.
+    sources: list[str] = [] if found.kind == "evaluate" else shape["files"][:_MOST_FILES]
     # Names of files below a conversation are somebody's own, and nothing else is asked by name here.
     named: Filter = Or(tuple(Equals("source", source) for source in sources))
-    seen = there.kb.documents(asker=visit.asker, where=visit.where(named)) if sources else []
+    talk = str(found.arguments.get("conversation") or "")
+    asker = visit.in_conversation(talk) if talk else visit.asker
+    seen = there.kb.documents(asker=asker, where=visit.where(named, conversation=talk)) if sources else []
     known = known_before(visit.service.home, token)
     return found, list(file_lines(shape, sources, seen, since=found.begun or found.created, known=known))
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from qianxun.messages import say
 from qianxun.reasons import reason_in_words
 from qianxun.records import Status
+from qianxun.service.visit import OWN_FILES
 from qianxun.stages import name_of_stage
 from qianxun.storage.sources import RootNote
 
@@ -67,9 +68,13 @@ def job_name(kind: str) -> str:
 
 def extent_of(job: Mapping[str, Any]) -> str:
     """How many files or addresses a job was given, from its shape; "" for one of another kind."""
+    if job["kind"] == "evaluate":  # its files are questions
+        return ""
     files, addresses = len(job["files"]), len(job["addresses"])
     if files:
-        return say("1 file") if files == 1 else say("{n} files", n=f"{files:,}")
+        extent = say("1 file") if files == 1 else say("{n} files", n=f"{files:,}")
+        is_own = any(one.startswith(OWN_FILES) for one in job["files"])
+        return f"{extent} · {say('of a conversation')}" if is_own else extent
     if addresses:
         return say("1 address") if addresses == 1 else say("{n} addresses", n=f"{addresses:,}")
     return ""
@@ -86,9 +91,31 @@ def job_state(state: str) -> str:
     }[state]
 
 
-def tone_of_job(state: str) -> str:
-    """The tone of a job's state: a key of `SIGNS`."""
-    return {"done": "good", "failed": "wrong", "cancelled": "none"}.get(state, "going")
+def tone_of_job(job: Mapping[str, Any]) -> str:
+    """The tone of a job, from its shape: a key of `SIGNS`. One that did its work on what it could is not all good."""
+    if job["state"] == "done" and unread_of(job):
+        result = job["result"]
+        return "warn" if any(result.get(one) for one in ("added", "replaced", "unchanged")) else "wrong"
+    return {"done": "good", "failed": "wrong", "cancelled": "none"}.get(job["state"], "going")
+
+
+def unread_of(job: Mapping[str, Any]) -> str:
+    """How many of its files a job could not read, or not well, from its shape; "" where it read them all."""
+    result = job["result"] or {}
+    failed, attention = (len(one) if isinstance(one := result.get(key), list) else 0 for key in ("failed", "attention"))
+    told = []
+    if failed:
+        one = say("1 file could not be read")
+        told.append(one if failed == 1 else say("{n} files could not be read", n=f"{failed:,}"))
+    if attention:
+        one = say("1 file needs attention")
+        told.append(one if attention == 1 else say("{n} files need attention", n=f"{attention:,}"))
+    return " · ".join(told)
+
+
+def own_name(source: str) -> str:
+    """A file by the name that it was sent with: what a conversation's own are kept by begins with its token."""
+    return source.partition("/")[2] if source.startswith(OWN_FILES) else source
 
 
 # Templates ask for it here, as for the other names.

@@ -39,6 +39,7 @@ router.include_router(quality_sets.router)
 _COUNT: Final = 50
 _ANSWERS: Final = 100
 _MOST_QUESTIONS_CHARS: Final = 1_000_000
+_MOST_SEEN_CHARS: Final = 100
 # No name of a set has a stroke in it.
 RETRIEVAL_OF: Final = "retrieval/"
 Token = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
@@ -113,10 +114,20 @@ async def start(
 
 
 def _questions(text: str) -> list[Question]:
-    """One question a line, its accepted answers after `|`, also a full-width one; without any, refusing is right."""
+    """One question a line, its accepted answers after `|`, also a full-width one; without any, refusing is right.
+
+    Raises InputError for answers without a question.
+    """
     found = []
-    for line in text.replace("｜", "|").splitlines():
+    for number, line in enumerate(text.replace("｜", "|").splitlines(), 1):
         question, _, rest = line.partition(OTHER.strip())
+        if line.strip() and not question.strip():
+            raise InputError(
+                "Line {number} has no question before the stroke: {line}",
+                remedy="Write the question before it, or take the line out.",
+                number=number,
+                line=line.strip()[:_MOST_SEEN_CHARS],
+            )
         if question.strip():
             answers = [one if isinstance(one, str) else list(one) for one in answers_of(rest)]
             found.append(Question(question=question.strip(), answers=answers, answerable=bool(answers)))

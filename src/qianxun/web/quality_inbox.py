@@ -95,7 +95,7 @@ async def feedback(
 
 def _kind_in_words(kind: str) -> str:
     words = {
-        "click": say("opened"),
+        "click": say("opened (told by programs)"),
         "up": say("thumb up"),
         "down": say("thumb down"),
         "accepted": say("citation accepted"),

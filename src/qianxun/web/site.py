@@ -127,6 +127,7 @@ def error_page(error: QianxunError, scope: Scope, request_id: str) -> tuple[byte
             title=say("Sign in") if is_unknown else say(problems.TITLES.get(problems.status_of(error), "Error")),
             detail=_who_asks(error, had_session) if is_unknown else in_words_of_pages(error),
             request_id=request_id,
+            back=page_before(request),
             sign_in=f"{SIGN_IN}?{query_of({'next': came_from(request)})}" if may_sign_in else "",
         )
     headers = {"content-type": "text/html; charset=utf-8", **HEADERS}
@@ -151,12 +152,17 @@ def _who_asks(error: QianxunError, had_session: bool) -> str:
 
 def came_from(request: Request) -> str:
     """Where to go on from elsewhere: to the page that was asked for; where a form was sent, to the page with it."""
-    if request.method in ("GET", "HEAD"):
-        return address_of(request)
+    return address_of(request) if request.method in ("GET", "HEAD") else page_before(request) or "/"
+
+
+def page_before(request: Request) -> str:
+    """The page of ours that led to this request; "" if none did, or this one itself."""
     before = urlsplit(request.headers.get("referer", ""))
-    if before.netloc != request.headers.get("host", ""):
-        return "/"
-    return (before.path or "/") + (f"?{before.query}" if before.query else "")
+    if not before.netloc or before.netloc != request.headers.get("host", ""):
+        return ""
+    # What begins with two strokes would be another host.
+    found = "/" + before.path.lstrip("/\\") + (f"?{before.query}" if before.query else "")
+    return "" if request.method in ("GET", "HEAD") and found == address_of(request) else found
 
 
 def address_of(request: Request) -> str:

@@ -19,13 +19,14 @@ from qianxun.documents.formats.pdf_pages import DrawnPage
 from qianxun.documents.quotes import Quote
 from qianxun.errors import NotFound
 from qianxun.marking import known_by
+from qianxun.reasons import reason_of_the_file
 from qianxun.records import Document, Span
 from qianxun.service.bases import Base
 from qianxun.service.routes.files import file_response
 from qianxun.service.routes.given import BaseName, DocumentId
 from qianxun.service.visit import Visit, no_document, visit_of
-from qianxun.web import pictures
-from qianxun.web.laid_out import laid_out
+from qianxun.web import library_words, pictures
+from qianxun.web.laid_out import in_one_line, laid_out
 from qianxun.web.site import page
 
 router = APIRouter(prefix="/view")
@@ -34,6 +35,7 @@ router = APIRouter(prefix="/view")
 WINDOW: Final = 24_000
 _BEFORE: Final = 4_000
 _MOST_PAGES: Final = 1_000_000
+_QUOTED: Final = 200
 # Changes when pages are drawn otherwise.
 _DRAWN: Final = "2"
 
@@ -89,7 +91,10 @@ async def view(
         cited={"from": str(start), "to": str(end), "words": words} if marks else {},
         is_lost=is_cited and not marks,
         n_chars=len(text),
-        quote=text[start:end][:200] if marks else "",
+        quote=in_one_line(text[start:end][:_QUOTED]) if marks else "",
+        is_empty=not text.strip(),
+        reason_of=lambda: reason_of_the_file(found.document.source, found.document.reason),
+        words=library_words,
         page=drawn,
         is_pdf=is_pdf and (drawn is not None or bool(way) or at is not None),
         has_original=found.has_original,

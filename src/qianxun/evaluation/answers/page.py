@@ -95,20 +95,7 @@ def _facts(shape: Mapping[str, Any]) -> Facts:
             (say("questions"), f"{shape['n']:,}"),
             (say("left out"), f"{len(shape['left_out']):,}"),
             (say("evidence that is gone"), f"{shape['evidence_gone']:,}"),
-            (
-                say("refusals"),
-                say(
-                    "{right} of {refused} right (precision {precision}), {caught} of {unanswerable} unanswerable ones "
-                    "refused (recall {recall}), F1 {f1}",
-                    right=refusals["right"],
-                    refused=refusals["refused"],
-                    precision=f"{refusals['precision']:.2f}",
-                    caught=refusals["right"],
-                    unanswerable=refusals["unanswerable"],
-                    recall=f"{refusals['recall']:.2f}",
-                    f1=f"{refusals['f1']:.2f}",
-                ),
-            ),
+            *_refusals(refusals),
             *(
                 (say("verdict {verdict}", verdict=verdict_in_words(verdict)), f"{n:,}")
                 for verdict, n in shape["verdicts"].items()
@@ -118,6 +105,24 @@ def _facts(shape: Mapping[str, Any]) -> Facts:
             *((role_in_words(role), model) for role, model in shape["models"].items()),
         ]
     )
+
+
+def _refusals(refusals: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How well was refused; nothing where nothing was and nothing had to be: figures of no case say nothing."""
+    if not refusals["refused"] and not refusals["unanswerable"]:
+        return []
+    told = say(
+        "{right} of {refused} right (precision {precision}), {caught} of {unanswerable} unanswerable ones "
+        "refused (recall {recall}), F1 {f1}",
+        right=refusals["right"],
+        refused=refusals["refused"],
+        precision=f"{refusals['precision']:.2f}",
+        caught=refusals["right"],
+        unanswerable=refusals["unanswerable"],
+        recall=f"{refusals['recall']:.2f}",
+        f1=f"{refusals['f1']:.2f}",
+    )
+    return [(say("refusals"), told)]
 
 
 def _answers(shape: Mapping[str, Any]) -> Folded:

@@ -39,6 +39,11 @@ MESSAGES: Final[dict[str, str]] = {
     "{where}: nothing is given.": "{where}：没有填写。",
     "{where}: this cannot be read.": "{where}：无法识别。",
     "Go back and change it.": "请返回修改。",
+    "Too much was sent: {mb} MB at most.": "发送的内容过大，最多 {mb} MB。",
+    "Send less at a time, or raise `service.max_body_mb` (files to be added: `service.max_upload_mb`).": (
+        "请分次发送，或调大 `service.max_body_mb`（添加文件则是 `service.max_upload_mb`）。"
+    ),
+    "Back to the page before": "返回上一页",
     "Questions": "问题",
     "Sign in": "登录",
     "Sign out": "退出",
@@ -92,6 +97,11 @@ MESSAGES: Final[dict[str, str]] = {
     "The documents give no answer that is supported. What they say is among the passages.": (
         "文档中没有可以佐证的答案，相关内容请看原文段落。"
     ),
+    (
+        "A model wrote an answer, but its sources do not bear all of it; it is not shown. "
+        "What they say is among the passages."
+    ): ("模型写了回答，但来源不能完全佐证，因此不显示；相关内容请看原文段落。"),
+    "An answer is being written and checked against its sources …": "正在撰写回答并与来源核对……",
     "Why this result?": "为何有这条结果？",
     "row {numbers}": "第 {numbers} 行",
     "rows {numbers}": "第 {numbers} 行",

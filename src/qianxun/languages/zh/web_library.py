@@ -42,6 +42,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Give, separated by commas": "加上标签，用逗号分隔",
     "You may give: {labels}": "您可以加上：{labels}",
     "Change the labels": "修改标签",
+    "Seen by administrators only.": "只有管理员能看到。",
     "{label!r} is no label.": "{label!r} 不能用作标签。",
     "A label is a word or two of 200 characters at most.": "标签是一两个词，最多 200 个字符。",
     # chunks
@@ -90,6 +91,14 @@ MESSAGES: Final[dict[str, str]] = {
     "Rebuilding the indexes": "重建索引",
     "Erasing what was removed": "清除已移除的内容",
     "Re-indexing": "重新索引",
+    "of a conversation": "对话中的文件",
+    "These files are of a conversation: only it reads them, and only who has it sees them.": (
+        "这些是对话中的文件：只在该对话中使用，也只有对话的主人能看到。"
+    ),
+    "1 file could not be read": "1 个文件无法读取",
+    "{n} files could not be read": "{n} 个文件无法读取",
+    "1 file needs attention": "1 个文件需要处理",
+    "{n} files need attention": "{n} 个文件需要处理",
     "Beginning": "开始",
     "Waiting for another job": "等待另一个任务",
     "Keeping the files": "保存文件",
@@ -126,9 +135,9 @@ MESSAGES: Final[dict[str, str]] = {
     # upkeep
     "Upkeep": "维护",
     (
-        "Re-indexing makes all vectors and indexes with the model of the settings; searches go on meanwhile with the "
-        "old ones. Chunks stay as they were cut."
-    ): "重新索引会用设置中的模型重做全部向量和索引，其间搜索照常使用旧的。片段的切分不变。",
+        "Re-indexing makes the indexes anew with the model of the settings; vectors that it has made already are used "
+        "again. Searches go on meanwhile with the old ones. Chunks stay as they were cut."
+    ): "重新索引会用设置中的模型重做索引，该模型已经算过的向量会沿用。其间搜索照常使用旧的索引。片段的切分不变。",
     "What a model writes about chunks": "模型为片段写的说明",
     "have it written": "生成说明",
     "do without it": "不用说明",
@@ -185,6 +194,7 @@ MESSAGES: Final[dict[str, str]] = {
     "written as": "格式",
     "plain text": "纯文本",
     "Or a file, of at most {mb} MB": "或选择文件（不超过 {mb} MB）",
+    "Too large: {mb} MB at most, text and file together.": "内容过大：文字和文件合计最多 {mb} MB。",
     "Beside it": "对照方式",
     "beside it": "对照",
     "as the settings say": "现行设置",

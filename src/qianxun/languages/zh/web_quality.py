@@ -24,6 +24,8 @@ MESSAGES: Final[dict[str, str]] = {
     "Retrieval is measured on a data set (BEIR), and {name} is a question set.": (
         "检索只能用数据集（BEIR）评测，{name} 是问题集。"
     ),
+    "Line {number} has no question before the stroke: {line}": "第 {number} 行的竖线前没有问题：{line}",
+    "Write the question before it, or take the line out.": "请在竖线前写上问题，或删去这一行。",
     "retrieval, in the texts of the data set itself": "检索（在数据集自带的文本中）",
     "Questions are written and a question set is chosen, too.": "既填写了问题，又选择了问题集。",
     "Choose “questions below”, or empty the field.": "请选择“下面填写的问题”，或清空填写的问题。",
@@ -108,7 +110,7 @@ MESSAGES: Final[dict[str, str]] = {
     "This question is not kept.": "没有保存这个问题。",
     "It may be too old, or its text is not kept.": "可能已过保存期，或未保存原文。",
     # feedback
-    "opened": "点开",
+    "opened (told by programs)": "点开（由程序上报）",
     "thumb up": "赞",
     "thumb down": "踩",
     "citation accepted": "采纳引用",

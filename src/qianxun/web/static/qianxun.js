@@ -53,13 +53,17 @@ function load(within, finished) {
   const place = within.querySelector("[data-load]");
   if (!place || (!finished && "loadAsked" in place.dataset)) { return; }
   place.setAttribute("aria-busy", "true");
+  const working = place.querySelector("[data-working]");
+  if (working) { say(working.textContent); }
   later = setTimeout(async () => {
     loading = new AbortController();
     try {
-      place.innerHTML = await part(place.querySelector("a").href, place.dataset.load, loading.signal, true);
+      show(place, await part(place.querySelector("a").href, place.dataset.load, loading.signal, true));
       place.removeAttribute("aria-busy");
     } catch (error) {
-      if (error.name !== "AbortError") { place.remove(); }
+      if (error.name === "AbortError") { return; }
+      // What was asked for by name does not vanish: its page says what is wrong.
+      if (working) { place.removeAttribute("aria-busy"); } else { place.remove(); }
     }
   }, finished ? 0 : LATER_MS);
 }
@@ -76,6 +80,16 @@ for (const form of document.querySelectorAll("form[data-live]")) {
     const text = fields.toString();
     return form.getAttribute("action") + (text ? "?" + text : "");
   };
+  // The way back to the question alone is there where anything else is set.
+  const clearable = () => {
+    const given = new FormData(form);
+    for (const link of form.querySelectorAll("[data-clear]")) {
+      link.hidden = ![...given].some(([name, value]) => value && name !== "q" && name !== "base");
+      const to = new URL(link.href);
+      to.searchParams.set("q", given.get("q"));
+      link.href = to.pathname + to.search;
+    }
+  };
   const ask = async (keep) => {
     const at = address();
     if (at === last) { return; }
@@ -86,6 +100,7 @@ for (const form of document.querySelectorAll("form[data-live]")) {
     place.setAttribute("aria-busy", "true");
     try {
       show(place, await part(at, form.dataset.live, going.signal));
+      clearable();
       // One goes back to questions that were finished, not to each letter of them.
       if (location.pathname + location.search !== at) { history[finished ? "pushState" : "replaceState"](null, "", at); }
       finished = keep;
@@ -112,6 +127,13 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   });
   addEventListener("popstate", () => { if (location.search !== shown) { location.reload(); } });
 }
+
+// What shows documents is loaded anew where the browser has kept it: they may be gone, or not be this reader's any more.
+addEventListener("pageshow", (event) => {
+  if (!event.persisted || !document.querySelector("[data-fresh]")) { return; }
+  document.getElementById("main").style.visibility = "hidden";
+  location.reload();
+});
 
 // Choices that change what else can be chosen: `data-submit` sends the form.
 for (const choice of document.querySelectorAll("[data-submit]")) {
@@ -189,6 +211,33 @@ for (const field of document.querySelectorAll("input[data-several]")) {
     event.preventDefault();
     field.setRangeText(lines.join(", "), field.selectionStart, field.selectionEnd, "end");
     field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+}
+
+// Forms of which no more than `data-most-bytes` may be sent: what is too much is said before it is sent, in the line
+// `data-too-large`. What a browser puts around the fields counts, too.
+const AROUND_BYTES = 10000;
+for (const form of document.querySelectorAll("form[data-most-bytes]")) {
+  const line = form.querySelector("[data-too-large]");
+  const check = () => {
+    let bytes = AROUND_BYTES;
+    for (const value of new FormData(form).values()) {
+      bytes += typeof value === "string" ? new Blob([value.replace(/\n/g, "\r\n")]).size : value.size;
+    }
+    line.hidden = bytes <= form.dataset.mostBytes;
+    return line.hidden;
+  };
+  if (!line) { continue; }
+  form.addEventListener("change", check);
+  form.addEventListener("submit", (event) => { if (!check()) { event.preventDefault(); } });
+}
+
+// A way back that keeps what was typed: a step in the browser's history, where that is the page before.
+for (const link of document.querySelectorAll("a[data-back]")) {
+  link.addEventListener("click", (event) => {
+    if (link.href !== document.referrer || history.length < 2) { return; }
+    event.preventDefault();
+    history.back();
   });
 }
 
