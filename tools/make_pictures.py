@@ -135,6 +135,8 @@ def chat(browser: Browser) -> None:
         browser.until(lambda: browser.one("#chat-input").is_displayed(), "the chat")
         browser.one("#chat-input").click()
         browser.press(*"差旅住宿标准是多少？", "\ue007")
+        # A conversation that has begun gets an address of its own, which closes what is open beside it.
+        browser.until(lambda: "/thread/" in browser.driver.current_url, "the conversation")
         browser.one("a.element-link").click()
         browser.one("#side-view-content blockquote")
         # The panel slides in, and nothing says when it is there.
