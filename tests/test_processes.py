@@ -15,12 +15,14 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from service_fixtures import SETTINGS
 
 import qianxun
 from qianxun.errors import InputError, NotFound, SettingsError
 from qianxun.service import processes
 from qianxun.service.processes import check, first_base, first_key, is_loopback, listen
+from qianxun.service.worker import gentle
 from qianxun.settings import load_settings
 
 START_SECONDS = 60
@@ -148,6 +150,28 @@ def test_a_parent_that_is_killed_takes_its_workers_along(home: Path) -> None:
     with serving(home) as again:
         assert again.search().status_code == 200
         assert again.end() == 0
+
+
+def test_who_had_connected_is_answered_by_a_process_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qianxun.service.worker._ABOUT_TO_ASK_SECONDS", 1.0)  # also where others work
+
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    config = uvicorn.Config(answering, log_config=None, lifespan="off", http="httptools", timeout_graceful_shutdown=1)
+    server = gentle(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        wait_for(lambda: server.started)
+        with socket.create_connection(listening.getsockname()) as client:
+            wait_for(lambda: bool(server.server_state.connections))
+            server.should_exit = True
+            wait_for(lambda: not server.servers[0].is_serving())
+            client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+            assert client.recv(1000).startswith(b"HTTP/1.1 204")
+        thread.join()
 
 
 def test_settings_are_read_anew_without_a_break(home: Path) -> None:

@@ -19,6 +19,8 @@ from qianxun.messages import set_language
 from qianxun.settings import Settings
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from qianxun.service.chatting import Chat
     from qianxun.service.readiness import Readiness
 
@@ -30,6 +32,8 @@ _ANSWER_THREADS: Final = 32
 BACKLOG: Final = 2048
 # What takes no longer to be ready is no news.
 _QUIET_SECONDS: Final = 2.0
+# So long after it has connected a client may take to ask, when the process is told to end.
+_ABOUT_TO_ASK_SECONDS: Final = 0.25
 
 
 def serve(
@@ -79,7 +83,7 @@ async def _served(
         timeout_graceful_shutdown=max(1, round(settings.service.stop_seconds)),
         http="httptools",
     )
-    server = uvicorn.Server(config)
+    server = gentle(config)
 
     async def tell() -> None:
         while not server.started:
@@ -94,6 +98,25 @@ async def _served(
         await server.serve(sockets=[listening])
     finally:
         telling.cancel()
+
+
+def gentle(config: "uvicorn.Config") -> "uvicorn.Server":
+    """A server that also answers who had connected when it was told to end, and was about to ask.
+
+    uvicorn closes such connections unanswered.
+    """
+    import uvicorn
+
+    class Gentle(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            for server in self.servers:
+                server.close()
+            for one in sockets or ():
+                one.close()
+            await asyncio.sleep(_ABOUT_TO_ASK_SECONDS)
+            await super().shutdown(sockets)
+
+    return Gentle(config)
 
 
 def _chat(settings: Settings, listening: socket.socket) -> "Chat | None":
