@@ -895,7 +895,8 @@ def test_steps_are_named_with_what_they_took(page: Page, language: str) -> None:
     page.sees(said["again"])
     step = until(lambda: re.search(said["step"], page.text), "a step with its time").group()
     until(lambda: page.browser.find_element(By.XPATH, f"//button[contains(., '{step}')]"), "the step").click()
-    until(lambda: re.search(r"\w+: \d+\.\d\d s", page.text), "what each stage took")
+    took = {"zh": r"撰写回答：\d+\.\d\d 秒", "en": r"writing the answer: \d+\.\d\d s"}[language]
+    until(lambda: re.search(took, page.text), "what each stage took")
 
 
 @both
