@@ -223,12 +223,16 @@ def test_a_model_that_fails_half_way_is_withdrawn_and_the_documents_are_quoted(n
     assert answer.models["answer"] == "extractive"
 
 
-def test_a_model_that_is_stopped_has_said_what_it_said() -> None:
+def stopped_after(n_checked: int, question: str) -> list[AnswerEvent]:
+    """The events of an answer that is stopped once so many of its sentences were checked; 0: before it begins."""
+
     async def told() -> list[AnswerEvent]:
         cancelled, found = asyncio.Event(), list[AnswerEvent]()
+        if not n_checked:
+            cancelled.set()
         given: Any = Pieces(cut(GOOD, 8), endless=True)
         async for event in stream(
-            "年假几天？",
+            question,
             FOUND,
             generator=given,
             encoder=None,
@@ -239,12 +243,16 @@ def test_a_model_that_is_stopped_has_said_what_it_said() -> None:
             cancelled=cancelled,
         ):
             found.append(event)
-            if sum(isinstance(one, Checked) for one in found) == 2:
+            if sum(isinstance(one, Checked) for one in found) == n_checked:
                 cancelled.set()
-        assert given.stopped
+        assert given.stopped or not n_checked
         return found
 
-    answer = answer_in(asyncio.run(told()))
+    return asyncio.run(told())
+
+
+def test_a_model_that_is_stopped_has_said_what_it_said() -> None:
+    answer = answer_in(stopped_after(2, "年假几天？"))
     assert answer.text.startswith(GOOD.partition("\n")[0])
     assert answer.notes[-1] == "回答已被中止。"
 
@@ -259,25 +267,7 @@ def test_a_model_that_is_stopped_has_said_what_it_said() -> None:
 def test_a_model_that_is_stopped_before_it_said_anything_found_no_lack_of_evidence(
     question: str, language: str, said: str
 ) -> None:
-    async def told() -> list[AnswerEvent]:
-        cancelled, found = asyncio.Event(), list[AnswerEvent]()
-        cancelled.set()
-        given: Any = Pieces(cut(GOOD, 8), endless=True)
-        async for event in stream(
-            question,
-            FOUND,
-            generator=given,
-            encoder=None,
-            term_weights={},
-            settings=AnswerSettings(),
-            n_documents=3,
-            run=here,
-            cancelled=cancelled,
-        ):
-            found.append(event)
-        return found
-
-    events = asyncio.run(told())
+    events = stopped_after(0, question)
     answer = answer_in(events)
     assert (answer.language, answer.text, answer.finish_reason) == (language, said, "cancelled")
     assert shown(events) == said

@@ -225,6 +225,7 @@ CHAT_MAY_IMPORT = (
     "chat",
     "client",
     "errors",
+    "files",
     "guarding",
     "hosts",
     "marking",

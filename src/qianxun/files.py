@@ -1,6 +1,7 @@
 """A file as loaders see it: its bytes, wherever they are. On the disk, or inside another file."""
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -9,6 +10,19 @@ from typing import BinaryIO, Final
 # Between a file and what is in it, in the name of a source: `mails/2025.zip!letter.docx`.
 MEMBER: Final = "!"
 HEAD_BYTES: Final = 4096
+# What the sources and labels of a conversation's own files begin with, before its token.
+OWN_FILES: Final = "conversation:"
+_OWN_FILE: Final = re.compile(rf"{OWN_FILES}[0-9a-f]{{32}}/")
+
+
+def own_name(words: str) -> str:
+    """A source, or words with sources in them: files of a conversation by the names that they were sent with."""
+    return _OWN_FILE.sub("", words)
+
+
+def is_own_file(source: str) -> bool:
+    """Whether a source is a file of a conversation."""
+    return _OWN_FILE.match(source) is not None
 
 
 @dataclass(frozen=True, slots=True)

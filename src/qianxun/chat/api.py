@@ -16,7 +16,6 @@ from urllib.parse import quote, urlsplit
 from qianxun import __version__
 from qianxun.answering.events import AnswerEvent, Done
 from qianxun.chat import who
-from qianxun.chat.words import own_name
 from qianxun.client import reading
 from qianxun.client.connection import Event, EventReader, decoded, error_of, problem_of, unreachable
 from qianxun.client.records import (
@@ -30,6 +29,7 @@ from qianxun.client.records import (
     WholeConversation,
 )
 from qianxun.errors import InputError, ServiceUnavailable, Unauthorized
+from qianxun.files import own_name
 from qianxun.hosts import is_here
 from qianxun.messages import language
 

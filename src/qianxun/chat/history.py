@@ -16,9 +16,10 @@ from qianxun.chat.ids import Place, place_of
 from qianxun.chat.remembered import RUNS, THUMBS
 from qianxun.chat.shown import answer_text, as_text
 from qianxun.chat.talk import NO_THUMBS, chips, ended_in_words
-from qianxun.chat.words import error_in_words, is_own_file
+from qianxun.chat.words import error_in_words
 from qianxun.client.records import Turn
 from qianxun.errors import NotFound, QianxunError
+from qianxun.files import is_own_file
 from qianxun.messages import say
 from qianxun.records import Answer
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from qianxun.chat.words import own_name
+from qianxun.files import own_name
 from qianxun.guarding import addresses, safe_links
 from qianxun.messages import say
 from qianxun.parts import left_out_in_words, model_in_words, role_in_words, time_in_words

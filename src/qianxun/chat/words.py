@@ -4,15 +4,12 @@ A service may tell a reason in English, which was kept so; and what it advises m
 """
 
 import re
-from typing import Final
 
 from qianxun.client.records import Job
 from qianxun.errors import QianxunError
+from qianxun.files import own_name
 from qianxun.messages import language, say
 from qianxun.reasons import is_for_programs, reason_in_words, reason_of_the_file
-
-# What the names of a conversation's own files begin with.
-_OWN_FILE: Final = re.compile(r"conversation:[0-9a-f]{32}/")
 
 
 def error_in_words(error: QianxunError) -> str:
@@ -28,16 +25,6 @@ def error_in_words(error: QianxunError) -> str:
 def _said(part: str, error: QianxunError) -> str:
     """A template in words; of one without values, which a service told, braces are written twice."""
     return say(part, **error.values) if error.values else say(part.format())
-
-
-def own_name(words: str) -> str:
-    """Files of a conversation by the names that they were sent with."""
-    return _OWN_FILE.sub("", words)
-
-
-def is_own_file(source: str) -> bool:
-    """Whether a source is a file of a conversation."""
-    return _OWN_FILE.match(source) is not None
 
 
 def unread(job: Job) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ and only reads.
 from dataclasses import dataclass
 from typing import Final
 
+from qianxun.files import OWN_FILES
 from qianxun.records import Asker
 from qianxun.settings import ServiceSettings
 from qianxun.storage.keys import ACTIONS, USUAL, Action, Grant, Key
@@ -14,8 +15,6 @@ from qianxun.storage.keys import ACTIONS, USUAL, Action, Grant, Key
 __all__ = ["ACTIONS", "USUAL", "Action", "Caller", "Limits", "caller_of_key", "nobody"]
 
 PUBLIC: Final = "public"
-# The sources of a conversation's own files begin so, then its token; so do the labels that let them be read.
-OWN_FILES: Final = "conversation:"
 # What who shows no key may do: nothing that is kept or changes anything.
 _READING: Final[frozenset[Action]] = frozenset(("search", "ask", "read"))
 

@@ -12,9 +12,10 @@ from typing import Any, ParamSpec, TypeVar
 from starlette.requests import Request
 
 from qianxun.errors import Forbidden, InputError, NotFound
+from qianxun.files import OWN_FILES
 from qianxun.filters import And, Filter, Not, Or, Prefix
 from qianxun.records import Answer, Asker, Document, SearchResult
-from qianxun.service.access import OWN_FILES, Action, Caller
+from qianxun.service.access import Action, Caller
 from qianxun.service.bases import Base, no_base
 from qianxun.service.facts import Facts
 from qianxun.service.service import Service

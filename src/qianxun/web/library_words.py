@@ -6,10 +6,10 @@ Functions, for the templates: they are called while the reader's language is spo
 from collections.abc import Mapping
 from typing import Any, Final
 
+from qianxun import files as named
 from qianxun.messages import say
 from qianxun.reasons import reason_in_words
 from qianxun.records import Status
-from qianxun.service.visit import OWN_FILES
 from qianxun.stages import name_of_stage
 from qianxun.storage.sources import RootNote
 
@@ -73,7 +73,7 @@ def extent_of(job: Mapping[str, Any]) -> str:
     files, addresses = len(job["files"]), len(job["addresses"])
     if files:
         extent = say("1 file") if files == 1 else say("{n} files", n=f"{files:,}")
-        is_own = any(one.startswith(OWN_FILES) for one in job["files"])
+        is_own = any(named.is_own_file(one) for one in job["files"])
         return f"{extent} · {say('of a conversation')}" if is_own else extent
     if addresses:
         return say("1 address") if addresses == 1 else say("{n} addresses", n=f"{addresses:,}")
@@ -113,13 +113,9 @@ def unread_of(job: Mapping[str, Any]) -> str:
     return " · ".join(told)
 
 
-def own_name(source: str) -> str:
-    """A file by the name that it was sent with: what a conversation's own are kept by begins with its token."""
-    return source.partition("/")[2] if source.startswith(OWN_FILES) else source
-
-
-# Templates ask for it here, as for the other names.
+# Templates ask for these here, as for the other names.
 stage_name: Final = name_of_stage
+own_name: Final = named.own_name
 
 
 def problem_of_source(root: RootNote) -> str:
