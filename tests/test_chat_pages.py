@@ -314,6 +314,9 @@ SAID: dict[str, dict[str, Any]] = {
         "page": "第 2 页",
         "about cold": "冷库温度是多少？",
         "read": "文件已读取",
+        "reading": "正在读取文件",
+        "not read": "文件未能读取",
+        "reading stopped": "已停止读取。",
         "open": "在文档中打开此处",
         "past": "今天",
         "policies": ["按系统设置", "保留并标出", "删去", "有这样的句子就不回答"],
@@ -335,6 +338,9 @@ SAID: dict[str, dict[str, Any]] = {
         "page": "page 2",
         "about cold": "How cold is the cold store?",
         "read": "Files are read",
+        "reading": "Reading files",
+        "not read": "Files are not read",
+        "reading stopped": "Reading was stopped.",
         "open": "Open the document here",
         "past": "Today",
         "policies": [
@@ -623,6 +629,30 @@ def test_files_that_cannot_be_read_are_named_with_the_reason(page: Page, tmp_pat
     page.sees("每晚 650 元")
     assert "conversation:" not in page.text
     assert "文件已读取" not in page.text
+
+
+@both
+def test_reading_a_file_is_stopped(page: Page, language: str, tmp_path: Path) -> None:
+    said, file = in_language(page, language), tmp_path / "台帳 ledger.txt"
+    with file.open("w", encoding="utf-8") as stream:
+        for n in range(300_000):
+            stream.write(f"第 {n} 號倉庫存有 {n * 7919 % 10007} 箱貨物，由 keeper {n * 31 % 97} 看管。\n")
+    page.browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(file))
+    page.sees(file.name)
+    time.sleep(2)
+    page.ask(said["asked"])
+    page.sees(said["reading"])
+
+    with qianxun.Client(page.world.service, page.world.key) as client:
+        until(lambda: client.jobs.list()[0].state == "running", "the job")
+        until(lambda: page.browser.find_elements(By.ID, "stop-button"), "the button")[0].click()
+        page.sees(said["reading stopped"])
+        page.sees(said["not read"])
+        assert said["reading"] not in page.text
+        until(lambda: client.jobs.list()[0].state == "cancelled", "that the service stops")
+    assert said["answer"] not in page.text
+    page.ask(said["asked"])
+    page.sees(said["answer"])
 
 
 @both

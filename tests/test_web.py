@@ -685,6 +685,21 @@ def test_a_document_that_is_gone_is_said_to_be_removed(served: Served) -> None:
     assert client.get(f"/view/default/{id}/page/1").status_code == 404
 
 
+def test_a_cited_row_is_quoted_without_its_bars(served: Served) -> None:
+    table = "| 城市 | 限额 Limit |\n|---|---:|\n| 臺北 | ６５０ |\n| Shanghai | 500 |\n"
+    with served.base() as kb:
+        kb.add_texts([TextItem("限额表.md", "限额表", table)], labels=["public"])
+    id = document(served, "限额表")
+    with served.base() as kb:
+        text = kb.text(id)
+    begins, ends = text.index("| 臺北"), text.index(" |\n| Shanghai") + 2
+    shown = served.client().get(f"/view/default/{id}?from={begins}&to={ends}").text
+    with served.base() as kb:
+        kb.remove([id])
+    assert text[begins:ends] not in shown
+    assert f'<blockquote class="quote">{text[begins + 2 : ends - 2]}</blockquote>' in shown
+
+
 @pytest.fixture(scope="module")
 def with_pdf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, int]]:
     """A service that was handed a PDF, and the document's id."""

@@ -284,3 +284,19 @@ def test_retrieval_is_measured_on_data_sets_only(served: Served, browser: TestCl
 def test_the_way_to_a_room_is_shown_to_who_may_go_in(served: Served) -> None:
     assert 'href="/quality"' not in served.client().get("/").text
     assert 'href="/quality"' in served.client(labels=None, actions=["search", "read", "evaluate"]).get("/").text
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "said"),
+    [
+        ({"Host": "evil.example"}, 421, "本服务不使用 &#39;evil.example&#39; 这个名称。"),
+        ({"Origin": "https://wiki.example"}, 403, "不允许 &#39;https://wiki.example&#39; 的页面"),
+        ({"X-Forwarded-For": "10.0.0.9"}, 400, "经代理转发的请求需要密钥"),
+    ],
+)
+def test_who_is_turned_away_at_the_door_reads_why(
+    served: Served, headers: dict[str, str], status: int, said: str
+) -> None:
+    shown = served.client().get("/", headers={**headers, "Accept-Language": "zh-CN"})
+    assert shown.status_code == status
+    assert said in shown.text

@@ -222,7 +222,7 @@ class Api:
 
     async def job(self, token: str) -> AsyncIterator[Job]:
         """A job, whenever something of it changes, until it has ended."""
-        path = f"{_API}/jobs/{quote(token, safe='')}"
+        path = _job(token)
         job: Job | None = None
         async for event in self._events("GET", f"{path}/events"):
             job = reading.read(reading.job, event.data)
@@ -231,6 +231,10 @@ class Api:
             await asyncio.sleep(1.0)
             job = reading.read(reading.job, await self._json("GET", path))
             yield job
+
+    async def cancel(self, token: str) -> None:
+        """Stops a job; what it has done so far stays."""
+        await self._json("DELETE", _job(token))
 
     # -- parts ---------------------------------------------------------------------------------------
 
@@ -291,3 +295,7 @@ def _of(base: str, rest: str) -> str:
 
 def _talk(base: str, token: str, rest: str = "") -> str:
     return _of(base, f"/conversations/{quote(token, safe='')}{rest}")
+
+
+def _job(token: str) -> str:
+    return f"{_API}/jobs/{quote(token, safe='')}"

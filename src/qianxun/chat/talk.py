@@ -4,6 +4,7 @@ An answer of a conversation goes on in the service whatever becomes of the page;
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
@@ -25,6 +26,8 @@ from qianxun.errors import NotFound, QianxunError
 from qianxun.marking import known_by
 from qianxun.messages import say
 from qianxun.records import Answer, Citation, Passage
+
+logger = logging.getLogger(__name__)
 
 AGAIN: Final = "again"
 # What a message says that is not to be judged (`folder.at_home`).
@@ -296,6 +299,7 @@ async def sent(api: Api, talk: Talk, files: Sequence[tuple[str, Path]]) -> bool:
     import chainlit as cl
 
     step = await _begun(say("Reading files"), "\n".join(f"- {as_text(name)}" for name, _ in files))
+    job: Job | None = None
     try:
         if not talk.keeps:
             raise NotFound("Files can be sent by who is signed in.")
@@ -309,7 +313,12 @@ async def sent(api: Api, talk: Talk, files: Sequence[tuple[str, Path]]) -> bool:
         failed = [f"- {as_text(name)}: {as_text(why)}" for name, why in unread(job)]
     except QianxunError as error:
         done, failed = False, []
-        words = error_in_words(error)
+        words, step.name = error_in_words(error), say("Files are not read")
+    except asyncio.CancelledError:
+        # Not raised again, as in `_shown`.
+        done, failed = False, []
+        words, step.name = say("Reading was stopped."), say("Files are not read")
+        await _cancel(api, job)
     step.end, step.is_error = _now(), not done or bool(failed)
     step.output = "\n\n".join(part for part in (step.output, as_text(words), "\n".join(failed)) if part)
     await step.update()
@@ -317,6 +326,15 @@ async def sent(api: Api, talk: Talk, files: Sequence[tuple[str, Path]]) -> bool:
         parts = [as_text(words), *failed, "" if talk.keeps else f"[{say('Sign in')}]({PREFIX}/sign-in)"]
         await cl.Message(content="\n\n".join(parts).strip()).send()
     return done
+
+
+async def _cancel(api: Api, job: Job | None) -> None:
+    """Stops a job that nobody waits for any more."""
+    try:
+        if job is not None and not job.ended:
+            await api.cancel(job.token)
+    except QianxunError as error:
+        logger.info("a job was not stopped: %s", error)
 
 
 def _job_in_words(job: Job, n_files: int) -> str:

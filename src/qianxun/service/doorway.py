@@ -12,7 +12,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Final, Self
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
@@ -61,6 +61,11 @@ class Refused(InputError):
     """A request that is turned away at the door, with the status that says so."""
 
     status: int = 400
+
+    def answered(self, status: int) -> Self:
+        """The same, answered with this status."""
+        self.status = status
+        return self
 
 
 class Doorway:
@@ -184,10 +189,9 @@ class Doorway:
         if not keyless:
             return
         if forwarded and not believed:
-            raise _refused(
-                400,
+            raise Refused(
                 "Forwarded requests need a key; seen: {header}.",
-                "Send `Authorization: Bearer KEY`, or name the proxy in service.trusted_proxies.",
+                remedy="Send `Authorization: Bearer KEY`, or name the proxy in service.trusted_proxies.",
                 header=forwarded[0],
             )
         everywhere = self._service.settings.service.anonymous == "everywhere"
@@ -385,7 +389,8 @@ class _Body:
             async with asyncio.timeout(SILENT_SECONDS):
                 message = await self._receive()
         except TimeoutError:
-            return await self._failed(_refused(408, "The request did not come to its end.", "Send it again."))
+            unfinished = Refused("The request did not come to its end.", remedy="Send it again.")
+            return await self._failed(unfinished.answered(408))
         self._left -= len(message.get("body", b""))
         if self._left < 0:
             return await self._failed(_too_large(self._max_bytes))
@@ -425,13 +430,11 @@ def _has_body(scope: Scope) -> bool:
 
 
 def _too_large(max_bytes: int) -> QianxunError:
-    error = Refused(
+    return Refused(
         "Too much was sent: {mb} MB at most.",
         remedy="Send less at a time, or raise `service.max_body_mb` (files to be added: `service.max_upload_mb`).",
         mb=f"{max_bytes / 1_000_000:g}",
-    )
-    error.status = 413
-    return error
+    ).answered(413)
 
 
 def shown_by(headers: Headers) -> str | None:
@@ -458,16 +461,12 @@ def _network(text: str) -> "ipaddress.IPv4Network | ipaddress.IPv6Network":
 
 
 def _foreign(origin: str) -> Refused:
-    return _refused(
-        403, "Pages of {origin!r} may not call this service.", "Name it in service.cors_origins.", origin=origin
-    )
+    return Refused(
+        "Pages of {origin!r} may not call this service.", remedy="Name it in service.cors_origins.", origin=origin
+    ).answered(403)
 
 
 def _unknown_name(host: str) -> Refused:
-    return _refused(421, "This service does not go by the name {host!r}.", "Name it in service.hosts.", host=host)
-
-
-def _refused(status: int, template: str, remedy: str, **values: object) -> Refused:
-    error = Refused(template, remedy=remedy, **values)
-    error.status = status
-    return error
+    return Refused(
+        "This service does not go by the name {host!r}.", remedy="Name it in service.hosts.", host=host
+    ).answered(421)

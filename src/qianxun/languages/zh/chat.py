@@ -59,6 +59,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Reading files: {done} of {total}": "正在读取文件：{done}/{total}",
     "Files are read": "文件已读取",
     "Files are not read": "文件未能读取",
+    "Reading was stopped.": "已停止读取。",
     "Some files are not read": "部分文件未能读取",
     "The file is empty.": "文件是空的。",
     "Files can be sent by who is signed in.": "登录后才能上传文件。",

@@ -43,6 +43,16 @@ MESSAGES: Final[dict[str, str]] = {
     "Send less at a time, or raise `service.max_body_mb` (files to be added: `service.max_upload_mb`).": (
         "请分次发送，或调大 `service.max_body_mb`（添加文件则是 `service.max_upload_mb`）。"
     ),
+    "Forwarded requests need a key; seen: {header}.": "经代理转发的请求需要密钥；收到的请求带有 {header}。",
+    "Send `Authorization: Bearer KEY`, or name the proxy in service.trusted_proxies.": (
+        "请发送 `Authorization: Bearer KEY`，或在 service.trusted_proxies 中列出该代理。"
+    ),
+    "The request did not come to its end.": "请求没有发送完整。",
+    "Send it again.": "请重新发送。",
+    "Pages of {origin!r} may not call this service.": "不允许 {origin!r} 的页面调用本服务。",
+    "Name it in service.cors_origins.": "如需允许，请将其列入 service.cors_origins。",
+    "This service does not go by the name {host!r}.": "本服务不使用 {host!r} 这个名称。",
+    "Name it in service.hosts.": "如需使用，请将其列入 service.hosts。",
     "Back to the page before": "返回上一页",
     "Questions": "问题",
     "Sign in": "登录",
