@@ -1,4 +1,5 @@
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
@@ -330,17 +331,16 @@ def test_passages_that_do_not_fit_the_context_are_left_out_of_the_prompt():
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("The warranty lasts 24 months [", "The warranty lasts 24 months [2]"),
+        ("The warranty lasts 24 months [", "The warranty lasts 24 months"),
         ("保修期为 24 个月【1", "保修期为 24 个月"),
         ("保修期為 24 個月［1，", "保修期為 24 個月"),
     ],
 )
 def test_an_answer_that_is_cut_off_ends_in_no_torn_mark(text: str, shown: str):
     result = ask("How long?", generator=Scripted(text, finish_reason="length"))
-    assert result.text.startswith(shown.removesuffix(" [2]"))
-    assert not result.text.rstrip().endswith(("[", "【1", "［1，"))
-    assert "[ [" not in result.text
-    assert "【" not in result.text
+    assert result.text.startswith(shown)
+    assert not re.search(r"[\[【［]\d*[,，]?\s*(?:$|[\[【［])", result.text)
+    # What the model itself ended with is left to it.
     whole = ask("How long?", generator=Scripted("The list [a] has 24 [", finish_reason="stop"))
     assert whole.text.startswith("The list [a] has 24 [")
 

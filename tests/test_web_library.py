@@ -203,7 +203,7 @@ WRITING = (
     ("POST", "/remove"),
     ("POST", "/{id}/labels"),
 )
-KEEPING = (("GET", "/sources"), ("POST", "/upkeep"))
+KEEPING = (("GET", "/sources"), ("POST", "/sources/forget"), ("POST", "/upkeep"))
 
 
 @pytest.mark.parametrize("who", ["nobody", "reader", "writer", "asker", "admin"])
@@ -247,6 +247,7 @@ def test_pages_of_other_origins_change_nothing(served: Library) -> None:
             ("/addresses", {"addresses": "https://intranet.example/a"}),
             (f"/{id}/labels", {"add": "x"}),
             ("/upkeep", {"job": "compact"}),
+            ("/sources/forget", {"of": "x"}),
             ("/split", {"text": "a"}),
         ):
             assert client.post(BASE + rest, data=data, headers={"Origin": origin}).status_code == 403
@@ -544,6 +545,27 @@ def test_sources_say_how_their_last_look_went(served: Library, tmp_path: Path) -
     assert client.get(f"{BASE}/sources?of=/etc").status_code == 404
     client.post(f"{BASE}/upkeep", data={"job": "sync", "retry": "true"})
     assert served.run() == 1
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_source_is_taken_off_the_list_and_its_documents_stay(served: Library, tmp_path: Path, language: str) -> None:
+    folders = [tmp_path / name for name in ("制度（舊）", "policies new")]
+    with served.base("人事") as kb:
+        for folder in folders:
+            folder.mkdir()
+            (folder / "年假.txt").write_bytes(LEAVE + folder.name.encode())
+            kb.add([folder])
+    client = served.browser(language, admin=True)
+    page = client.get(f"{BASE}/sources", params={"of": str(folders[0])}).text
+    assert ("its documents stay" if language == "en" else "它的文档保留") in page
+    (of,) = re.findall(r'name="of" value="([^"]*)"', page)
+    reply = client.post(f"{BASE}/sources/forget", data={"of": of}, follow_redirects=False)
+    assert (reply.status_code, unquote(reply.headers["location"])) == (303, f"{BASE}/sources")
+    with served.base("人事") as kb:
+        assert [one.address for one in kb.sources()] == [str(folders[1])]
+        assert len(kb.documents()) == 2
+    assert client.post(f"{BASE}/sources/forget", data={"of": of}).status_code == 404
+    assert client.post(f"{BASE}/sources/forget").status_code == 400
 
 
 # -- the list --------------------------------------------------------------------------------------------

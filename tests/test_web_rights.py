@@ -94,6 +94,7 @@ ROUTES: Final[dict[tuple[str, str], tuple[str, dict[str, Any], dict[str, str]]]]
         WRITING,
     ),
     ("GET", "/library/{base}/sources"): ("/library/default/sources", {}, KEEPING),
+    ("POST", "/library/{base}/sources/forget"): ("/library/default/sources/forget", {"of": "{source}"}, KEEPING),
     ("POST", "/library/{base}/upkeep"): ("/library/default/upkeep", {"job": "check"}, KEEPING),
     ("GET", "/library/{base}/duplicates"): ("/library/default/duplicates", {}, READING),
     ("GET", "/library/{base}/jobs"): ("/library/default/jobs", {}, READING),
@@ -170,6 +171,12 @@ class Pages(Served):
             with self.base() as kb:
                 kb.add_texts([TextItem(f"text-{self.n}", "一", f"年假 {self.n} 天。")], labels=["public"])
                 known["text"] = max(one.id for one in kb.documents())
+        if "{source}" in wanted:
+            folder = self.home / f"folder-{self.n}"
+            folder.mkdir()
+            with self.base() as kb:
+                kb.add([folder])
+                known["source"] = kb.sources()[-1].address
         if "{job}" in wanted:
             known["job"] = self.service.jobs.submit("add", "default", owner="key:another", arguments={}).token
         if "{run}" in wanted:

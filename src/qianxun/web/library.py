@@ -239,6 +239,17 @@ async def sources_page(request: Request, base: BaseName, of: Annotated[str, Quer
     )
 
 
+@router.post("/{base}/sources/forget")
+async def forget_source(request: Request, base: BaseName, of: Annotated[str, Form(max_length=4096)] = "") -> Response:
+    """Takes a folder or an address off the list: it is looked at no more. Its documents stay."""
+    visit = visit_of(request)
+    visit.facts.action = "sources.forget"
+    there = visit.base(base, "admin")
+    visit.facts.changes = True
+    await visit.run("change", there.kb.forget_source, of)
+    return RedirectResponse(address_of(base, "/sources"), 303)
+
+
 @router.post("/{base}/upkeep")
 async def upkeep(
     request: Request,

@@ -132,6 +132,8 @@ MESSAGES: Final[dict[str, str]] = {
     "To the documents": "查看文档",
     "There is no such job.": "没有这种任务。",
     "Choose one of those on the page.": "请在页面上选择。",
+    "Take this source off the list": "从列表中移除此来源",
+    "It is not looked at any more; its documents stay.": "以后不再检查此来源，它的文档保留。",
     # upkeep
     "Upkeep": "维护",
     (
