@@ -242,6 +242,35 @@ def test_two_runs_are_compared_and_drawn_over_time(served: Quality) -> None:
     assert admin.get("/quality/compare", params={"a": a, "b": b, "measure": "beauty"}).status_code == 400
 
 
+def test_typed_questions_compare_in_any_order(served: Quality) -> None:
+    admin = served.client(admin=True)
+    lines = ["灭火器多久检查一次？ | 每月", "年假有幾天？ ｜ 五天", "What is the secret ingredient? | cinnamon"]
+    a = served.started(admin, questions="\n".join(lines))
+    b = served.started(admin, questions="\n".join([*lines[::-1], "Who is on the moon?"]))
+    text = " ".join(shown(admin, f"/quality/compare?a={a}&b={b}").split())
+    assert "questions 3" in text
+    assert "only in B" in text
+    assert "only in A" not in text
+
+
+@pytest.mark.parametrize("language, said", [("en", "Back to the runs"), ("zh", "返回评测记录")])
+def test_what_does_not_compare_leads_back_to_the_runs(served: Quality, language: str, said: str) -> None:
+    admin = served.client(admin=True)
+    a = served.started(admin, questions="年假有几天？ | 五天")
+    b = served.started(admin, questions="How much do on-call engineers receive? | 300 yuan")
+    for asked_for, status, why in (
+        ({"a": a, "b": b}, 400, ("A and B have no question in common.", "没有相同的问题")),
+        ({"a": a, "b": "0" * 32}, 404, ("0" * 32, "0" * 32)),
+        ({"a": a}, 400, ("Choose one as A and another one as B.", "请选择一条作为 A，另一条作为 B。")),
+        ({}, 400, ("Two runs are needed.", "需要两条评测记录。")),
+    ):
+        reply = admin.get("/quality/compare", params=asked_for, headers={"Accept-Language": language})
+        assert reply.status_code == status
+        assert why[language == "zh"] in reply.text
+        assert f'href="/quality">{said}</a>' in reply.text
+    assert admin.get("/quality/compare", params={"a": "x", "b": a}).status_code == 422
+
+
 def test_runs_of_retrieval_compare_as_on_the_command_line(
     served: Quality, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -784,6 +813,22 @@ def test_only_questions_of_both_are_compared() -> None:
     assert report.notes == (Note("only one", "A", 2, "q2"), Note("only one", "B", 2, "q3"))
     with pytest.raises(InputError):
         compare_answers(A, B, one[:1], other[1:], name="集")
+
+
+def test_questions_with_other_ids_are_paired_by_their_words() -> None:
+    one = [row("q1", 1.0, "灭火器多久检查一次？"), row("q2", 0.0, "What is it?"), row("q3", 0.5, "年假？")]
+    other = [row("q1", 0.0, "What is it?"), row("q2", 1.0, "灭火器多久检查一次？"), row("q4", 1.0, "年假？")]
+    report = compare_answers(A, B, one, other, name="集")
+    assert (report.datasets[0].n, report.notes) == (3, (Note("few", "", 1),))
+    assert [(found.id, found.a, found.b) for found in report.datasets[0].changed] == [("q3", 0.5, 1.0)]
+
+
+def test_the_same_words_twice_are_paired_once_each_by_their_ids_first() -> None:
+    one = [row("甲", 1.0, "年假？"), row("乙", 0.0, "年假？"), row("丙", 1.0, "年假？")]
+    other = [row("乙", 0.0, "年假？"), row("丁", 1.0, "年假？")]
+    report = compare_answers(A, B, one, other, name="集")
+    assert (report.datasets[0].n, report.datasets[0].changed) == (2, ())
+    assert report.notes == (Note("only one", "A", 1, "丙"),)
 
 
 moments = st.datetimes()

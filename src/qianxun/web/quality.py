@@ -14,7 +14,7 @@ from markupsafe import Markup
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from qianxun.errors import InputError
+from qianxun.errors import InputError, NotFound
 from qianxun.evaluation.answers.page import blocks_of_measures, measure_in_words, problem_in_words, verdict_in_words
 from qianxun.evaluation.question_sets.drafts import Drafts
 from qianxun.evaluation.question_sets.review import OTHER, answers_of
@@ -23,6 +23,7 @@ from qianxun.evaluation.reports.html import block_as_html
 from qianxun.messages import say, speaking
 from qianxun.service.jobs import uploads
 from qianxun.service.jobs.kinds import QUESTIONS_FOLDER
+from qianxun.service.problems import status_of
 from qianxun.service.routes.evaluations import Evaluation, Question, asked_for
 from qianxun.service.visit import visit_of
 from qianxun.web import quality_inbox, quality_runs, quality_sets
@@ -44,6 +45,7 @@ _MOST_SEEN_CHARS: Final = 100
 RETRIEVAL_OF: Final = "retrieval/"
 Token = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 Measure = Annotated[str, Query(max_length=40)]
+Compared = Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$")]
 
 
 @router.get("")
@@ -187,18 +189,21 @@ async def cancel(request: Request, id: Token) -> Response:
 
 
 @router.get("/compare")
-async def compare(
-    request: Request,
-    a: Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")],
-    b: Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")],
-    measure: Measure = "",
-) -> Response:
-    """B against A, question by question, as `eval compare` says it."""
+async def compare(request: Request, a: Compared = "", b: Compared = "", measure: Measure = "") -> Response:
+    """B against A, question by question, as `eval compare` says it; why not, with a way back to the runs."""
     visit = visit_of(request)
     visit.facts.action = "evaluations.compare"
     visit.must("evaluate")
+    sees_all = visit.asker.labels is None
     with speaking(language_of(request)):
-        one, other, shape = await visit.run("look", quality_runs.compared, visit, a, b, measure)
+        try:
+            if not (a and b):
+                raise InputError("Two runs are needed.", remedy="Choose one as A and another one as B.")
+            one, other, shape = await visit.run("look", quality_runs.compared, visit, a, b, measure)
+        except (InputError, NotFound) as error:
+            return page(
+                request, visit, "quality_compare.html", status=status_of(error), problem=error, sees_all=sees_all
+            )
         report = page_of_comparison(_named(shape))
         sections = [(section.title, _html(section.blocks)) for section in report.sections]
         lead = report.lead
@@ -206,13 +211,14 @@ async def compare(
         request,
         visit,
         "quality_compare.html",
+        problem=None,
         a=one,
         b=other,
         lead=lead,
         verdict=shape["verdict"],
         sections=sections,
         measure=shape["measure"],
-        sees_all=visit.asker.labels is None,
+        sees_all=sees_all,
         **_in_words(),
     )
 

@@ -3,8 +3,8 @@
 Knows the rows of reports ("results" of `eval answers --json`), whoever kept them.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from qianxun.errors import InputError
 from qianxun.evaluation.answers.measuring import MEASURES
@@ -16,13 +16,14 @@ from qianxun.evaluation.significance import ALPHA, decided, least_p, randomizati
 # Values that differ by less were rounded differently.
 _SAME: Final = 1e-9
 
-Rows = Sequence[Mapping[str, Any]]
+Rows: TypeAlias = Sequence[Mapping[str, Any]]
+Pair: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
 def compare_answers(
     a: Given, b: Given, rows_a: Rows, rows_b: Rows, *, name: str, measure: str = MEASURES[0], alpha: float = ALPHA
 ) -> ComparisonReport:
-    """B against A on the questions that both were asked: the same id and the same words.
+    """B against A on the questions that both were asked in the same words.
 
     A measure is compared on the questions that it applies to on both sides. Raises InputError if they share no
     question, or none that `measure` applies to.
@@ -45,21 +46,41 @@ def compare_answers(
     return ComparisonReport(a, b, measure, alpha, (on,), differences, tuple(notes), None)
 
 
-def _paired(rows_a: Rows, rows_b: Rows) -> tuple[list[tuple[Mapping[str, Any], Mapping[str, Any]]], list[Note]]:
-    others = {(row["id"], row["question"]): row for row in rows_b}
-    pairs = [(row, others[row["id"], row["question"]]) for row in rows_a if (row["id"], row["question"]) in others]
-    if not pairs:
+def _paired(rows_a: Rows, rows_b: Rows) -> tuple[list[Pair], list[Note]]:
+    """The questions of both, in the order of A, and a note of what is in one only.
+
+    Ids go first: a set may have the same words twice. Those of questions that were typed are numbers of lines, so what
+    is left is paired by its words, as often as both have them.
+    """
+    found: dict[int, int] = {}
+    for key in (_by_id, _by_words):
+        taken = set(found.values())
+        free: dict[Hashable, list[int]] = {}
+        for place, row in enumerate(rows_b):
+            if place not in taken:
+                free.setdefault(key(row), []).append(place)
+        for place, row in enumerate(rows_a):
+            if place not in found and (same := free.get(key(row))):
+                found[place] = same.pop(0)
+    if not found:
         raise InputError("A and B have no question in common.", remedy="Measure both on the same question set.")
-    both = {(row["id"], row["question"]) for row, _ in pairs}
     notes = []
-    for side, rows in (("A", rows_a), ("B", rows_b)):
-        alone = [str(row["id"]) for row in rows if (row["id"], row["question"]) not in both]
+    for side, rows, paired in (("A", rows_a, set(found)), ("B", rows_b, set(found.values()))):
+        alone = [str(row["id"]) for place, row in enumerate(rows) if place not in paired]
         if alone:
             notes.append(Note("only one", side, len(alone), alone[0]))
-    return pairs, notes
+    return [(rows_a[place], rows_b[found[place]]) for place in sorted(found)], notes
 
 
-def _values(measure: str, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> list[tuple[float, float]]:
+def _by_id(row: Mapping[str, Any]) -> Hashable:
+    return row["id"], row["question"]
+
+
+def _by_words(row: Mapping[str, Any]) -> Hashable:
+    return str(row["question"])
+
+
+def _values(measure: str, pairs: Sequence[Pair]) -> list[tuple[float, float]]:
     return [
         (float(one[measure]), float(other[measure]))
         for one, other in pairs
@@ -67,9 +88,7 @@ def _values(measure: str, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, 
     ]
 
 
-def _tested(
-    measure: str, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], alpha: float
-) -> Difference | None:
+def _tested(measure: str, pairs: Sequence[Pair], alpha: float) -> Difference | None:
     values = _values(measure, pairs)
     if not values:
         return None
@@ -87,7 +106,7 @@ def _tested(
     )
 
 
-def _changed(measure: str, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[Changed, ...]:
+def _changed(measure: str, pairs: Sequence[Pair]) -> tuple[Changed, ...]:
     found = [
         Changed(str(one["id"]), str(one["question"]), float(one[measure]), float(other[measure]))
         for one, other in pairs

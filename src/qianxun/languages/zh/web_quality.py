@@ -73,6 +73,9 @@ MESSAGES: Final[dict[str, str]] = {
     # comparison
     "The verdict is by": "结论所依指标",
     "Change sides": "互换 A 与 B",
+    "Back to the runs": "返回评测记录",
+    "Two runs are needed.": "需要两条评测记录。",
+    "Choose one as A and another one as B.": "请选择一条作为 A，另一条作为 B。",
     "A and B are the same run.": "A 和 B 是同一次评测。",
     "Choose two.": "请选择两条不同的记录。",
     "Only runs that are done can be compared.": "只有已完成的评测才能比较。",
