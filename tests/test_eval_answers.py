@@ -224,6 +224,7 @@ def test_the_json_shape_has_everything() -> None:
     ]  # fmt: skip
     assert shape["measures"]["citation_recall"]["mean"] == 0.625
     assert shape["refusals"] == {"refused": 1, "unanswerable": 1, "right": 1, "precision": 1, "recall": 1, "f1": 1}
+    assert [row["accepted"] for row in shape["results"]][3:] == [["8000元"], []]
     row = shape["results"][1]
     assert row["citations"] == [
         {

@@ -253,6 +253,51 @@ def test_typed_questions_compare_in_any_order(served: Quality) -> None:
     assert "only in A" not in text
 
 
+def test_a_question_with_other_accepted_answers_is_not_compared(served: Quality) -> None:
+    admin = served.client(admin=True)
+    same = "How much do on-call engineers receive? | 300 yuan | ３００元"
+    a = served.started(admin, questions=f"年假有几天？ | 五天\n{same}")
+    b = served.started(admin, questions=f"年假有几天？ | 三十天\n{same.replace('３００', '300')}")
+    text = " ".join(shown(admin, f"/quality/compare?a={a}&b={b}").split())
+    assert "questions 1" in text
+    assert "A and B accept other answers to q1, so it is left out." in text
+    assert "对 q1 可接受的答案不同" in shown(admin, f"/quality/compare?a={a}&b={b}", "zh")
+    c, d = (served.started(admin, questions=f"年假有几天？{answer}") for answer in (" | 五天", ""))
+    reply = admin.get("/quality/compare", params={"a": c, "b": d})
+    assert (reply.status_code, "accept other answers" in reply.text) == (400, True)
+
+
+def test_a_run_shows_what_was_accepted(served: Quality) -> None:
+    hr = served.evaluator("hr")
+    id = served.started(hr, questions=f"年假有几天？ | 五天 + 帶薪 | {NASTY}\n月球上有几家分公司？")
+    text = shown(hr, f"/quality/runs/{id}")
+    assert "accepted:" in text
+    assert "五天 + 帶薪" in text
+    assert text.count("accepted:") == 1
+    assert "可接受" in shown(hr, f"/quality/runs/{id}", "zh")
+    # Runs of before did not keep it.
+    path = served.home / "results" / id / "rows.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text(
+        "".join(json.dumps({k: v for k, v in row.items() if k != "accepted"}) + "\n" for row in rows), encoding="utf-8"
+    )
+    assert "accepted:" not in shown(hr, f"/quality/runs/{id}")
+
+
+def test_what_a_named_set_accepts_is_for_who_sees_every_document(served: Quality) -> None:
+    admin = served.client(admin=True)
+    Drafts(served.home / "questions").put("秘密", Question("", "冥王星？", ("紫晶",)), made="2026-01-01")
+    id = served.started(admin, set="秘密")
+    assert "紫晶" in shown(admin, f"/quality/runs/{id}")
+    few = served.evaluator("财务")
+    (key,) = (one for one in served.service.keys.all() if one.grant.labels == frozenset(("财务",)))
+    with served.service.database.transaction() as db:
+        db.execute("UPDATE jobs SET owner = ? WHERE token = ?", (f"key:{key.id}", id))
+    assert "冥王星" in shown(few, f"/quality/runs/{id}")
+    assert "紫晶" not in shown(few, f"/quality/runs/{id}")
+    assert "紫晶" not in few.get(f"/api/v1/jobs/{id}/result").text
+
+
 @pytest.mark.parametrize("language, said", [("en", "Back to the runs"), ("zh", "返回评测记录")])
 def test_what_does_not_compare_leads_back_to_the_runs(served: Quality, language: str, said: str) -> None:
     admin = served.client(admin=True)
@@ -829,6 +874,21 @@ def test_the_same_words_twice_are_paired_once_each_by_their_ids_first() -> None:
     report = compare_answers(A, B, one, other, name="集")
     assert (report.datasets[0].n, report.datasets[0].changed) == (2, ())
     assert report.notes == (Note("only one", "A", 1, "丙"),)
+
+
+def test_answers_of_which_is_not_known_what_was_accepted_are_compared() -> None:
+    one = [{**row("q1", 1.0), "accepted": ["五天"], "answerable": True}, {**row("q2", 1.0), "answerable": True}]
+    other = [{**row("q1", 0.0), "answerable": True}, {**row("q2", 1.0), "answerable": False}]
+    report = compare_answers(A, B, one, other, name="集")
+    assert report.datasets[0].n == 1
+    assert Note("other answers", "", 1, "q2") in report.notes
+
+
+def test_the_same_words_twice_are_paired_by_what_is_accepted() -> None:
+    one = [{**row("q1", 1.0, "几天？"), "accepted": ["五天"]}, {**row("q2", 0.0, "几天？"), "accepted": [["a", "b"]]}]
+    other = [{**row("q1", 0.0, "几天？"), "accepted": [["b", "a"]]}, {**row("q2", 1.0, "几天？"), "accepted": ["五天"]}]
+    report = compare_answers(A, B, one, other, name="集")
+    assert (report.datasets[0].n, report.datasets[0].changed, report.notes) == (2, (), ())
 
 
 moments = st.datetimes()

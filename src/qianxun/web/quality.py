@@ -17,7 +17,7 @@ from starlette.requests import Request
 from qianxun.errors import InputError, NotFound
 from qianxun.evaluation.answers.page import blocks_of_measures, measure_in_words, problem_in_words, verdict_in_words
 from qianxun.evaluation.question_sets.drafts import Drafts
-from qianxun.evaluation.question_sets.review import OTHER, answers_of
+from qianxun.evaluation.question_sets.review import OTHER, PART, answers_of
 from qianxun.evaluation.reports import page_of_comparison, page_of_retrieval, words
 from qianxun.evaluation.reports.html import block_as_html
 from qianxun.messages import say, speaking
@@ -165,6 +165,7 @@ async def one_run(request: Request, id: Token, after: Annotated[int, Query(ge=0,
         sees_all=visit.asker.labels is None,
         problem_in_words=problem_in_words,
         verdict_in_words=verdict_in_words,
+        plus=PART,
         shown_answer=("correctness", "citation_precision", "citation_recall", "evidence_recall", "refusal"),
         **_in_words(),
     )

@@ -12,6 +12,7 @@ from qianxun.evaluation.comparing.differences import Changed, ComparisonReport, 
 from qianxun.evaluation.comparing.sides import Given, Note
 from qianxun.evaluation.measures import bootstrap_interval
 from qianxun.evaluation.significance import ALPHA, decided, least_p, randomization_p
+from qianxun.text import fold
 
 # Values that differ by less were rounded differently.
 _SAME: Final = 1e-9
@@ -23,7 +24,7 @@ Pair: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any]]
 def compare_answers(
     a: Given, b: Given, rows_a: Rows, rows_b: Rows, *, name: str, measure: str = MEASURES[0], alpha: float = ALPHA
 ) -> ComparisonReport:
-    """B against A on the questions that both were asked in the same words.
+    """B against A on the questions that both were asked in the same words, with the same accepted answers.
 
     A measure is compared on the questions that it applies to on both sides. Raises InputError if they share no
     question, or none that `measure` applies to.
@@ -47,20 +48,20 @@ def compare_answers(
 
 
 def _paired(rows_a: Rows, rows_b: Rows) -> tuple[list[Pair], list[Note]]:
-    """The questions of both, in the order of A, and a note of what is in one only.
+    """The questions of both with the same accepted answers, in the order of A, and notes of what is left out.
 
     Ids go first: a set may have the same words twice. Those of questions that were typed are numbers of lines, so what
     is left is paired by its words, as often as both have them.
     """
     found: dict[int, int] = {}
-    for key in (_by_id, _by_words):
+    for names in (("id", "question", "accepted"), ("question", "accepted"), ("id", "question"), ("question",)):
         taken = set(found.values())
         free: dict[Hashable, list[int]] = {}
         for place, row in enumerate(rows_b):
             if place not in taken:
-                free.setdefault(key(row), []).append(place)
+                free.setdefault(_key(row, names), []).append(place)
         for place, row in enumerate(rows_a):
-            if place not in found and (same := free.get(key(row))):
+            if place not in found and (same := free.get(_key(row, names))):
                 found[place] = same.pop(0)
     if not found:
         raise InputError("A and B have no question in common.", remedy="Measure both on the same question set.")
@@ -69,15 +70,36 @@ def _paired(rows_a: Rows, rows_b: Rows) -> tuple[list[Pair], list[Note]]:
         alone = [str(row["id"]) for place, row in enumerate(rows) if place not in paired]
         if alone:
             notes.append(Note("only one", side, len(alone), alone[0]))
-    return [(rows_a[place], rows_b[found[place]]) for place in sorted(found)], notes
+    pairs = [(rows_a[place], rows_b[found[place]]) for place in sorted(found)]
+    other = [str(a["id"]) for a, b in pairs if _accept_other(a, b)]
+    if len(other) == len(pairs):
+        raise InputError(
+            "A and B ask the same questions, but accept other answers.",
+            remedy="Measure both with the same accepted answers.",
+        )
+    if other:
+        notes.append(Note("other answers", "", len(other), other[0]))
+    return [(a, b) for a, b in pairs if not _accept_other(a, b)], notes
 
 
-def _by_id(row: Mapping[str, Any]) -> Hashable:
-    return row["id"], row["question"]
+def _key(row: Mapping[str, Any], names: Sequence[str]) -> Hashable:
+    return tuple((row.get("answerable"), _accepted(row)) if name == "accepted" else row[name] for name in names)
 
 
-def _by_words(row: Mapping[str, Any]) -> Hashable:
-    return str(row["question"])
+def _accepted(row: Mapping[str, Any]) -> frozenset[tuple[str, ...]] | None:
+    """The answers that were accepted, in any order and script; None of runs that did not keep them."""
+    if "accepted" not in row:
+        return None
+    return frozenset((fold(one),) if isinstance(one, str) else tuple(sorted(map(fold, one))) for one in row["accepted"])
+
+
+def _accept_other(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether an answer is worth something else on the other side, as far as both are known."""
+    known = (
+        (_accepted(a), _accepted(b)),
+        (a.get("answerable"), b.get("answerable")),
+    )
+    return any(one is not None and other is not None and one != other for one, other in known)
 
 
 def _values(measure: str, pairs: Sequence[Pair]) -> list[tuple[float, float]]:

@@ -337,6 +337,7 @@ def _as_json(result: Result) -> dict[str, Any]:
         "id": result.question.id,
         "question": result.question.question,
         "answerable": scores.answerable,
+        "accepted": [one if isinstance(one, str) else list(one) for one in result.question.answers],
         "answer": result.answer,
         "verdict": result.verdict,
         "refused": scores.refused,

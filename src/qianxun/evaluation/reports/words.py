@@ -93,6 +93,12 @@ def note(shape: Mapping[str, Any]) -> str:
         return say(
             "{n} questions are only in {side}, and not compared; the first is {first}.", side=side, n=n, first=first
         )
+    if kind == "other answers":
+        if shape["n"] == 1:
+            return say("A and B accept other answers to {first}, so it is left out.", first=first)
+        return say(
+            "A and B accept other answers to {n} questions, which are left out; the first is {first}.", n=n, first=first
+        )
     if kind == "degraded":
         return say("{side}: {n} searches did without something: {first}", side=side, n=n, first=first)
     if kind == "same settings":

@@ -87,6 +87,12 @@ MESSAGES: Final[dict[str, str]] = {
     "Compare by another measure.": "请换一个指标比较。",
     "A and B have no question in common.": "A 和 B 没有相同的问题。",
     "Measure both on the same question set.": "请用同一问题集评测两者。",
+    "A and B ask the same questions, but accept other answers.": "A 和 B 的问题相同，但可接受的答案不同。",
+    "Measure both with the same accepted answers.": "请用相同的可接受答案评测两者。",
+    "A and B accept other answers to {first}, so it is left out.": "A 和 B 对 {first} 可接受的答案不同，未参与比较。",
+    "A and B accept other answers to {n} questions, which are left out; the first is {first}.": (
+        "A 和 B 对 {n} 个问题可接受的答案不同，未参与比较，第一个是 {first}。"
+    ),
     "{n} questions are only in {side}, and not compared; the first is {first}.": (
         "有 {n} 个问题只在 {side} 中，未参与比较，第一个是 {first}。"
     ),

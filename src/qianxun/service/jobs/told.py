@@ -40,7 +40,12 @@ def failure_as_told(job: Job, visit: "Visit") -> Failure | None:
 def rows_of(job: Job, base: "Base", visit: "Visit") -> dict[str, Any]:
     """What a job found in a knowledge base, of documents that the caller may see now: `{"results": […]}`."""
     seen = results.still_there(base.kb.documents(asker=visit.asker, where=visit.where()), job)
-    return rows_as_told(results.read(visit.service.home, job.token, seen), visit)
+    found = rows_as_told(results.read(visit.service.home, job.token, seen), visit)
+    # A named set is made of any documents: what it accepts is for who sees them all.
+    if job.arguments.get("set") and visit.asker.labels is not None:
+        for row in found["results"]:
+            row.pop("accepted", None)
+    return found
 
 
 def rows_as_told(found: Mapping[str, Any], visit: "Visit") -> dict[str, Any]:
