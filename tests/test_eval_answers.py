@@ -16,8 +16,8 @@ from qianxun.cli.arguments import Parser, add_common
 from qianxun.cli.session import Session
 from qianxun.errors import InputError, NotFound
 from qianxun.evaluation.answers.measuring import MEASURES, AnswerReport, evaluate_answers, found_in
-from qianxun.evaluation.answers.page import measure_in_words, page_of_answers, problem_in_words
-from qianxun.evaluation.answers.scoring import Scores
+from qianxun.evaluation.answers.page import measure_in_words, page_of_answers, problem_in_words, refusals_in_words
+from qianxun.evaluation.answers.scoring import Refusal, Scores
 from qianxun.evaluation.question_sets.file import freeze, write_questions
 from qianxun.evaluation.question_sets.records import Evidence, Question, QuestionSet
 from qianxun.knowledge_base import KnowledgeBase
@@ -340,6 +340,21 @@ def test_refusals_are_left_out_where_none_was_and_none_had_to_be() -> None:
     none = {"refused": 0, "unanswerable": 0, "right": 0, "precision": 1.0, "recall": 1.0, "f1": 1.0}
     assert "refusals" not in str(page_of_answers({**shape, "refusals": none}).sections[0].blocks)
     assert "refusals" in str(page_of_answers({**shape, "refusals": {**none, "refused": 1}}).sections[0].blocks)
+
+
+@pytest.mark.parametrize(
+    "refused, unanswerable, right, told",
+    [
+        (0, 0, 0, ""),
+        (3, 0, 0, "0 of 3 right (precision 0.00)"),
+        (0, 2, 0, "0 of 2 unanswerable ones refused (recall 0.00)"),
+        (2, 2, 1, "1 of 2 right (precision 0.50), 1 of 2 unanswerable ones refused (recall 0.50), F1 0.50"),
+    ],
+)
+def test_refusals_are_told_without_figures_of_no_case(refused: int, unanswerable: int, right: int, told: str) -> None:
+    found = Refusal(refused, unanswerable, right)
+    names = ("refused", "unanswerable", "right", "precision", "recall", "f1")
+    assert refusals_in_words({name: getattr(found, name) for name in names}) == told
 
 
 def test_the_page_names_every_measure_and_problem_in_the_readers_language() -> None:

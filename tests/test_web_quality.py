@@ -267,6 +267,30 @@ def test_a_question_with_other_accepted_answers_is_not_compared(served: Quality)
     assert (reply.status_code, "accept other answers" in reply.text) == (400, True)
 
 
+def test_runs_of_typed_questions_are_told_apart_by_the_first(served: Quality) -> None:
+    admin = served.client(admin=True)
+    long = "How many days of annual leave 年假 are there for people who have worked here since 2019?"
+    ids = [
+        served.started(admin, questions=typed) for typed in (ASKED, f"{long} | 五天", f" ＯＮ call{NASTY}　何時？ | x")
+    ]
+    for language, names in (
+        ("en", ("“年假有几天？”, first of 3", f"“{long[:40]}…”", f"“ＯＮ call{NASTY[:-5]}")),
+        ("zh", ("“年假有几天？”等 3 题", f"“{long[:40]}…”", "“ＯＮ call")),
+    ):
+        listed = shown(admin, "/quality", language)
+        assert all(name[:40] in listed for name in names[:2])
+        for id, name in zip(ids, names, strict=True):
+            assert name[:30] in html.unescape(
+                admin.get(f"/quality/runs/{id}", headers={"Accept-Language": language}).text
+            )
+    assert NASTY[:12] not in admin.get("/quality").text
+    job = served.service.jobs.get(ids[0])
+    with served.service.database.transaction() as db:  # of before
+        old = json.dumps({name: value for name, value in job.arguments.items() if name != "first"})
+        db.execute("UPDATE jobs SET arguments = ? WHERE token = ?", (old, ids[0]))
+    assert "questions that were sent" in shown(admin, f"/quality/runs/{ids[0]}")
+
+
 def test_a_run_shows_what_was_accepted(served: Quality) -> None:
     hr = served.evaluator("hr")
     id = served.started(hr, questions=f"年假有几天？ | 五天 + 帶薪 | {NASTY}\n月球上有几家分公司？")

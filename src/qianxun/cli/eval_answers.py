@@ -88,18 +88,11 @@ def _show(session: Session, report: "AnswerReport") -> None:
 
 
 def _facts(report: "AnswerReport") -> list[tuple[str, Piece]]:
+    from qianxun.evaluation.answers.page import refusals_in_words
+
     found = report.refusals
-    refusals = say(
-        "{right} of {refused} right (precision {precision}), {caught} of {unanswerable} unanswerable ones refused "
-        "(recall {recall}), F1 {f1}",
-        right=found.right,
-        refused=found.refused,
-        precision=f"{found.precision:.2f}",
-        caught=found.right,
-        unanswerable=found.unanswerable,
-        recall=f"{found.recall:.2f}",
-        f1=f"{found.f1:.2f}",
-    )
+    names = ("refused", "unanswerable", "right", "precision", "recall", "f1")
+    refusals = refusals_in_words({name: getattr(found, name) for name in names})
     verdicts = say(", ").join(f"{verdict} {n:,}" for verdict, n in report.verdicts.items())
     times = say(
         "{p50} (median), {p95} (95 %)",
@@ -107,7 +100,7 @@ def _facts(report: "AnswerReport") -> list[tuple[str, Piece]]:
         p95=shown_seconds(report.seconds(0.95)),
     )
     return [
-        *([(say("refusals"), refusals)] if found.refused or found.unanswerable else []),
+        *([(say("refusals"), refusals)] if refusals else []),
         (say("verdicts"), verdicts),
         (say("time of a question"), times),
         (say("models"), models_in_words(report.models)),

@@ -243,7 +243,7 @@ def _figures(run: Run) -> Markup:
     if run.result is None:
         return Markup()
     if run.what == "answers":
-        return _html(blocks_of_measures(run.result))
+        return _html(blocks_of_measures({**run.result, "questions": {**run.result["questions"], "name": run.title}}))
     return _html([block for section in page_of_retrieval(run.result).sections for block in section.blocks])
 
 

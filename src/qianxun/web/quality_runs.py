@@ -36,7 +36,8 @@ class Run:
     """A run. `what` is "answers" or "retrieval"; `name` the question set's, "" for questions that were sent.
 
     `version` says which questions it was measured on: runs of one compare. Times are ISO 8601, UTC. Of questions that
-    were sent, `questions` says how many they were and `with_answers` of how many answers were given; 0 of a named set.
+    were sent, `questions` says how many they were, `with_answers` of how many answers were given, and `first` how the
+    first begins, "" if that was not kept; 0 and "" of a named set.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Run:
     frozen: int
     questions: int
     with_answers: int
+    first: str
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -62,7 +64,11 @@ class Run:
     @property
     def title(self) -> str:
         """What it was measured on."""
-        return self.name or say("questions that were sent")
+        if self.name or not self.first:
+            return self.name or say("questions that were sent")
+        if self.questions == 1:
+            return say("“{question}”", question=self.first)
+        return say("“{question}”, first of {n}", question=self.first, n=f"{self.questions:,}")
 
     @property
     def ended(self) -> bool:
@@ -117,6 +123,7 @@ def run_of(job: Job, visit: Visit) -> Run:
         frozen=frozen,
         questions=int(job.arguments.get("questions", 0)),
         with_answers=int(job.arguments.get("with_answers", 0)),
+        first=str(job.arguments.get("first", "")),
     )
 
 

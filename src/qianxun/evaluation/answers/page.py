@@ -108,21 +108,25 @@ def _facts(shape: Mapping[str, Any]) -> Facts:
 
 
 def _refusals(refusals: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """How well was refused; nothing where nothing was and nothing had to be: figures of no case say nothing."""
-    if not refusals["refused"] and not refusals["unanswerable"]:
-        return []
-    told = say(
-        "{right} of {refused} right (precision {precision}), {caught} of {unanswerable} unanswerable ones "
+    told = refusals_in_words(refusals)
+    return [(say("refusals"), told)] if told else []
+
+
+def refusals_in_words(refusals: Mapping[str, Any]) -> str:
+    """How well was refused, without figures of no case, which say nothing; "" where nothing was nor had to be."""
+    values = {
+        **{name: refusals[name] for name in ("right", "refused", "unanswerable")},
+        **{name: f"{refusals[name]:.2f}" for name in ("precision", "recall", "f1")},
+    }
+    if not refusals["unanswerable"]:
+        return say("{right} of {refused} right (precision {precision})", **values) if refusals["refused"] else ""
+    if not refusals["refused"]:
+        return say("{right} of {unanswerable} unanswerable ones refused (recall {recall})", **values)
+    return say(
+        "{right} of {refused} right (precision {precision}), {right} of {unanswerable} unanswerable ones "
         "refused (recall {recall}), F1 {f1}",
-        right=refusals["right"],
-        refused=refusals["refused"],
-        precision=f"{refusals['precision']:.2f}",
-        caught=refusals["right"],
-        unanswerable=refusals["unanswerable"],
-        recall=f"{refusals['recall']:.2f}",
-        f1=f"{refusals['f1']:.2f}",
+        **values,
     )
-    return [(say("refusals"), told)]
 
 
 def _answers(shape: Mapping[str, Any]) -> Folded:

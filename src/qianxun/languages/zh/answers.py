@@ -55,7 +55,11 @@ MESSAGES: Final[dict[str, str]] = {
     "left out": "略去",
     "evidence that is gone": "已不存在的依据",
     "refusals": "拒答",
-    "{right} of {refused} right (precision {precision}), {caught} of {unanswerable} unanswerable ones refused (recall {recall}), F1 {f1}": "{refused} 次拒答中 {right} 次得当（精确率 {precision}），{unanswerable} 个无答案的问题拒答了 {caught} 个（召回率 {recall}），F1 {f1}",
+    "{right} of {refused} right (precision {precision})": "{refused} 次拒答中 {right} 次得当（精确率 {precision}）",
+    "{right} of {unanswerable} unanswerable ones refused (recall {recall})": (
+        "{unanswerable} 个无答案的问题拒答了 {right} 个（召回率 {recall}）"
+    ),
+    "{right} of {refused} right (precision {precision}), {right} of {unanswerable} unanswerable ones refused (recall {recall}), F1 {f1}": "{refused} 次拒答中 {right} 次得当（精确率 {precision}），{unanswerable} 个无答案的问题拒答了 {right} 个（召回率 {recall}），F1 {f1}",
     "verdict {verdict}": "判定：{verdict}",
     "verdicts": "判定",
     "seconds of a question, median": "每个问题的秒数，中位数",

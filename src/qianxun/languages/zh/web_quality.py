@@ -53,6 +53,8 @@ MESSAGES: Final[dict[str, str]] = {
     "Compare A with B": "比较 A 与 B",
     "Older runs": "更早的记录",
     "questions that were sent": "自填问题",
+    "“{question}”": "“{question}”",
+    "“{question}”, first of {n}": "“{question}”等 {n} 题",
     # one run
     "{n} questions, {answered} of them with accepted answers; of the others refusing is right.": (
         "共 {n} 题，其中 {answered} 题写有可接受的答案；其余应当拒答。"

@@ -20,6 +20,8 @@ from qianxun.storage.jobs import Job, new_token
 router = APIRouter(tags=["evaluation"])
 
 _FILE: Final = "questions.jsonl"
+# Of the first question, which a run of questions that were sent is known by.
+_NAME_CHARS: Final = 40
 SetName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00/\\]*$")]
 
 
@@ -93,6 +95,8 @@ def _submitted(visit: Visit, base: str, request: Evaluation) -> Job:
         size = _written(uploads.folder_of(visit.service.home, token), request.questions)
         arguments["files"] = [Upload(_FILE, _FILE, size).as_json()]
         arguments["questions"] = len(request.questions)
+        first = " ".join(request.questions[0].question.encode("utf-8", "replace").decode().split())
+        arguments["first"] = first if len(first) <= _NAME_CHARS else f"{first[:_NAME_CHARS]}…"
         arguments["with_answers"] = sum(bool(one.answers) for one in request.questions)
     caller = visit.caller
     return visit.service.jobs.submit(
