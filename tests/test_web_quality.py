@@ -702,6 +702,26 @@ def test_questions_are_put_into_a_draft_changed_frozen_and_gone_on_with(served: 
     assert "人事（２０２６）.v2" in shown(admin, "/quality/sets", "zh")
 
 
+@pytest.mark.parametrize("words", ["五天 帶薪年假", "300 YUAN"])
+def test_words_without_a_source_are_not_dropped_in_silence(served: Quality, words: str) -> None:
+    admin = served.client(admin=True)
+    form = {"set": "草", "question": "年假？", "answers": "五天", "answerable": "yes"}
+    sent = {**form, "source": ["年假.txt", " "], "quote": ["", f"\r\n{words}"]}
+    for language, said in (
+        ("en", f"The words “{words}” have no source. Write which document"),
+        ("zh", f"原文“{words}”没有填写来源。请填写"),
+    ):
+        headers = {"Accept-Language": language, "Referer": f"{URL}/quality/question"}
+        reply = admin.post("/quality/question", data=sent, headers=headers)
+        assert reply.status_code == 400
+        assert said in html.unescape(reply.text)
+        assert 'href="/quality/question" data-back' in reply.text
+    assert Drafts(served.home / "questions").all() == []
+    assert kept(admin, **{**sent, "source": ["年假.txt", "值班.txt"]}).status_code == 303
+    (saved,) = Drafts(served.home / "questions").read("草").questions
+    assert saved.evidence == (Evidence("年假.txt"), Evidence("值班.txt", words))
+
+
 def test_answers_that_were_not_touched_stay_as_they_are(served: Quality) -> None:
     admin, drafts = served.client(admin=True), Drafts(served.home / "questions")
     answers = ("甲｜乙 | 丙", "a + b", ("五天", "帶薪"), "两\n行")

@@ -7,6 +7,7 @@ every document, as in evaluations by name.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Annotated, Final
 from urllib.parse import quote as quoted
 
@@ -32,6 +33,7 @@ _MAX_CHARS: Final = 20_000
 _OF_AUDIT: Final = "audit"
 # A quote is evidence, not the whole passage.
 _MAX_QUOTES: Final = 20
+_MOST_SEEN_CHARS: Final = 100
 # Microseconds since 1970 at the end of the year 9998.
 _LAST_MOMENT: Final = 253_370_764_799_000_000
 Name = Annotated[str, Form(max_length=100)]
@@ -193,16 +195,24 @@ async def save(
         raise InputError(
             "A question without answer has no accepted answers.", remedy="Take them out, or say that there is one."
         )
-    if is_answerable and not accepted and not any(source or ()):
+    pairs = [(_clean(one), _clean(words)) for one, words in zip_longest(source or (), quote or (), fillvalue="")]
+    for one, words in pairs:
+        if words and not one:
+            raise InputError(
+                "The words “{words}” have no source.",
+                remedy="Write which document they stand in, or take them out.",
+                words=words if len(words) <= _MOST_SEEN_CHARS else f"{words[:_MOST_SEEN_CHARS]}…",
+            )
+    evidence = tuple(Evidence(one, words) for one, words in pairs if one)
+    if is_answerable and not accepted and not evidence:
         raise InputError(
             "Neither an answer nor where it stands is given.", remedy="Write one, or say that the documents have none."
         )
-    pairs = zip(source or (), quote or (), strict=False)
     made = Question(
         id=id,
         question=_clean(question),
         answers=accepted,
-        evidence=tuple(Evidence(_clean(one), _clean(words)) for one, words in pairs if one.strip()),
+        evidence=evidence,
         answerable=is_answerable,
         status="accepted" if accept else known.status,
         made_by=_clean(made_by) or "pages",

@@ -168,6 +168,8 @@ MESSAGES: Final[dict[str, str]] = {
     "Save": "保存",
     "A question without answer has no accepted answers.": "没有答案的问题不应填写可接受的答案。",
     "Take them out, or say that there is one.": "请删去答案，或勾选“文档中有答案”。",
+    "The words “{words}” have no source.": "原文“{words}”没有填写来源。",
+    "Write which document they stand in, or take them out.": "请填写它们所在的文档，或删去这段原文。",
     "Neither an answer nor where it stands is given.": "既没有填写答案，也没有填写依据。",
     "Write one, or say that the documents have none.": "请填写其一，或说明文档中没有答案。",
     "{name} is the name of a frozen set.": "{name} 是已定稿问题集的名称。",
