@@ -1,5 +1,6 @@
 """Files that were handed over: kept as long as a document has their bytes, and no moment longer, whatever crashes."""
 
+import os
 import random
 from collections.abc import Iterator
 from hashlib import sha256
@@ -50,6 +51,15 @@ def test_handing_over_again_changes_nothing(kb: KnowledgeBase, files: Path) -> N
     (document,) = [d for d in kb.documents() if d.source == "a.txt"]
     with kb.original(document.id).stream as stream:
         assert stream.read() == LEAVE
+
+
+def test_its_date_is_that_of_the_file(kb: KnowledgeBase, files: Path) -> None:
+    os.utime(files / "0", (1_740_816_000, 1_740_816_000))
+    kb.add_handed({"制度／年假.txt": files / "0"})
+    assert [one.modified for one in kb.documents()] == ["2025-03-01T08:00:00Z"]
+    os.utime(files / "0")  # handed over again, it has not changed
+    kb.add_handed({"制度／年假.txt": files / "0"})
+    assert [one.modified for one in kb.documents()] == ["2025-03-01T08:00:00Z"]
 
 
 def test_what_cannot_be_read_is_given_back_all_the_same(kb: KnowledgeBase, files: Path) -> None:

@@ -269,6 +269,37 @@ def test_files_that_cannot_be_read_are_left_out_and_others_can_be(browser: Brows
     assert [row.split()[0] for row in browser.rows()] == ["年假.txt"]
 
 
+def test_a_file_that_is_dropped_twice_is_sent_once(browser: Browser) -> None:
+    browser.open("/library/work-en/add")
+    browser.run(DROP, ".drop", [["年假.txt", LEAVE], ["年假.txt", f"{LEAVE} again"]])
+    assert len(browser.all("[data-chosen] li")) == 2
+    browser.run(
+        "const files = new DataTransfer();"
+        "for (const file of document.querySelector('#files').files) { files.items.add(file); }"
+        "document.querySelector('.drop').dispatchEvent("
+        "new DragEvent('drop', {dataTransfer: files, bubbles: true, cancelable: true}));"
+    )
+    assert len(browser.all("[data-chosen] li")) == 2
+
+
+def test_documents_that_were_ticked_stay_so_while_others_are_looked_for(browser: Browser) -> None:
+    browser.open(f"{BASE}?q=短文/00")
+    browser.until(lambda: len(browser.rows()) == 1, "one document")
+    field, button = browser.one("input[name=q]"), "#documents form button"
+    browser.one("tbody input[name=id]").click()
+    assert browser.text(button).endswith(" (1)")
+    for asked, shown, count in (("nothing-is-called-so", 0, 0), ("短文/01", 1, 1)):
+        field.clear()
+        field.send_keys(asked)
+        browser.until(lambda n=shown: len(browser.all("tbody tr")) == n and not browser.all("[aria-busy]"), "others")
+        assert len(browser.all("tbody input[name=id]:checked")) == 0
+        assert not count or browser.text(button).endswith(f" ({count})")
+    browser.one("tbody input[name=id]").click()
+    assert browser.text(button).endswith(" (2)")
+    browser.leave(lambda: browser.one(button).click())
+    assert len(browser.all("form.card li")) == 2
+
+
 @BOTH
 def test_why_an_upload_is_refused_is_said_where_it_was_asked_for(browser: Browser, language: str) -> None:
     browser.appear(language)

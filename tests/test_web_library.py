@@ -321,11 +321,15 @@ def test_from_upload_to_receipt(served: Library, language: str) -> None:
     assert [value for _, value in facts[:3]] == ["2", "2", "2"]
     assert len(facts) == 4  # of other people's words only administrators are told
     assert client.get(f"{BASE}/{ids[0]}").status_code == 404
-    assert client.post(f"{BASE}/remove", data={"id": ids}).status_code == 404
-    gone = client.get(f"{BASE}/remove", params={"id": ids})
-    assert gone.status_code == 404
-    assert ("These documents are gone already." if language == "en" else "这些文档已经不在了。") in gone.text
+    for gone in (client.post(f"{BASE}/remove", data={"id": ids}), client.get(f"{BASE}/remove", params={"id": ids})):
+        assert gone.status_code == 404
+        assert ("These documents are gone already." if language == "en" else "这些文档已经不在了。") in gone.text
+        assert f'class="button" href="{BASE}"' in unquote(gone.text)
     assert client.get(f"{BASE}/remove").status_code == 400
+    no_number = client.get(f"{BASE}/remove?id=甲").text
+    assert (
+        "Document: &#39;甲&#39; is no whole number" if language == "en" else "文档：&#39;甲&#39; 不是整数"
+    ) in no_number
     with served.base("人事") as kb:
         assert kb.documents() == []
 
@@ -764,6 +768,26 @@ def test_labels_may_be_separated_as_chinese_separates_words(served: Library) -> 
     client.post(f"{BASE}/{found.id}/labels", data={"add": "甲、乙，丙；丁;戊\r\n己"})
     with served.base("人事") as kb:
         assert {"甲", "乙", "丙", "丁", "戊", "己"} <= set(kb.document(found.id).labels)
+
+
+def test_an_address_that_takes_forms_says_so_to_who_looks_at_it(served: Library) -> None:
+    (id,) = texts(served, ("a", "甲", "年假五天。", ["hr"])).values()
+    for language, said in (("zh", "此地址没有页面，只接收表单提交。"), ("en", "it takes what a form sends.")):
+        reply = served.browser(language, admin=True).get(f"{BASE}/{id}/labels")
+        assert (reply.status_code, reply.headers["allow"]) == (405, "POST")
+        assert said in reply.text
+        assert "Method Not Allowed" not in reply.text
+
+
+def test_what_is_typed_is_there_for_who_comes_back(served: Library) -> None:
+    """A browser restores no field that is not to be completed."""
+    (id,) = texts(served, ("a", "甲", "年假五天。", ["hr"])).values()
+    client = served.browser(admin=True)
+    for address, fields in (("/library", ["name"]), (f"{BASE}/add", ["folder", "labels"]), (f"{BASE}/{id}", ["add"])):
+        text = client.get(address).text
+        for field in fields:
+            for tag in re.findall(rf'<input[^>]* name="{field}"[^>]*>', text):
+                assert "autocomplete" not in tag
 
 
 def test_several_labels_in_full_width_written_as_one_are_said_to_be_several() -> None:

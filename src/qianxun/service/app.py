@@ -139,7 +139,12 @@ async def _plain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return _response(NotFound("There is no such path."), request)
-    refused = InvalidRequest("{what}.", what=str(error.detail).rstrip("."))
+    if error.status_code == 405 and pages.is_page(request.url.path):
+        refused = InvalidRequest(
+            "Nothing is to be seen at this address: it takes what a form sends.", remedy="Open the page with the form."
+        )
+    else:
+        refused = InvalidRequest("{what}.", what=str(error.detail).rstrip("."))
     refused.status = error.status_code
     headers = dict(error.headers or {})
     if error.status_code == 405:

@@ -4,11 +4,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from qianxun.errors import SourceError
 from qianxun.files import RawFile
 from qianxun.protocols import Listed, Unlisted
+from qianxun.sources.places import utc
 
 
 class HandedFiles:
@@ -19,9 +22,12 @@ class HandedFiles:
         self._files = dict(files)
 
     def list(self) -> Iterator[Listed | Unlisted]:
-        """Each of them, in the order given."""
-        for name in self._files:
-            yield Listed(name, suffix=_suffix(name))
+        """Each of them, in the order given. Of one that was uploaded, its date is that of the upload."""
+        for name, path in self._files.items():
+            modified = ""
+            with suppress(OSError):  # `open` says that it is gone
+                modified = utc(datetime.fromtimestamp(path.stat().st_mtime, UTC))
+            yield Listed(name, suffix=_suffix(name), modified=modified)
 
     def open(self, uri: str, folder: Path) -> RawFile:
         """Its bytes in a new file. Raises SourceError where it is gone."""

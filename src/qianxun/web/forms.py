@@ -46,10 +46,12 @@ def refused(fault: Mapping[str, Any], request: Request) -> InputError:
     if fault.get("loc", ("",))[0] == "path":
         return NotFound("There is no such path.")
     with speaking(language_of(request)):
-        name = str(fault.get("loc", ("",))[-1])
+        # Behind the name of a list stands a place in it.
+        name = next((part for part in reversed(fault.get("loc", ())) if isinstance(part, str)), "")
         where = {
             "addresses": say("Addresses"),
             "days": say("Of the last days"),
+            "id": say("Document"),
             "labels": say("Labels"),
             "least": say("Alike at least, in %"),
             "max_tokens": say("Largest chunk, in tokens"),

@@ -43,7 +43,7 @@ async def confirm_page(request: Request, base: BaseName, ids: Ids = []) -> Respo
     visit.facts.documents = tuple(ids)
     documents = await visit.run("look", _still_there, visit, base, ids)
     if not documents and ids:
-        raise _gone()
+        return _gone(request, visit, base)
     if not documents:
         raise InputError("No document was chosen.", remedy="Tick some in the list.")
     return page(request, visit, "library_remove.html", base=base, documents=documents)
@@ -61,7 +61,7 @@ async def remove(
     visit.base(base, "write")
     documents = await visit.run("look", _still_there, visit, base, id)
     if not documents:
-        raise _gone()
+        return _gone(request, visit, base)
     receipt = await removed(visit, base, [one.id for one in documents], purge=purge == "true")
     try:
         job = await visit.run("change", partial(_kept, visit, base, receipt))
@@ -70,8 +70,8 @@ async def remove(
     return RedirectResponse(address_of(base, f"/jobs/{job.token}"), 303)
 
 
-def _gone() -> NotFound:
-    return NotFound("These documents are gone already.", remedy="The list of documents shows what is there.")
+def _gone(request: Request, visit: Visit, base: str) -> Response:
+    return page(request, visit, "gone.html", status=404, base=base, several=True)
 
 
 def _kept(visit: Visit, base: str, receipt: dict[str, Any]) -> Job:

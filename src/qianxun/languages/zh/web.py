@@ -38,6 +38,8 @@ MESSAGES: Final[dict[str, str]] = {
     "{where}: {seen!r} is no whole number.": "{where}：{seen!r} 不是整数。",
     "{where}: nothing is given.": "{where}：没有填写。",
     "{where}: this cannot be read.": "{where}：无法识别。",
+    "Nothing is to be seen at this address: it takes what a form sends.": "此地址没有页面，只接收表单提交。",
+    "Open the page with the form.": "请打开填写表单的页面。",
     "Go back and change it.": "请返回修改。",
     "Too much was sent: {mb} MB at most.": "发送的内容过大，最多 {mb} MB。",
     "Send less at a time, or raise `service.max_body_mb` (files to be added: `service.max_upload_mb`).": (

@@ -167,7 +167,6 @@ MESSAGES: Final[dict[str, str]] = {
     "No document was chosen.": "没有选择文档。",
     "Tick some in the list.": "请在列表中勾选。",
     "These documents are gone already.": "这些文档已经不在了。",
-    "The list of documents shows what is there.": "现有文档请看文档列表。",
     "Remove documents": "移除文档",
     "Remove this document?": "要移除这个文档吗？",
     "Remove these {n} documents?": "要移除这 {n} 个文档吗？",

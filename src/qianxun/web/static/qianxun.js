@@ -128,6 +128,29 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   addEventListener("popstate", () => { if (location.search !== shown) { location.reload(); } });
 }
 
+// Documents that were ticked stay chosen while others are looked for: those out of sight go along, and are counted.
+for (const place of document.querySelectorAll("[data-ticks]")) {
+  const chosen = new Set();
+  const boxes = () => [...place.querySelectorAll("input[type=checkbox][name=id]")];
+  const count = () => {
+    for (const told of place.querySelectorAll("[data-count]")) { told.textContent = chosen.size ? ` (${chosen.size})` : ""; }
+  };
+  const note = () => {
+    for (const box of boxes()) { chosen[box.checked ? "add" : "delete"](box.value); }
+    count();
+  };
+  place.addEventListener("change", note);
+  addEventListener("pageshow", note);
+  new MutationObserver(() => {
+    for (const box of boxes()) { box.checked = chosen.has(box.value); }
+    count();
+  }).observe(place, { childList: true });
+  place.addEventListener("formdata", ({ formData }) => {
+    const inSight = new Set(boxes().map((box) => box.value));
+    for (const id of chosen) { if (!inSight.has(id)) { formData.append("id", id); } }
+  });
+}
+
 // What shows documents is loaded anew where the browser has kept it: they may be gone, or not be this reader's any more.
 addEventListener("pageshow", (event) => {
   if (!event.persisted || !document.querySelector("[data-fresh]")) { return; }
@@ -297,7 +320,13 @@ for (const form of document.querySelectorAll("form[data-drop]")) {
     event.preventDefault();
     place.classList.remove("over");
     const all = new DataTransfer();
-    for (const file of [...field.files, ...event.dataTransfer.files]) { all.items.add(file); }
+    const known = new Set();
+    for (const file of [...field.files, ...event.dataTransfer.files]) {
+      // What is dropped twice is sent once.
+      const same = JSON.stringify([file.name, file.size, file.lastModified]);
+      if (!known.has(same)) { all.items.add(file); }
+      known.add(same);
+    }
     field.files = all.files;
     field.dispatchEvent(new Event("change"));
   });
