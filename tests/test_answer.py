@@ -345,6 +345,33 @@ def test_an_answer_that_is_cut_off_ends_in_no_torn_mark(text: str, shown: str):
     assert whole.text.startswith("The list [a] has 24 [")
 
 
+TABLE = "目錄價 Prices：\n\n| 型号 | 目录价（元） |\n|---|---:|\n{rows}\n\n交通费每天不超过 80 元。[1]"
+
+
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [
+        ("| LF-200-50 | 5,680 [3] |\n| LG-8 | 1,980 |", "| LF-200-50 | 5,680 [3] |\n| LG-8 | 1,980 [3] |"),
+        ("| LF-200-50 | 5,680 | [3]\n| LG-8 | 1,980 |【3】", "| LF-200-50 | 5,680 [3] |\n| LG-8 | 1,980 【3】 |"),
+        ("LF-200-50 | 5,680 [3]\nLG-8 | 1,980", "LF-200-50 | 5,680 [3]\nLG-8 | 1,980[3]"),
+        ("| LF-200-50 | ５,６８０。 |\n|LG-8|1,980|", "| LF-200-50 | ５,６８０。[3] |\n|LG-8|1,980 [3] |"),
+    ],
+)
+@pytest.mark.parametrize("policy", ["mark", "remove", "refuse"])
+def test_a_table_of_a_model_stays_one(rows: str, shown: str, policy: str):
+    """Readers of Markdown drop what stands behind a row, and make no table where anything stands behind its head."""
+    written = TABLE.format(rows=rows)
+    if not rows.startswith("|"):
+        written = written.replace("| 型号 | 目录价（元） |\n|---|---:|", "型号 | 目录价（元）\n---|---:")
+    result = ask("LG-8 的目录价是多少？", generator=Scripted(written), unsupported=policy)
+    lines, head = result.text.split("\n"), written.split("\n")[:4]
+    assert lines[:4] == head
+    assert lines[4:6] == shown.split("\n")
+    said = {result.text[one.span.start : one.span.end]: one.claim for one in result.statements}
+    assert not said[head[2]]
+    assert said[lines[5]]
+
+
 def test_an_answer_cut_off_at_its_length_says_so():
     result = ask("How long?", generator=Scripted("The warranty lasts 24 months [2].", finish_reason="length"))
     assert result.notes == ("The answer reached its length limit.",)

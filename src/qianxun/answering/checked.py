@@ -26,6 +26,10 @@ _EXTREME: Final = re.compile(
     r"最[高低大小长短快慢好差]|\b(?:highest|lowest|largest|smallest|biggest|longest|shortest|best|worst|peak|maximum|minimum)\b",
     re.IGNORECASE,
 )
+# The line below the head of a table in Markdown.
+_RULE_BELOW: Final = re.compile(
+    r"[^\S\n]*\n[^\S\n]*\|?(?:[^\S\n]*:?-+:?[^\S\n]*\|)+(?:[^\S\n]*:?-+:?)?[^\S\n]*(?=\n|$)"
+)
 _SUPPORTS: Final[tuple[Support, ...]] = ("absent", "weak", "supported")
 # So many passages that a sentence does not cite are looked at, those that share most words: each costs milliseconds.
 _MOST_OTHERS: Final = 40
@@ -84,13 +88,13 @@ class Checker:
         self._known = tuple(dict.fromkeys((*texts, *said, *known)))
         self._words: dict[int, frozenset[str]] = {}  # of each passage, where there are many
 
-    def check(self, place: int, sentence: Sentence, marks: Sequence[Mark]) -> Checked:
-        """The sentence at a place among the answer's; `marks` are those that follow it."""
+    def check(self, place: int, sentence: Sentence, marks: Sequence[Mark], behind: str = "") -> Checked:
+        """The sentence at a place among the answer's; `marks` are those behind it, `behind` is the text after them."""
         text, numbers = sentence.cited.text, sentence.cited.numbers
         end = max([sentence.span.end, *(mark.span.end for mark in marks)])
         shown = [number for number in numbers if number in self._by_number]
         citations = [self._cited(place, number, text) for number in shown]
-        claim = not _leads_in(text)
+        claim = not _leads_in(text) and not _heads_table(text, behind)
         added: tuple[int, ...] = ()
         if claim and not any(one.support == "supported" for one in citations):
             others = (n for n in self._likely(text) if n not in shown)
@@ -194,7 +198,9 @@ def assembled(text: str, checked: Sequence[Checked], policy: Policy) -> tuple[st
             continue
         shown += between if shown else between.lstrip()
         start, place = len(shown), len(kept)
-        shown += text[span.start : span.end] + "".join(map(cite.mark, one.added))
+        line = text[text.rfind("\n", 0, span.start) + 1 : span.end]
+        said, marks = text[span.start : span.end], "".join(map(cite.mark, one.added))
+        shown += in_last_cell(said, marks) if line.lstrip().startswith("|") else said + marks
         kept.append(
             replace(
                 one,
@@ -203,6 +209,25 @@ def assembled(text: str, checked: Sequence[Checked], policy: Policy) -> tuple[st
             )
         )
     return (shown + text[last:]).rstrip(), kept
+
+
+def in_last_cell(row: str, words: str) -> str:
+    """A row of a table in Markdown with further words; those and marks behind its last bar are moved before it.
+
+    Readers of Markdown drop what stands behind it, and of a table whose head has more than its rule they make none.
+    """
+    begins = len(row)
+    for start, end in reversed(cite.mark_places(row)):
+        begins = start if end == begins else begins
+    said, marks = row[:begins].rstrip(), row[begins:].strip()
+    if not said.endswith("|") or not (marks or words):
+        return row + words
+    return f"{said[:-1].rstrip()} {marks}{words} |"
+
+
+def _heads_table(text: str, behind: str) -> bool:
+    """Whether a sentence is the head of a table: it says nothing, it names columns."""
+    return "|" in text and _RULE_BELOW.match(behind) is not None
 
 
 def _leads_in(text: str) -> bool:

@@ -79,7 +79,8 @@ class Generation:
             out: list[Event] = []
             for event in found:
                 if isinstance(event, Sentence):
-                    checked.append(await self.run(self.checker.check, len(checked), event, tuple(marks)))
+                    end = max([event.span.end, *(mark.span.end for mark in marks)])
+                    checked.append(await self.run(self.checker.check, len(checked), event, tuple(marks), text[end:]))
                     marks.clear()
                     out += showing.sentence(checked[-1], text)
                 else:
