@@ -395,7 +395,7 @@ class Doc:
 
 @dataclass
 class Person:
-    """Somebody in a browser, as they should be."""
+    """Somebody in a browser, as they should be. `kept` is the cookie of a session that has ended."""
 
     browser: TestClient
     secret: str
@@ -404,6 +404,7 @@ class Person:
     bases: frozenset[str] | None
     actions: frozenset[str]
     holds: bool = True
+    kept: str = ""
 
     def may(self, action: str) -> bool:
         return self.holds and bool({action, "admin"} & self.actions)
@@ -547,15 +548,14 @@ class Stories(RuleBasedStateMachine):
         who = self.who(n)
         if not who.secret or not who.holds or "admin" in who.actions:
             return
+        kept = who.browser.cookies[SESSION]
         if how == "sign out":
-            cookie = who.browser.cookies[SESSION]
             assert who.browser.post("/sign-out", follow_redirects=False).status_code == 303
-            who.browser.cookies.set(SESSION, cookie)
         elif how == "revoke":
             self.served.service.keys.revoke(who.id)
         else:
             self.served.service.keys.rotate(who.id)
-        who.holds = False
+        who.kept, who.holds = kept, False
 
     @rule(n=pick, about=pick)
     def judge(self, n: int, about: int) -> None:
@@ -589,6 +589,9 @@ class Stories(RuleBasedStateMachine):
         seen = {word for doc in self.world.docs if who.sees(doc) for word in doc.words}
         hidden = {word for doc in (*self.world.docs, *self.world.gone) for word in doc.words} - seen
         for address in self.addresses():
+            if not who.holds:  # a page that says so has the browser forget it
+                who.browser.cookies.clear()
+                who.browser.cookies.set(SESSION, who.kept)
             reply = who.browser.get(address, follow_redirects=False)
             assert reply.status_code < 500, (address, reply.text)
             if not who.holds:
