@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from qianxun.answering import generating
 from qianxun.answering.answer import stream
+from qianxun.answering.draft import Draft, nothing_found
 from qianxun.answering.events import AnswerEvent, Checked, Done, Mark, Shown, Text, Withdrawn
 from qianxun.answering.generating import may_be_refusal
 from qianxun.errors import ModelUnavailable
@@ -65,7 +66,7 @@ async def here(function: Any, *arguments: Any) -> Any:
     return function(*arguments)
 
 
-def events_of(generator: Pieces, policy: Policy = "mark", *, until: int = 0) -> list[AnswerEvent]:
+def events_of(generator: Pieces, policy: Policy = "mark", *, until: int = 0, **more: Any) -> list[AnswerEvent]:
     async def told() -> list[AnswerEvent]:
         found: list[AnswerEvent] = []
         given: Any = generator
@@ -78,6 +79,7 @@ def events_of(generator: Pieces, policy: Policy = "mark", *, until: int = 0) -> 
             settings=AnswerSettings(unsupported=policy, min_support=0.0),
             n_documents=3,
             run=here,
+            **more,
         )
         async with aclosing(running) as events:
             async for event in events:
@@ -221,6 +223,17 @@ def test_a_model_that_fails_half_way_is_withdrawn_and_the_documents_are_quoted(n
     assert "还没说完" not in answer.text
     assert answer.degraded == ("generator: Nobody answers.",)
     assert answer.models["answer"] == "extractive"
+    # There is one, and it failed: nobody is told that none is configured.
+    assert answer.notes[0] == "语言模型没有回答：以下是原文摘录。"
+
+
+def test_where_a_model_fails_and_nothing_can_be_quoted_it_is_not_left_at_no_evidence() -> None:
+    def nothing(question: str, packed: Sequence[Passage], *more: Any) -> Draft:
+        return nothing_found(packed, 3, "zh")
+
+    answer = answer_in(events_of(Pieces([], fails=True), quote=nothing))
+    assert answer.verdict == "no_evidence"
+    assert answer.notes == ("语言模型没有回答。",)
 
 
 def stopped_after(n_checked: int, question: str) -> list[AnswerEvent]:

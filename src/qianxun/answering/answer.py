@@ -16,7 +16,7 @@ from qianxun.answering.bounds import Bounds
 from qianxun.answering.checked import Checker, FromTable
 from qianxun.answering.cite import Judge
 from qianxun.answering.disagreement import conflicts
-from qianxun.answering.draft import Draft, nothing_found
+from qianxun.answering.draft import Draft, instead_of_a_model, nothing_found
 from qianxun.answering.events import AnswerEvent, Done, Shown, Text, Withdrawn
 from qianxun.answering.figures_of_tables import WholeTable, computed_of, in_words
 from qianxun.answering.generating import Generation, Run
@@ -178,6 +178,8 @@ async def stream(
                     brought,
                     whole_table,
                 )
+            if generator is not None and model is None:
+                instead_of_a_model(draft, language)
         yield Shown(draft.passages)
         yield Text(draft.text)
     models = {**found.models, "answer": (generation.model or model.name) if model else "extractive"}

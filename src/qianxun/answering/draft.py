@@ -38,6 +38,16 @@ def refused(packed: Sequence[Passage], n_void: int, language: Language) -> Draft
     return Draft(text, "no_evidence", tuple(packed))
 
 
+def instead_of_a_model(draft: Draft, language: Language) -> None:
+    """Says of what was made without a model that there is one, which failed."""
+    for key in ("quoting", "computing"):
+        told = sentence(key, language)
+        if told in draft.notes:
+            draft.notes[draft.notes.index(told)] = sentence(f"{key} instead", language)
+            return
+    draft.notes.insert(0, sentence("no model", language))
+
+
 def _nearest(packed: Sequence[Passage], language: Language) -> str:
     titles = list(dict.fromkeys(p.title or p.source for p in packed))[:_N_NEAREST]
     if not titles:

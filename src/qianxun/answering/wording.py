@@ -66,6 +66,16 @@ _SENTENCES: Final[Mapping[str, Mapping[Language, str]]] = {
         "en": "No language model is configured: these figures were computed from the table.",
         "zh": "没有配置语言模型：以下数字由程序根据表格算出。",
     },
+    # Where there is a model, and it failed.
+    "quoting instead": {
+        "en": "The language model did not answer: these are quotations.",
+        "zh": "语言模型没有回答：以下是原文摘录。",
+    },
+    "computing instead": {
+        "en": "The language model did not answer: these figures were computed from the table.",
+        "zh": "语言模型没有回答：以下数字由程序根据表格算出。",
+    },
+    "no model": {"en": "The language model did not answer.", "zh": "语言模型没有回答。"},
     "out of range": {
         "en": "The answer cites passages that it was not shown: {numbers}.",
         "zh": "回答引用了没有提供给它的段落：{numbers}。",

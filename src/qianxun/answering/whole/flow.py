@@ -19,7 +19,7 @@ from qianxun.answering.bounds import Bounds
 from qianxun.answering.calling import Calls
 from qianxun.answering.checked import Checker
 from qianxun.answering.cite import Judge
-from qianxun.answering.draft import Draft, nothing_found
+from qianxun.answering.draft import Draft, instead_of_a_model, nothing_found
 from qianxun.answering.events import AnswerEvent, Done, Shown, Text, Withdrawn
 from qianxun.answering.generating import Generation, Run
 from qianxun.answering.manner import Manner
@@ -122,6 +122,8 @@ async def stream(
             logger.warning("answering without an encoder: %s", error)
             degraded.append(f"encoder: {error}")
             draft = await run(work.quoted, None)
+        if calls is not None:
+            instead_of_a_model(draft, work.language)
         state.read = len(material.passages)
         yield Shown(draft.passages)
         yield Text(draft.text)
