@@ -7,6 +7,7 @@ import pytest
 
 from qianxun import messages
 from qianxun.answering.answer import answer
+from qianxun.answering.wording import language_of
 from qianxun.protocols import Delta, Message
 from qianxun.records import Answer, Passage, SearchResult, Span
 from qianxun.settings import AnswerSettings
@@ -127,6 +128,21 @@ def test_chinese_sentences_join_without_and_english_ones_with_a_space():
     english = passage(1, "The warranty lasts 24 months. The warranty starts on delivery day.", "Terms")
     result = ask("How long does the warranty last and when does the warranty start?", [english])
     assert result.text == "The warranty lasts 24 months. [1] The warranty starts on delivery day. [1]"
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("？？？！", "zh"),
+        ("??!", "en"),
+        ("２０２６？", "zh"),
+        ("Why？", "en"),
+        ("年假？", "zh"),
+        ("😀", "en"),
+    ],
+)
+def test_where_there_are_no_words_the_signs_tell_the_language(question: str, language: str):
+    assert language_of(question) == language
 
 
 def test_it_says_once_that_it_quotes_in_the_language_of_the_question():

@@ -83,8 +83,8 @@ def role_in_words(role: str) -> str:
 
 
 def model_in_words(model: str) -> str:
-    """The name of a model; where there was none, what was done instead."""
-    return say("quoting") if model == "extractive" else model
+    """The name of a model, where one is set; where there was none, what was done instead."""
+    return {"extractive": say("quoting"), "http": say("the model of the server")}.get(model, model)
 
 
 def stage_in_words(stage: str) -> str:

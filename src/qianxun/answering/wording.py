@@ -12,6 +12,8 @@ from qianxun.text import has_cjk
 
 Language: TypeAlias = Literal["en", "zh"]
 
+_WIDE_SIGN: Final = re.compile(r"[\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]")
+_LETTER: Final = re.compile(r"[^\W\d_]")
 _SENTENCES: Final[Mapping[str, Mapping[Language, str]]] = {
     "quoting": {
         "en": "No language model is configured: these are quotations.",
@@ -149,7 +151,8 @@ GONE: Final[Mapping[Language, str]] = {"zh": "［出处已删除］", "en": "[so
 
 def language_of(question: str) -> Language:
     """The language that a question is answered in."""
-    return "zh" if has_cjk(question) else "en"
+    # Where there are no words, the signs tell: ？？
+    return "zh" if has_cjk(question) or (_WIDE_SIGN.search(question) and not _LETTER.search(question)) else "en"
 
 
 def sentence(key: str, language: Language, **values: object) -> str:

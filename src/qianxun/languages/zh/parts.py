@@ -25,6 +25,7 @@ MESSAGES: Final[dict[str, str]] = {
     # what models are for
     "reranking model": "重排模型",
     "answering model": "回答模型",
+    "the model of the server": "服务端的模型",
     "prompt": "提示词",
     # what was done without
     "age and feedback": "新旧与反馈",
