@@ -242,7 +242,7 @@ def test_a_sentence_without_a_passage_that_was_shown_is_not_supported(text):
 def test_a_mark_that_was_forgotten_or_is_wrong_is_added_where_a_passage_bears_the_sentence():
     text = "The warranty lasts 24 months. LG-8 的目录价为 1,980 元[1]。Batteries are made of gold."
     result = ask("保修 price", generator=Scripted(text))
-    assert result.text == "The warranty lasts 24 months.[2] LG-8 的目录价为 1,980 元[1]。[3]Batteries are made of gold."
+    assert result.text == "The warranty lasts 24 months.[2] LG-8 的目录价为 1,980 元[1][3]。Batteries are made of gold."
     assert [(c.number, c.support, c.statement) for c in result.citations] == [
         (2, "supported", 0),
         (1, "absent", 1),
@@ -251,7 +251,7 @@ def test_a_mark_that_was_forgotten_or_is_wrong_is_added_where_a_passage_bears_th
     assert [s.support for s in result.statements] == ["supported", "supported", "absent"]
     assert [result.text[s.span.start : s.span.end] for s in result.statements] == [
         "The warranty lasts 24 months.[2]",
-        "LG-8 的目录价为 1,980 元[1]。[3]",
+        "LG-8 的目录价为 1,980 元[1][3]。",
         "Batteries are made of gold.",
     ]
 

@@ -200,7 +200,7 @@ def assembled(text: str, checked: Sequence[Checked], policy: Policy) -> tuple[st
         start, place = len(shown), len(kept)
         line = text[text.rfind("\n", 0, span.start) + 1 : span.end]
         said, marks = text[span.start : span.end], "".join(map(cite.mark, one.added))
-        shown += in_last_cell(said, marks) if line.lstrip().startswith("|") else said + marks
+        shown += in_last_cell(said, marks) if line.lstrip().startswith("|") else _beside_marks(said, marks)
         kept.append(
             replace(
                 one,
@@ -223,6 +223,13 @@ def in_last_cell(row: str, words: str) -> str:
     if not said.endswith("|") or not (marks or words):
         return row + words
     return f"{said[:-1].rstrip()} {marks}{words} |"
+
+
+def _beside_marks(said: str, marks: str) -> str:
+    """A sentence with further marks: behind its own, if only signs follow those, so that none seems the next one's."""
+    end = next((end for _, end in reversed(cite.mark_places(said))), len(said))
+    end = len(said) if any(map(str.isalnum, said[end:])) else end
+    return f"{said[:end]}{marks}{said[end:]}"
 
 
 def _heads_table(text: str, behind: str) -> bool:
