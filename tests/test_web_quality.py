@@ -291,6 +291,26 @@ def test_runs_of_typed_questions_are_told_apart_by_the_first(served: Quality) ->
     assert "questions that were sent" in shown(admin, f"/quality/runs/{ids[0]}")
 
 
+def test_the_form_stands_on_the_knowledge_base_of_the_last_run(served: Quality) -> None:
+    def chosen(client: TestClient) -> list[str]:
+        return re.findall(r"<option selected>([^<]*)</option>", client.get("/quality").text)
+
+    admin, other = served.client(admin=True), served.evaluator()
+    for name in ("aaa", "制度"):
+        with served.base(name) as kb:
+            kb.add_texts([qianxun.TextItem("年假.txt", "年假.txt", LEAVE)])
+    assert (chosen(admin), chosen(other)) == (["default"], ["default"])
+    id = served.started(admin, base="制度", questions=ASKED)
+    assert (chosen(admin), chosen(other)) == (["制度"], ["default"])
+    # It may not use that of its own last run any more.
+    few = served.client(labels=None, actions=EVALUATES, bases=["aaa"])
+    (key,) = (one for one in served.service.keys.all() if one.grant.bases == frozenset(("aaa",)))
+    with served.service.database.transaction() as db:
+        db.execute("UPDATE jobs SET owner = ? WHERE token = ?", (f"key:{key.id}", id))
+    assert chosen(few) == ["aaa"]
+    assert chosen(served.client(labels=None, actions=EVALUATES, bases=["没有"])) == []
+
+
 def test_a_run_shows_what_was_accepted(served: Quality) -> None:
     hr = served.evaluator("hr")
     id = served.started(hr, questions=f"年假有几天？ | 五天 + 帶薪 | {NASTY}\n月球上有几家分公司？")

@@ -70,6 +70,7 @@ async def all_runs(
         measure=measure,
         measures=list(dict.fromkeys(name for one in found if one.result is not None for name in one.measures)),
         bases=visit.bases(),
+        base=await visit.run("look", quality_runs.base_at_hand, visit),
         sees_all=sees_all,
         sets=await visit.run("look", drafts.all) if sees_all else [],
         retrieval_of=RETRIEVAL_OF,

@@ -146,6 +146,14 @@ def runs(visit: Visit, *, first: int, count: int) -> list[Run]:
     return [run_of(job, visit) for job in visit.service.jobs.all(owner, kind=KIND, first=first, count=count)]
 
 
+def base_at_hand(visit: Visit) -> str:
+    """The knowledge base that is measured next unless another is chosen: that of the last run, else the usual one."""
+    names, usual = visit.bases(), visit.service.settings.kb
+    owner = None if visit.caller.is_admin else visit.caller.id
+    last = [job.base for job in visit.service.jobs.all(owner, kind=KIND, count=1)]
+    return next((name for name in (*last, usual, *names) if name in names), "")
+
+
 def run(visit: Visit, id: str) -> tuple[Job, Run]:
     """One of them. Raises NotFound."""
     job = visit.service.jobs.get(id, None if visit.caller.is_admin else visit.caller.id)
