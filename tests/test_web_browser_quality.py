@@ -465,6 +465,38 @@ def test_every_page_is_accessible(browser: Browser, world: World, language: str,
     assert found == []
 
 
+WIDE = "return [...document.querySelectorAll('table')].filter(t => t.offsetWidth > t.parentElement.clientWidth).length"
+RIGHT = "return document.querySelector(arguments[0]).getBoundingClientRect().right"
+LONG = "HR-handbook-questions-of-the-second-half-of-2026-checked-by-the-works-council-很长的问题集名称"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_tables_fit_a_screen(browser: Browser, world: World, language: str) -> None:
+    frozen(world.site.home, LONG, "v1", WHO[:1])
+    with qianxun.Client(browser.site.url, browser.site.key) as admin:
+        long = {"question": "How many days of annual leave 年假 do people get who came in 2019?", "answers": ["x"]}
+        assert admin.jobs.wait(admin.evaluate(questions=[long] * 11).token).state == "done"
+    signed_in(browser, language, width=1280)
+    shown = places(world)
+    wide = []
+    for name in ("runs", "comparison", "run", "in vain", "poor", "sets"):
+        browser.open(shown[name])
+        if browser.run(WIDE):
+            wide.append(name)
+    assert wide == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_long_name_of_a_set_leaves_its_state_and_number_in_sight_on_a_phone(
+    browser: Browser, world: World, language: str
+) -> None:
+    frozen(world.site.home, LONG, "v1", WHO[:1])
+    signed_in(browser, language, width=390, height=844)
+    browser.open("/quality/sets")
+    for cell in (2, 3):
+        assert browser.run(RIGHT, f"tbody td:nth-child({cell})") <= 390
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_phone_shows_every_page_without_scrolling_sideways(browser: Browser, world: World, language: str) -> None:
     signed_in(browser, language, width=390, height=844)

@@ -647,6 +647,19 @@ def test_what_goes_with_a_document_is_gone_from_the_inbox(served: Quality) -> No
     assert "紫晶" not in shown(admin, "/quality/feedback")
 
 
+def test_long_titles_of_what_was_found_are_shortened(served: Quality) -> None:
+    long = "很長的 title " * 30
+    with served.base() as kb:
+        kb.add_texts([qianxun.TextItem("长.txt", long, "食堂守则另行公布。")], labels=["public"])
+    admin = served.client(admin=True)
+    with admin:
+        asked(admin, "冥王星的食堂幾點開門？")
+        recorded(served)
+        page = shown(admin, "/quality/unanswered")
+    assert f"{long[:60]}…" in page
+    assert long[:61] not in page
+
+
 def test_the_inbox_goes_on_over_pages(served: Quality) -> None:
     leave = chunk_of(served, "年假")
     with served.base() as kb:
