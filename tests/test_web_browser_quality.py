@@ -497,6 +497,21 @@ def test_a_long_name_of_a_set_leaves_its_state_and_number_in_sight_on_a_phone(
         assert browser.run(RIGHT, f"tbody td:nth-child({cell})") <= 390
 
 
+def test_a_long_accepted_answer_stays_on_a_phone(browser: Browser) -> None:
+    answers = [
+        "Employees who have worked here for a year have five days of paid annual leave 每年有五天带薪年假",
+        "五" * 90,
+    ]
+    with qianxun.Client(browser.site.url, browser.site.key) as admin:
+        run = admin.evaluate(questions=[{"question": QUESTIONS["zh"], "answers": answers}]).token
+        assert admin.jobs.wait(run).state == "done"
+    signed_in(browser, width=390, height=844)
+    browser.open(f"/quality/runs/{run}")
+    unfold(browser)
+    assert "五" * 90 in browser.text("main")
+    assert not browser.is_wider_than_the_window()
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_phone_shows_every_page_without_scrolling_sideways(browser: Browser, world: World, language: str) -> None:
     signed_in(browser, language, width=390, height=844)
