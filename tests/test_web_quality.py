@@ -25,6 +25,7 @@ from qianxun.evaluation.comparison import compared
 from qianxun.evaluation.question_sets.drafts import Drafts
 from qianxun.evaluation.question_sets.file import read_questions
 from qianxun.evaluation.question_sets.records import Evidence, Question
+from qianxun.evaluation.reports.words import note
 from qianxun.records import Asker
 from qianxun.service.jobs.runner import run_jobs
 from qianxun.storage.keys import USUAL
@@ -935,6 +936,24 @@ def test_only_questions_of_both_are_compared() -> None:
     assert report.notes == (Note("only one", "A", 2, "q2"), Note("only one", "B", 2, "q3"))
     with pytest.raises(InputError):
         compare_answers(A, B, one[:1], other[1:], name="集")
+
+
+@pytest.mark.parametrize(
+    "kind, one, many",
+    [
+        ("only one", "q1 is only in A, and not compared.", "2 questions are only in A"),
+        ("not compared", "q1 is only in A, and not compared.", "2 data sets are only in A"),
+        ("unanswered", "A says nothing of q1, which counts 0.", "A says nothing of 2 questions"),
+        ("unknown", "A ranks q1, which was not judged; it is left out.", "A ranks 2 questions"),
+        ("no relevant", "q1 has no relevant document; it is left out.", "2 questions have no relevant"),
+        ("degraded", "A: one search did without something: q1", "A: 2 searches did"),
+        ("other answers", "A and B accept other answers to q1, so", "A and B accept other answers to 2 questions"),
+    ],
+)
+def test_notes_of_one_are_told_of_one(kind: str, one: str, many: str) -> None:
+    told = {"kind": kind, "side": "A", "first": "q1"}
+    assert note({**told, "n": 1}).startswith(one)
+    assert note({**told, "n": 2}).startswith(many)
 
 
 def test_questions_with_other_ids_are_paired_by_their_words() -> None:

@@ -240,11 +240,18 @@ async def freeze(request: Request, name: str) -> Response:
     def frozen_now() -> str:
         unfound = _unfound(visit, drafts.read(_named(name)).accepted)
         if unfound:
+            first = next(iter(unfound))
+            if len(unfound) == 1:
+                raise InputError(
+                    "Evidence of {id} is in no knowledge base.",
+                    remedy="Mend it or take it out; the draft says which it is.",
+                    id=first,
+                )
             raise InputError(
                 "Evidence of {n} questions is in no knowledge base; the first is {id}.",
                 remedy="Mend it or take it out; the draft says which it is.",
                 n=len(unfound),
-                id=next(iter(unfound)),
+                id=first,
             )
         return drafts.freeze(_named(name), made=_now())
 

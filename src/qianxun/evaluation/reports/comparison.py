@@ -102,7 +102,7 @@ def _section(dataset: Mapping[str, Any], measure: str) -> Section:
         results_table(dataset["results"]),
     ]
     if changed:
-        rest = say("{n} questions are the same.", n=f"{dataset['n'] - len(changed):,}")
+        rest = words.the_same(dataset["n"] - len(changed))
         blocks.append(Bars(say("{measure} by question: B less A", measure=measure), bars, rest))
         blocks.append(_questions(changed[:SHOWN]))
     if len(changed) > SHOWN:

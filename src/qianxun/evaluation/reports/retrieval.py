@@ -121,5 +121,5 @@ def _hybrid_less_lexical(report: Mapping[str, Any]) -> list[Block]:
         for question, a, b in pairs
         if a != b
     ]
-    rest = say("{n} questions are the same.", n=f"{len(pairs) - len(bars):,}")
+    rest = words.the_same(len(pairs) - len(bars))
     return [Bars(say("nDCG@10 by question: hybrid less lexical"), bars, rest)]

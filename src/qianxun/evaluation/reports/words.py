@@ -68,39 +68,36 @@ def gate(shape: Mapping[str, Any]) -> list[str]:
 
 def note(shape: Mapping[str, Any]) -> str:
     """A note of a comparison, in a sentence."""
-    side, n, first = shape["side"], f"{shape['n']:,}", shape["first"]
-    kind = shape["kind"]
+    kind, is_one = shape["kind"], shape["n"] == 1
+    values = {"side": shape["side"], "n": f"{shape['n']:,}", "first": shape["first"]}
     if kind == "unanswered":
-        return say(
-            "{side} says nothing of {n} questions, which count 0; the first is {first}.", side=side, n=n, first=first
-        )
+        if is_one:
+            return say("{side} says nothing of {first}, which counts 0.", **values)
+        return say("{side} says nothing of {n} questions, which count 0; the first is {first}.", **values)
     if kind == "unknown":
+        if is_one:
+            return say("{side} ranks {first}, which was not judged; it is left out.", **values)
         return say(
-            "{side} ranks {n} questions that were not judged; they are left out. The first is {first}.",
-            side=side,
-            n=n,
-            first=first,
+            "{side} ranks {n} questions that were not judged; they are left out. The first is {first}.", **values
         )
     if kind == "no relevant":
-        return say(
-            "{n} questions have no relevant document; they are left out. The first is {first}.", n=n, first=first
-        )
-    if kind == "not compared":
-        return say(
-            "{n} data sets are only in {side}, and not compared; the first is {first}.", side=side, n=n, first=first
-        )
-    if kind == "only one":
-        return say(
-            "{n} questions are only in {side}, and not compared; the first is {first}.", side=side, n=n, first=first
-        )
+        if is_one:
+            return say("{first} has no relevant document; it is left out.", **values)
+        return say("{n} questions have no relevant document; they are left out. The first is {first}.", **values)
+    if kind in ("not compared", "only one"):
+        if is_one:
+            return say("{first} is only in {side}, and not compared.", **values)
+        if kind == "not compared":
+            return say("{n} data sets are only in {side}, and not compared; the first is {first}.", **values)
+        return say("{n} questions are only in {side}, and not compared; the first is {first}.", **values)
     if kind == "other answers":
-        if shape["n"] == 1:
-            return say("A and B accept other answers to {first}, so it is left out.", first=first)
-        return say(
-            "A and B accept other answers to {n} questions, which are left out; the first is {first}.", n=n, first=first
-        )
+        if is_one:
+            return say("A and B accept other answers to {first}, so it is left out.", **values)
+        return say("A and B accept other answers to {n} questions, which are left out; the first is {first}.", **values)
     if kind == "degraded":
-        return say("{side}: {n} searches did without something: {first}", side=side, n=n, first=first)
+        if is_one:
+            return say("{side}: one search did without something: {first}", **values)
+        return say("{side}: {n} searches did without something: {first}", **values)
     if kind == "same settings":
         return say("A and B are the same settings; they were measured once.")
     if kind == "same search":
@@ -108,6 +105,11 @@ def note(shape: Mapping[str, Any]) -> str:
     if kind == "as set":
         return say("search.candidates differs: each is measured with its own, and Recall@100 ends where they do.")
     return too_few(shape["n"])
+
+
+def the_same(n: int) -> str:
+    """How many questions did not change."""
+    return say("One question is the same.") if n == 1 else say("{n} questions are the same.", n=f"{n:,}")
 
 
 def too_few(n: int) -> str:

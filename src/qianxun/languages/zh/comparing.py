@@ -123,6 +123,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Mean nDCG@10 with its 95 % interval": "nDCG@10 均值及其 95 % 区间",
     "Every question, nDCG@10": "每个问题的 nDCG@10",
     "nDCG@10 by question: hybrid less lexical": "各问题的 nDCG@10：hybrid 减 lexical",
+    "One question is the same.": "有 1 个问题没有变化。",
     "{n} questions are the same.": "{n} 个问题没有变化。",
     "Comparison": "比较",
     "Outcome": "结果",
@@ -184,6 +185,11 @@ MESSAGES: Final[dict[str, str]] = {
     "Passed: not significantly worse, and no drop above {margin}.": "通过：没有显著更差，下降也不超过 {margin}。",
     "Failed, {dataset}: significantly worse, by {drop} (p = {p}).": "未通过，{dataset}：显著更差，下降 {drop}（p = {p}）。",
     "Failed, {dataset}: lower by {drop}, more than {margin}.": "未通过，{dataset}：下降 {drop}，超过 {margin}。",
+    "{side} says nothing of {first}, which counts 0.": "{side} 没有 {first} 的结果，按 0 计。",
+    "{side} ranks {first}, which was not judged; it is left out.": "{side} 中的 {first} 没有判定，已略去。",
+    "{first} has no relevant document; it is left out.": "{first} 没有相关文档，已略去。",
+    "{first} is only in {side}, and not compared.": "{first} 只在 {side} 中，未作比较。",
+    "{side}: one search did without something: {first}": "{side}：有 1 次搜索缺少某个环节：{first}",
     "{side} says nothing of {n} questions, which count 0; the first is {first}.": (
         "{side} 没有 {n} 个问题的结果，这些问题按 0 计；第一个是 {first}。"
     ),

@@ -56,6 +56,8 @@ MESSAGES: Final[dict[str, str]] = {
     "“{question}”": "“{question}”",
     "“{question}”, first of {n}": "“{question}”等 {n} 题",
     # one run
+    "One question, with accepted answers.": "共 1 题，写有可接受的答案。",
+    "One question, without accepted answers: refusing is right.": "共 1 题，没有可接受的答案，应当拒答。",
     "{n} questions, {answered} of them with accepted answers; of the others refusing is right.": (
         "共 {n} 题，其中 {answered} 题写有可接受的答案；其余应当拒答。"
     ),
@@ -63,6 +65,9 @@ MESSAGES: Final[dict[str, str]] = {
     "Look again": "刷新",
     "Stop": "停止",
     "Answers, the poorest first": "各题回答（最差的在前）",
+    "One answer is not shown: what it cites is gone, or not for you.": (
+        "有 1 条回答未显示：引用的文档已移除，或您无权查看。"
+    ),
     "{n} answers are not shown: what they cite is gone, or not for you.": (
         "有 {n} 条回答未显示：引用的文档已移除，或您无权查看。"
     ),
@@ -139,6 +144,7 @@ MESSAGES: Final[dict[str, str]] = {
     "There is no question set yet.": "还没有问题集。",
     "data set (BEIR)": "数据集（BEIR）",
     "draft": "草稿",
+    "1 question accepted": "已采纳 1 题",
     "{n} questions accepted": "已采纳 {n} 题",
     "Begin a new version": "新建一版",
     "Freeze": "定稿",
@@ -179,6 +185,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Found in no knowledge base: there is no such source, or not these words in it.": (
         "知识库中找不到：没有这个来源，或其中没有这段原文。"
     ),
+    "Evidence of {id} is in no knowledge base.": "{id} 的依据在知识库中找不到。",
     "Evidence of {n} questions is in no knowledge base; the first is {id}.": (
         "有 {n} 题的依据在知识库中找不到，第一题是 {id}。"
     ),
