@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from service_fixtures import URL, Served
 from starlette.testclient import TestClient
 
-from qianxun import TextItem
+from qianxun import TextItem, assemble
 from qianxun.service.pages import SESSION
 from qianxun.storage.keys import USUAL, Grant
 from qianxun.testing import ScriptedServer
@@ -648,7 +648,11 @@ def test_an_answer_of_a_model_that_is_not_supported_is_told_of(tmp_path: Path, l
             assert words in client.get("/answer", params=given).text
             said.pop(0)
             said.append("x")
+        # What a model was asked is a question, whatever the page says of it.
+        client.get("/answer", params=given, headers={"X-Qianxun-Part": "answer", "X-Qianxun-Typing": "1"})
         served.close()
+        audit = assemble.audit(served.settings, served.service.database)
+        assert {row.action for row in audit.rows(action="ask")} == {"ask"}
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,8 @@ window.asked = [];
 const really = window.fetch;
 window.fetch = (address, how) => new Promise((resolve, reject) => {
   const where = new URL(address, location.href);
-  const one = { path: where.pathname, q: where.searchParams.get("q") ?? "", state: "waiting" };
+  const typing = "X-Qianxun-Typing" in how.headers;
+  const one = { path: where.pathname, q: where.searchParams.get("q") ?? "", state: "waiting", typing };
   how.signal.addEventListener("abort", () => {
     one.state = "given up";
     reject(new DOMException("", "AbortError"));
@@ -187,6 +188,33 @@ def test_an_answer_is_asked_for_after_its_passages_and_given_up_with_them(browse
     browser.run("typed('年假')")
     browser.until(lambda: len(requests(browser)) == 3, "the next request")
     assert requests(browser)[1:] == [("/answer", "差旅住宿标准是多少？", "given up"), ("/", "年假", "waiting")]
+
+
+def answers_asked(browser: Browser) -> list[tuple[str, bool]]:
+    """What an answer was asked for: the question, and whether the page said that its reader still types."""
+    asked = "return window.asked.filter((one) => one.path === '/answer').map((one) => [one.q, one.typing])"
+    return [tuple(one) for one in browser.run(asked)]
+
+
+@pytest.mark.web
+@pytest.mark.parametrize("ending", ["stands", "click", "enter"])
+def test_a_question_counts_once_it_is_finished(browser: Browser, ending: str) -> None:
+    held(browser)
+    browser.run("const take = window.asked.push.bind(window.asked); window.asked.push = (one) => (take(one), one.go())")
+    # Whoever goes on typing has asked nothing yet.
+    for text in ("差旅住宿", "差旅住宿標準 hotel"):
+        browser.run("typed(arguments[0])", text)
+        browser.until(lambda text=text: (text, True) in answers_asked(browser), "an answer while one types")
+    browser.until(lambda: not browser.all("#results [aria-busy]"), "the answer")
+    assert answers_asked(browser) == [("差旅住宿", True), ("差旅住宿標準 hotel", True)]
+    if ending == "click":
+        browser.run("document.querySelector('.hit summary').click(); document.querySelector('.hit summary').click()")
+    if ending == "enter":
+        browser.press(ENTER)
+    finished = ("差旅住宿標準 hotel", False)
+    browser.until(lambda: finished in answers_asked(browser), "the question")
+    browser.driver.execute_async_script("setTimeout(arguments[arguments.length - 1], STANDING_MS + LATER_MS)")
+    assert answers_asked(browser)[2:] == [finished]
 
 
 @pytest.mark.web

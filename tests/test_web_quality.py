@@ -17,6 +17,7 @@ from service_fixtures import URL, Served
 from starlette.testclient import TestClient
 
 import qianxun
+from qianxun import assemble
 from qianxun.cli.main import main
 from qianxun.errors import InputError, NotFound
 from qianxun.evaluation.answers.comparing import compare_answers
@@ -572,6 +573,29 @@ def test_questions_without_an_answer_are_shown_to_who_asked_and_to_administrator
         (address, *_) = re.findall(r'href="(/quality/question\?asked=\d+)"', admin.get("/quality/unanswered").text)
         assert "冥王星" in admin.get(html.unescape(address)).text or "土星" in admin.get(html.unescape(address)).text
         assert hr.get(html.unescape(address)).status_code == 403
+
+
+def test_half_a_question_of_the_search_page_is_audited_and_is_none_without_an_answer(served: Quality) -> None:
+    hr = served.evaluator("hr")
+    with hr:
+        for question in ("冥王", "冥王星的食", "冥王星的食堂 canteen", "冥王星的食堂 canteen 幾點開門？"):
+            given = {"base": "default", "q": question}
+            part = {"X-Qianxun-Part": "answer", "X-Qianxun-Typing": "1"}
+            assert hr.get("/answer", params=given, headers=part).status_code == 200
+        assert hr.get("/answer", params=given, headers={"X-Qianxun-Part": "answer"}).status_code == 200
+        recorded(served)
+        assert re.findall("冥王\\S*", shown(hr, "/quality/unanswered")) == ["冥王星的食堂"]
+        audit = assemble.audit(served.settings, served.service.database)
+        rows = [(row.action, row.question, row.body.get("verdict")) for row in audit.rows(action="ask")]
+    assert [question for _, question, _ in rows[:2]] == ["冥王", "冥王星的食"]
+    told = [(action, verdict or "") for action, _, verdict in rows]
+    assert told == [("ask.typing", "")] * 4 + [("ask", "no_evidence")]
+
+
+def test_rights_hold_for_half_a_question_too(served: Quality) -> None:
+    typing = {"X-Qianxun-Typing": "1"}
+    with served.client(actions=["search"]) as client:
+        assert client.get("/answer", params={"base": "default", "q": "年假"}, headers=typing).status_code == 403
 
 
 def test_where_no_text_is_kept_that_is_said(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 It is a part of its own, asked for after the passages: they never wait for it. What a model wrote is shown as text with
 numbered links to what it cites, and nothing else of it can be followed.
+
+A page that asks while its reader types says so. What comes of half a question is in the audit like all that is asked,
+under a name of its own and without a verdict: or each letter of a question would be one without an answer.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -24,6 +27,10 @@ from qianxun.web.asked import Asked, Field
 from qianxun.web.site import page
 
 router = APIRouter()
+
+# The header with which a page says that its reader still types, and what the audit calls what is asked so.
+TYPING: Final = "x-qianxun-typing"
+ASK_TYPING: Final = "ask.typing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +54,22 @@ async def answer_page(
 ) -> Response:
     """The answer to a question of the search page, narrowed as there; a page of its own for who has no scripts."""
     visit = visit_of(request)
-    visit.facts.action = "ask"
+    typing = bool(request.headers.get(TYPING))
+    visit.facts.action = ASK_TYPING if typing else "ask"
     there = visit.base(base, "ask")
+    by_a_model = engine_of(there.kb.settings.generator) != "none"
+    if by_a_model and typing:  # what a model was asked is a question, whoever says otherwise
+        typing, visit.facts.action = False, "ask"
     asked = Asked(q.strip(), source.strip(), label.strip(), format.strip(), after.strip(), before.strip())
     if not asked.q:
         raise InputError("The question is empty.", remedy="Type what you are looking for.")
     where = visit.where(asked.filter())
     events = there.kb.stream(asked.q, asker=visit.asker, where=where)
-    answer = visit.told(await the_answer(heard(visit, there.kb, events)))
+    try:
+        answer = visit.told(await the_answer(heard(visit, there.kb, events)))
+    finally:
+        if typing:
+            visit.facts.verdict = ""
     return page(
         request,
         visit,
@@ -66,7 +81,7 @@ async def answer_page(
         sources=sources_of(answer),
         by_a_model=_by_a_model(answer),
         # Also where it wrote nothing: who waited for it is told what came of that.
-        asked_a_model=engine_of(there.kb.settings.generator) != "none",
+        asked_a_model=by_a_model,
         why_not=lambda: _why_not(answer),
     )
 

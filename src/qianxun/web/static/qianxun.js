@@ -3,10 +3,13 @@
 
 const PAUSE_MS = 120; // so long after the last key typing has ended
 const LATER_MS = 500; // and so long after that comes what takes more time than the passages
+const STANDING_MS = 5000; // a question that stands so long after that is finished without Enter
 
-// A part of a page, as the server renders it.
-async function part(address, name, signal, mustBeThere = false) {
-  const reply = await fetch(address, { headers: { "X-Qianxun-Part": name }, signal, credentials: "same-origin" });
+// A part of a page, as the server renders it. `how` is more for fetch.
+async function part(address, name, signal, mustBeThere = false, { typing = false, ...how } = {}) {
+  const headers = { "X-Qianxun-Part": name };
+  if (typing) { headers["X-Qianxun-Typing"] = "1"; }
+  const reply = await fetch(address, { headers, signal, credentials: "same-origin", ...how });
   if (reply.status === 401) { location.reload(); }
   if (mustBeThere && !reply.ok) { throw new Error(reply.statusText); }
   return reply.text();
@@ -40,12 +43,20 @@ function show(place, html) {
 }
 
 // What comes later than the rest: `data-load` names the part, the link in it where it is. What a model must write
-// (`data-load-asked`) waits until a question is finished.
-let later = 0, loading = null;
+// (`data-load-asked`) waits until a question is finished. What is asked before says so, and is sent once more as a
+// question when it is one: it stands for a while, or its reader goes into what was found.
+let later = 0, loading = null, standing = 0, finish = null;
 
 function stopLoading() {
   clearTimeout(later);
+  clearTimeout(standing);
+  finish = null;
   if (loading) { loading.abort(); }
+}
+
+function stand() {
+  clearTimeout(standing);
+  if (finish) { standing = setTimeout(finish, STANDING_MS); }
 }
 
 function load(within, finished) {
@@ -55,10 +66,20 @@ function load(within, finished) {
   place.setAttribute("aria-busy", "true");
   const working = place.querySelector("[data-working]");
   if (working) { say(working.textContent); }
+  const address = place.querySelector("a").href, name = place.dataset.load;
+  if (!finished) {
+    finish = () => {
+      clearTimeout(standing);
+      finish = null;
+      // Of its own: it is a question also for who has left this page.
+      part(address, name, new AbortController().signal, false, { keepalive: true }).catch(() => {});
+    };
+    stand();
+  }
   later = setTimeout(async () => {
     loading = new AbortController();
     try {
-      show(place, await part(place.querySelector("a").href, place.dataset.load, loading.signal, true));
+      show(place, await part(address, name, loading.signal, true, { typing: !finished }));
       place.removeAttribute("aria-busy");
     } catch (error) {
       if (error.name === "AbortError") { return; }
@@ -92,7 +113,7 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   };
   const ask = async (keep) => {
     const at = address();
-    if (at === last) { return; }
+    if (at === last) { stand(); return; }
     last = at;
     if (going) { going.abort(); }
     stopLoading();
@@ -115,10 +136,15 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   const changed = (event) => {
     if (event.isComposing || "submit" in event.target.dataset) { return; } // an input method is not done
     clearTimeout(timer);
+    clearTimeout(standing);
     timer = setTimeout(() => ask(false), PAUSE_MS);
   };
   for (const what of ["input", "change", "compositionend"]) { form.addEventListener(what, changed); }
-  form.addEventListener("compositionstart", () => clearTimeout(timer)); // letters of a word that is to come are no question
+  place.addEventListener("click", (event) => { if (event.target.closest(".hit, .answer")) { finish?.(); } });
+  form.addEventListener("compositionstart", () => { // letters of a word that is to come are no question
+    clearTimeout(timer);
+    clearTimeout(standing);
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     clearTimeout(timer);
