@@ -433,7 +433,11 @@ def test_a_part_is_the_block_and_an_error_a_part(served: Served) -> None:
         ({"before": "2026-13-01"}, "is no day"),
         ({"after": "2026年1月"}, "is no day"),
         ({"after": "2026-06-01", "before": "2026-01-31"}, "2026-06-01 until 2026-01-31"),
-        ({"source": "a\0b"}, "null character"),
+        ({"after": "20261101"}, "is no day"),
+        ({"before": "2026-W47-1"}, "is no day"),
+        ({"after": "２０２６-11-01"}, "is no day"),
+        ({"source": "a\0b"}, "A filter cannot hold a null character"),
+        ({"q": "差旅\0 hotel"}, "A question cannot hold a null character"),
         ({"base": "no-such-base"}, "no-such-base"),
     ],
 )
@@ -455,6 +459,17 @@ def test_filters_narrow_down_and_stay_in_the_address(served: Served) -> None:
     assert "Search without narrowing down" in page
     asked = Asked(q="年假", source="人事", mode="lexical")
     assert Asked(**asked.as_query) == asked
+
+
+@pytest.mark.parametrize("before", ["2999-12-31", "1000-01-01"])
+def test_what_has_no_date_is_before_and_after_no_day(served: Served, before: str) -> None:
+    client = signed_in(served, admin=True)
+    with served.base() as kb:
+        assert {one.modified for one in kb.documents()} == {""}
+    for days in ({"before": before}, {"after": "1000-01-01"}, {"after": "1000-01-01", "before": before}):
+        assert client.get("/", params={"q": "差旅住宿限额"}).text.count('class="card hit"')
+        assert "Nothing found." in client.get("/", params={"q": "差旅住宿限额", **days}).text
+        assert "650" not in client.get("/answer", params={"base": "default", "q": "差旅住宿限额", **days}).text
 
 
 @pytest.mark.parametrize("path", ["/nonsense", "/search", "/资料/年假", "/說明", "/docs"])

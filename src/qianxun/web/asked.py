@@ -1,5 +1,6 @@
 """What the search page is asked: its address as a question and a filter, and back."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
@@ -9,10 +10,13 @@ from fastapi import Query
 
 from qianxun.errors import InputError
 from qianxun.filters import And, AnyLabel, Contains, Equals, Filter, Or, Range
+from qianxun.retrieval.filter_words import ANY_DATE
 
 MODES: Final = ("hybrid", "lexical", "dense")
 # A file that could not be read has the ending of its name for a format; what was read, the name of its reader.
 _ENDINGS: Final[Mapping[str, str]] = {"md": "markdown", "txt": "text", "htm": "html"}
+# As a field for days takes it; ISO 8601 has other ways, which it would show as nothing.
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # A field of an address that narrows a question down.
 Field = Annotated[str, Query(max_length=1000)]
 
@@ -40,7 +44,9 @@ class Asked:
         return any(getattr(self, one.name) for one in fields(self) if one.name != "q")
 
     def filter(self) -> Filter | None:
-        """The filter that the fields mean. Raises InputError for what is no day."""
+        """The filter that the fields mean. Raises InputError for what is no day, or no text."""
+        if "\0" in self.q:
+            raise InputError("A question cannot hold a null character.")
         if any("\0" in getattr(self, one.name) for one in fields(self)):
             raise InputError("A filter cannot hold a null character.")
         parts: list[Filter] = []
@@ -60,7 +66,8 @@ class Asked:
                     first=first,
                     last=last,
                 )
-            low = first.isoformat() if first else None
+            # Else what has no date would be before any.
+            low = first.isoformat() if first else ANY_DATE
             high = (last + timedelta(days=1)).isoformat() if last else None
             parts.append(Range("modified", low, high))
         if not parts:
@@ -87,6 +94,8 @@ def of_format(name: str) -> Filter:
 
 def _day(text: str) -> date:
     try:
+        if not _DAY.fullmatch(text):
+            raise ValueError(text)
         found = date.fromisoformat(text)
         return found if found.year < 9999 else found.replace(year=9998)
     except ValueError as error:

@@ -155,6 +155,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Ask for one: `qianxun keys create NAME` makes it.": "请索取密钥：用 `qianxun keys create NAME` 生成。",
     "No key was shown.": "没有出示密钥。",
     "A filter cannot hold a null character.": "过滤条件不能含空字符。",
+    "A question cannot hold a null character.": "问题不能含空字符。",
     "This needs a key that allows {action!r}.": "此操作需要具有 {action!r} 权限的密钥。",
     "An administrator makes one.": "请向管理员索取。",
     # settings
