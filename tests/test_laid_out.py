@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qianxun.marking import excerpt
-from qianxun.web.laid_out import laid_out
+from qianxun.marking import excerpt, occurrences
+from qianxun.web.laid_out import heads_above, laid_out
 
 PIECES = (
     "# 标题\n", "## Heading 二\n", "| 城市 | Limit |\n", "| --- | :-: |\n", "| 上海 | 650 |\n", "|a|\n", "|\n",
@@ -97,6 +97,43 @@ def test_tables_of_other_formats_are_tables() -> None:
     assert page.endswith("</div>\n一行 | 三 | 格\n完 | 了\n")
 
 
+HEADS = "| 名称 Name | Price |\n|---|---:|\n"
+MARKDOWN = HEADS + "".join(f"| Widget {n} | {n}.50 EUR |\n" for n in range(60))
+CELLS = "编号 | 名稱\n" + "".join(f"A{n:03} | 零件{n}\n" for n in range(60))
+
+
+@pytest.mark.parametrize(
+    "text, known, heads",
+    [
+        (MARKDOWN, "", HEADS),
+        (CELLS, "", "编号 | 名稱\n"),
+        ("价格表。\n\n" + CELLS, "", "编号 | 名稱\n"),
+        # The second part of a table: with the heads it is kept with, or with none.
+        (MARKDOWN[MARKDOWN.index("| Widget 3") :], HEADS.rstrip(), HEADS),
+        (MARKDOWN[MARKDOWN.index("| Widget 3") :], "", ""),
+        (CELLS[CELLS.index("A003") :], "编号 | 名稱", "编号 | 名稱\n"),
+        (CELLS[CELLS.index("A003") :], "另一 | 张 | 表", "A003 | 零件3\n"),
+    ],
+)  # fmt: skip
+def test_a_table_has_its_own_heads_or_none_from_whichever_row_it_is_shown(text: str, known: str, heads: str) -> None:
+    begin = text.index("\n", len(text) // 2) + 1
+    assert heads_above(text, begin, known) == heads
+    page = str(laid_out(heads + text[begin:], []))
+    assert page.count("<tr>") == text[begin:].count("\n") + bool(heads)
+    assert ("<th>" in page) is bool(heads)
+    assert page.endswith("</tbody></table></div>")
+    assert "|" not in page
+    # Not for what is no row, nor for who begins within one.
+    assert heads_above("年假五天。\n" * 3, 6) == heads_above(text, begin + 2) == ""
+
+
+def test_heads_and_the_rule_below_them_are_shown_once() -> None:
+    after = len("| 名称 Name | Price |\n")
+    assert heads_above(MARKDOWN, 0) == ""
+    assert heads_above(MARKDOWN, after) == "| 名称 Name | Price |\n"
+    assert str(laid_out(heads_above(MARKDOWN, after) + MARKDOWN[after:], [])) == str(laid_out(MARKDOWN, []))
+
+
 @pytest.mark.parametrize("text", ["# 一\n## 二\n", "###### six\n"])
 def test_headings_come_below_those_of_the_page(text: str) -> None:
     assert not {"h1", "h2"} & Read(str(laid_out(text, []))).tags
@@ -110,7 +147,9 @@ def test_entities_of_a_text_stay_as_they_are_written() -> None:
 def test_an_excerpt_is_a_part_that_is_not_too_long(text: str, matched: list[str], most: int) -> None:
     start, end = excerpt(text, matched, most)
     assert 0 <= start <= end <= len(text)
-    assert end - start <= most + 24
+    assert end - start <= most + max(24, most // 2)
+    if "|" not in text:
+        assert end - start <= most + 24
     if len(text) <= most:
         assert (start, end) == (0, len(text))
 
@@ -127,3 +166,42 @@ def test_an_excerpt_begins_with_the_sentence_that_matched(text: str, matched: li
     start, end = excerpt(text, matched, 100)
     assert expected in text[start:end]
     assert start == 0 or text[:start].rstrip().endswith(("。", "."))
+
+
+@pytest.mark.parametrize("matched", [["widget", "17"], ["widget", "17", "price"], ["price", "widget", "17", "eur"]])
+def test_what_stands_side_by_side_as_asked_is_shown_and_rows_are_whole(matched: list[str]) -> None:
+    # The single words are all in the first rows: 17 is a price, and a stock.
+    rows = [f"| Widget {n} | {n * 3.5:.2f} EUR | {(n + 14) % 40} |\n" for n in range(1, 60)]
+    text = "| Name | Price | Stock |\n|---|---:|---|\n" + "".join(rows)
+    for most in (120, 240, 360):
+        start, end = excerpt(text, matched, most)
+        assert "| Widget 17 | 59.50 EUR |" in text[start:end]
+        assert text[start - 1] == "\n"
+        assert text[end - 1] == "\n" or text[end] == "\n"
+
+
+@pytest.mark.parametrize(
+    "row", ["A{n:03} | 零件{n} | 第{n}号零件的說明 库存若干 112", "全形{n} | ｐａｒｔ {n} | " + "说明。" * 25]
+)
+def test_long_rows_are_whole(row: str) -> None:
+    text = "".join(row.format(n=n) + "\n" for n in range(40))
+    for n in (3, 20, 38):
+        start, end = excerpt(text, ["零件", "part", str(n), "号零"], 360)
+        assert row.format(n=n) in text[start:end]
+        assert not start or text[start - 1] == "\n"
+        assert text[end - 1 : end + 1].count("\n")
+
+
+@pytest.mark.parametrize(
+    "text, matched, marked",
+    [
+        ("17.50 EUR 与 17 件", ["17"], ["17"]),
+        ("117 und 1,170 and 1,17", ["17"], []),
+        ("17.50 EUR, 17,000 元，第17.5页", ["17", "50"], ["17", "50"]),
+        ("2025.11.03 发布 v3.2", ["2025", "v3"], ["2025", "v3"]),
+        ("１７．５０ 元 17。50 年", ["17"], ["１７", "17"]),
+        ("限额1,200元", ["1", "200"], ["1", "200"]),
+    ],
+)  # fmt: skip
+def test_a_part_of_a_number_is_no_number(text: str, matched: list[str], marked: list[str]) -> None:
+    assert [text[a:b] for a, b, _ in occurrences(text, matched)] == marked

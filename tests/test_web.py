@@ -719,6 +719,64 @@ def test_a_cited_row_is_quoted_without_its_bars(served: Served) -> None:
     assert f'<blockquote class="quote">{text[begins + 2 : ends - 2]}</blockquote>' in shown
 
 
+@pytest.mark.parametrize(
+    ("cited", "quote"),
+    [
+        (
+            "| 部件 | Price |\n|---|---:|\n" + "| 流量計 LF | 5,680 |\n" * 20,
+            "部件 | Price\n" + "流量計 LF | 5,680\n" * 9,
+        ),
+        ("word " * 39 + "unbroken words", "word " * 39),
+        ("年假五天。" * 50, "年假五天。" * 40),
+        ("x" * 300, "x" * 200),
+    ],
+)
+def test_a_long_quote_is_cut_at_a_line_or_a_word_and_says_so(cited: str, quote: str) -> None:
+    assert viewing._quoted(cited) == f"{quote.rstrip()} …"
+    assert viewing._quoted(cited[:30]) == in_one_line(cited[:30])
+
+
+def test_a_part_of_a_table_is_shown_with_its_heads_and_in_whole_rows(tmp_path: Path) -> None:
+    served = Served(tmp_path / "home")
+    (tmp_path / "价格.md").write_text(
+        "# 价格\n\n| Name | 單價 Price | Stock |\n|---|---:|---|\n"
+        + "".join(f"| Widget {n} | {n * 3.5:.2f} EUR | {n % 40} |\n" for n in range(1, 60))
+    )
+    (tmp_path / "零件.csv").write_text(
+        "编号,名稱,说明 Notes\n" + "".join(f"A{n:03},零件{n},第{n}号零件的說明 库存 {n * 7}\n" for n in range(120))
+    )
+    with served.base() as kb:
+        kb.add([tmp_path / "价格.md", tmp_path / "零件.csv"], labels=["public"])
+    client = served.client()
+    for question, row, heads in (
+        ("Widget 17 price", "<td>Widget 17</td><td>59.50 EUR</td><td>17</td>", "<th>Name</th><th>單價 Price</th>"),
+        ("Widget 57 price", "<td>Widget 57</td><td>199.50 EUR</td><td>17</td>", "<th>Name</th><th>單價 Price</th>"),
+        ("A045 零件", "<td>A045</td><td>零件45</td><td>第45号零件的說明 库存 315</td>", "<th>编号</th><th>名稱</th>"),
+    ):
+        page = client.get("/", params={"q": question}).text
+        first, *others = (re.sub("</?mark>", "", hit) for hit in page.split('<div class="text">')[1:])
+        assert row in first
+        assert heads in first
+        for shown in (first, *others):
+            shown = shown.partition("</table>")[0]
+            assert "<th>A0" not in shown
+            assert "|" not in shown
+    served.close()
+
+
+@pytest.mark.parametrize("table", ["编号 | 名稱 Name\n", "| 编号 | 名稱 Name |\n|---|---|\n"])
+def test_a_window_that_begins_in_a_table_has_its_heads(table: str) -> None:
+    row = "| A{n:04} | 零件 part {n} |\n" if table.startswith("|") else "A{n:04} | 零件 part {n}\n"
+    text = "表。\n\n" + table + "".join(row.format(n=n) for n in range(3000))
+    at = text.index("A2000")
+    marks = [(text.index("编号"), text.index("编号") + 2), (at, at + 5)]
+    shown = str(viewing._window(text, marks, 0, at + 3)["body"])
+    assert shown.startswith(
+        '<div class="wide" tabindex="0"><table><thead><tr><th>编号</th><th>名稱 Name</th></tr></thead>'
+    )
+    assert '<tbody><tr><td><mark id="cited">A2000</mark></td>' in shown
+
+
 @pytest.fixture(scope="module")
 def with_pdf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, int]]:
     """A service that was handed a PDF, and the document's id."""

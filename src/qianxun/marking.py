@@ -3,15 +3,24 @@
 import functools
 import hashlib
 import re
-from bisect import bisect_left
-from collections.abc import Collection
-from typing import Final
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
+from typing import Final, TypeAlias
 
 # What a sentence or a line ends with.
 _BEGINNING: Final = re.compile(r"[。！？；\n]|[.!?;]\s+")
 # Of words between spaces.
 _LETTER: Final = re.compile(r"[A-Za-z0-9_]")
 _LETTERS: Final = re.compile(r"[A-Za-z0-9_]{0,24}")
+# One number in several runs of digits; dates and versions, with more points, are none.
+_NUMBER: Final = re.compile(r"(?<![A-Za-z\d.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+[.,]\d+)(?![.,]?\d)")
+# What may stand between two words that stand next to each other, also in two cells.
+_BETWEEN: Final = re.compile(r"[^\w\n]{0,3}")
+# Neighbours of the question that are neighbours in a text count like so many words more.
+_NEIGHBOURS: Final = 2
+
+_Mark: TypeAlias = tuple[int, int, str]
 
 
 def highlights(text: str, matched: Collection[str]) -> list[tuple[int, int]]:
@@ -19,13 +28,16 @@ def highlights(text: str, matched: Collection[str]) -> list[tuple[int, int]]:
     return joined([(a, b) for a, b, _ in occurrences(text, matched)])
 
 
-def occurrences(text: str, matched: Collection[str]) -> list[tuple[int, int, str]]:
-    """Every matched term in the text, in its order: (start, end, term as it is compared)."""
+def occurrences(text: str, matched: Collection[str]) -> list[_Mark]:
+    """Every matched term in the text, in its order: (start, end, term as it is compared).
+
+    A part of a number is none: 17 does not stand in 17.50.
+    """
     from qianxun import text as matching  # compiles large patterns, which help and lists do not need
 
     terms = frozenset(matched)
     longer = any(len(t) > 1 and matching.has_cjk(t) for t in terms)
-    marks: list[tuple[int, int, str]] = []
+    marks: list[_Mark] = []
     for run in _runs().finditer(text):
         if not matching.has_cjk(run.group()):
             folded = matching.fold(run.group())
@@ -40,7 +52,23 @@ def occurrences(text: str, matched: Collection[str]) -> list[tuple[int, int, str
                 marks.append((run.start() + i, run.start() + i + 2, folded[i : i + 2]))
             elif folded[i] in terms and (not longer or len(folded) == 1):
                 marks.append((run.start() + i, run.start() + i + 1, folded[i]))
-    return marks
+    return _whole_numbers(text, marks) if any(map(str.isdecimal, terms)) else marks
+
+
+def _whole_numbers(text: str, marks: list[_Mark]) -> list[_Mark]:
+    """The marks without those that are one part of a number only."""
+    parts = Counter[int]()
+    within: list[int | None] = []
+    numbers = _NUMBER.finditer(text)
+    number = next(numbers, None)
+    for a, b, _ in marks:
+        while number is not None and number.end() <= a:
+            number = next(numbers, None)
+        inside = number is not None and number.start() <= a and b <= number.end()
+        within.append(number.start() if number is not None and inside else None)
+        if number is not None and inside:
+            parts[number.start()] += 1
+    return [mark for mark, of in zip(marks, within, strict=True) if of is None or parts[of] > 1]
 
 
 @functools.lru_cache(32_768)
@@ -69,32 +97,90 @@ def joined(marks: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def excerpt(text: str, matched: Collection[str], most: int) -> tuple[int, int]:
-    """The part of a text, of at most about `most` characters, that holds most of the matched terms: (start, end).
+def excerpt(text: str, matched: Sequence[str], most: int) -> tuple[int, int]:
+    """The part of a text, of at most about `most` characters, that says most of what was asked: (start, end).
 
-    It begins where a sentence or a line does, if one begins nearby, and cuts no word. Where nothing matched it is the
-    beginning.
+    That is most of the matched terms, which are in the question's order, and more so where two stand next to each other
+    as they do there. It begins where a sentence or a line does, if one begins nearby, and cuts no word; rows of a table
+    are whole, for which it may be longer by half. Where nothing matched it is the beginning.
     """
     if len(text) <= most:
         return 0, len(text)
-    marks = occurrences(text, matched)
     lead = most // 4
-    best, start = 0, 0
-    begins, n_terms = [a for a, _, _ in marks], len({term for _, _, term in marks})
-    for first, a in enumerate(begins):
-        until = a + most - lead
-        within = {term for _, b, term in marks[first : bisect_left(begins, until)] if b <= until}
-        if len(within) > best:
-            best, start = len(within), a
-        if best == n_terms:
-            break
+    start, needed = _best(text, occurrences(text, matched), matched, most - lead)
+    line = text.rfind("\n", 0, start) + 1
     if start <= lead:
         start = 0
+    elif start - line <= most // 2 and "|" in text[line : _end_of_line(text, start)]:
+        start = line
     else:
         begun = [found.end() for found in _BEGINNING.finditer(text, start - lead, start)]
         start = begun[0] if begun else _whole_word(text, start - lead // 2)
-    end = min(len(text), start + most)
-    return start, end if end == len(text) else _whole_word(text, end)
+    end = min(len(text), max(start + most, needed))
+    return start, end if end == len(text) else _in_whole_rows(text, start, end, needed, most)
+
+
+def _best(text: str, marks: Sequence[_Mark], matched: Sequence[str], room: int) -> tuple[int, int]:
+    """Where the first stretch of `room` characters that holds most begins, and how far what counts in it reaches."""
+    order = {term: at for at, term in enumerate(matched)}
+    # What a mark adds: its term, and being the neighbour of the one before it.
+    pairs = [False] + [
+        order[two[2]] - order[one[2]] == 1 and one[1] <= two[0] and bool(_BETWEEN.fullmatch(text, one[1], two[0]))
+        for one, two in pairwise(marks)
+    ]
+
+    def added(at: int, first: int) -> Iterator[tuple[str, bool]]:
+        yield marks[at][2], False
+        if pairs[at] and at > first:
+            yield marks[at][2], True
+
+    counts = Counter[tuple[str, bool]]()
+    best = worth = begins = last = 0
+    for first, (a, _, term) in enumerate(marks):
+        last = max(last, first)
+        while last < len(marks) and marks[last][1] <= a + room:
+            for key in added(last, first):
+                worth += _worth(key) * (not counts[key])
+                counts[key] += 1
+            last += 1
+        if worth > best:
+            best, begins = worth, first
+        # It goes, and with it its neighbour is one no more.
+        gone = [(term, False)] * (first < last)
+        if first + 1 < last and pairs[first + 1]:
+            gone.append((marks[first + 1][2], True))
+        for key in gone:
+            counts[key] -= 1
+            worth -= _worth(key) * (not counts[key])
+    found = set[tuple[str, bool]]()
+    for at in range(begins, len(marks)):
+        found.update(added(at, begins))
+        if sum(map(_worth, found)) >= best:
+            return marks[begins][0], marks[at][1]
+    return 0, 0
+
+
+def _worth(key: tuple[str, bool]) -> int:
+    return _NEIGHBOURS if key[1] else 1
+
+
+def _in_whole_rows(text: str, start: int, end: int, needed: int, most: int) -> int:
+    """The end of a part of a text: that of a row near it, if it is in one; else of the word that it is in."""
+    line, after = text.rfind("\n", 0, end) + 1, _end_of_line(text, end)
+    if "|" in text[line:after] and line < end < after:
+        shorter = line > start and line >= needed
+        if shorter and line - start >= most // 2:
+            return line
+        if after - start <= most + most // 2:
+            return after
+        if shorter:
+            return line
+    return _whole_word(text, end)
+
+
+def _end_of_line(text: str, at: int) -> int:
+    found = text.find("\n", at)
+    return found if found >= 0 else len(text)
 
 
 def _whole_word(text: str, at: int) -> int:

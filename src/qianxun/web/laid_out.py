@@ -15,6 +15,8 @@ Ranges = Sequence[tuple[int, int]]
 _LINE: Final = re.compile(r"[^\n]*\n?")
 # Of a line without white space around it: with more at the end there would be many ways to read a line that is none.
 _RULE: Final = re.compile(r"\|?\s*:?-{3,}:?\s*(?:\|\s*:?-{3,}:?\s*)*\|?")
+# So many rows are gone through to find the heads above them.
+_MOST_ROWS: Final = 20_000
 # Around a row; none of a cell, before which there is a stroke.
 _BARS: Final = re.compile(r"^\|\s*|\s*(?<!\\)\|$")
 _CELL: Final = re.compile(r"(?:\\.|[^|\\])*")
@@ -46,6 +48,45 @@ def laid_out(text: str, marks: Ranges, *, offset: int = 0, id: str = "cited") ->
     return Markup("").join(parts)
 
 
+def heads_above(text: str, at: int, known: str = "") -> str:
+    """The heads of the table in the midst of which a part of a text begins, as lines to be put before it; else "".
+
+    `known` are those of a table whose rows the text begins with, if it does.
+    """
+    row = text[at : _line_end(text, at)]
+    if "|" not in row or (at and text[at - 1] != "\n"):
+        return ""
+    begins = at
+    for _ in range(_MOST_ROWS):
+        before = text.rfind("\n", 0, begins - 1) + 1 if begins else 0
+        if not begins or not _is_like(text[before : begins - 1], row):
+            break
+        begins = before
+    else:
+        return ""
+    if not begins and known and _is_like(known.partition("\n")[0], row):
+        return known + "\n"
+    end = min(_line_end(text, begins) + 1, at)
+    rule_end = _line_end(text, end)
+    if _is_row(text, (begins, end)):
+        if not _RULE.fullmatch(text[end:rule_end].strip()):
+            return ""
+        end = min(rule_end + 1, at)
+    return text[begins:end]
+
+
+def _line_end(text: str, at: int) -> int:
+    found = text.find("\n", at)
+    return found if found >= 0 else len(text)
+
+
+def _is_like(line: str, row: str) -> bool:
+    """Whether a line may be a row of the same table as another."""
+    if row.lstrip().startswith("|"):
+        return _is_row(line, (0, len(line)))
+    return _n_bars(line, (0, len(line))) == _n_bars(row, (0, len(row)))
+
+
 def in_one_line(text: str) -> str:
     """A stretch of a text to be quoted in running words: rows of a table without the bars around them and its rule."""
     kept = []
@@ -60,8 +101,8 @@ def in_one_line(text: str) -> str:
 def _end_of_table(text: str, lines: list[tuple[int, int]], at: int) -> int:
     """The line after a table that begins here; 0 if none does.
 
-    As Markdown writes it, with a rule below its head; or as other formats are read: lines of as many cells, two at
-    least, with ` | ` between them.
+    As Markdown writes it, with a rule below its head, or without both where the text begins in its midst; or as other
+    formats are read: lines of as many cells, two at least, with ` | ` between them.
     """
     if at + 1 >= len(lines):
         return 0
@@ -72,11 +113,13 @@ def _end_of_table(text: str, lines: list[tuple[int, int]], at: int) -> int:
         return after
     head = text[slice(*lines[at])].strip()
     bars = _n_bars(text, lines[at])
-    if " | " not in head or head.startswith("|") or head.endswith("|") or _n_bars(text, lines[at + 1]) != bars:
+    barred = head.startswith("|") and head.endswith("|") and bars > 2
+    if not barred and (" | " not in head or head.startswith("|") or head.endswith("|")):
         return 0
-    while after < len(lines) and _n_bars(text, lines[after]) == bars:
+    after = at + 1
+    while after < len(lines) and _n_bars(text, lines[after]) == bars and (not barred or _is_row(text, lines[after])):
         after += 1
-    return after
+    return after if after > at + 1 else 0
 
 
 def _is_row(text: str, line: tuple[int, int]) -> bool:
@@ -124,12 +167,15 @@ class _Writer:
         return Markup("").join([*parts, escape(self._text[at:end])])
 
     def table(self, lines: list[tuple[int, int]]) -> Markup:
-        """A table: the first row is its head; the second the rule below it, if there is one."""
+        """A table: the first row is its head; the second the rule below it. Rows with bars and no rule have no head."""
         with_bars = _is_row(self._text, lines[0])
-        head = self._row(lines[0], Markup("th"), with_bars)
-        body = Markup("").join(self._row(line, Markup("td"), with_bars) for line in lines[2 if with_bars else 1 :])
-        whole = Markup('<div class="wide" tabindex="0"><table><thead>{}</thead><tbody>{}</tbody></table></div>')
-        return whole.format(head, body)
+        has_rule = with_bars and bool(_RULE.fullmatch(self._text[slice(*lines[1])].strip()))
+        head = Markup("")
+        if has_rule or not with_bars:
+            head = Markup("<thead>{}</thead>").format(self._row(lines[0], Markup("th"), with_bars))
+        first = 2 if has_rule else 0 if with_bars else 1
+        body = Markup("").join(self._row(line, Markup("td"), with_bars) for line in lines[first:])
+        return Markup('<div class="wide" tabindex="0"><table>{}<tbody>{}</tbody></table></div>').format(head, body)
 
     def _row(self, line: tuple[int, int], tag: Markup, bar_first: bool) -> Markup:
         cells = [

@@ -20,7 +20,7 @@ from qianxun.shapes import total_seconds
 from qianxun.storage.store import Kinds
 from qianxun.text import language_of, script
 from qianxun.web.asked import MODES, Asked, Field, name_of_format, names_of_formats
-from qianxun.web.laid_out import laid_out
+from qianxun.web.laid_out import heads_above, laid_out
 from qianxun.web.site import page
 
 router = APIRouter()
@@ -122,7 +122,9 @@ async def _found(visit: Visit, name: str, asked: Asked, where: Filter | None, k:
 def marked(passage: Passage) -> Markup:
     """The part of a passage that says most of what was asked, with the terms that matched in `mark`."""
     begin, end = excerpt(passage.text, passage.matched, _EXCERPT_CHARS)
-    text = passage.text[begin:end]
+    # Of a table that began earlier the heads are shown, too: those of its text, or those that it is kept with.
+    heads = heads_above(passage.text, begin, passage.context.partition("\n")[2] if passage.heading else passage.context)
+    text = heads + passage.text[begin:end]
     before, after = "… " if begin else "", " …" if end < len(passage.text) else ""
     return Markup("{}{}{}").format(before, laid_out(text, highlights(text, passage.matched), id=""), after)
 

@@ -9,6 +9,7 @@ Pages are shown as pictures where the file is kept and is what was read, and whe
 """
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -25,8 +26,9 @@ from qianxun.service.bases import Base
 from qianxun.service.routes.files import file_response
 from qianxun.service.routes.given import BaseName, DocumentId
 from qianxun.service.visit import Visit, no_document, visit_of
+from qianxun.text import has_cjk
 from qianxun.web import library_words, pictures
-from qianxun.web.laid_out import in_one_line, laid_out
+from qianxun.web.laid_out import heads_above, in_one_line, laid_out
 from qianxun.web.site import page
 
 router = APIRouter(prefix="/view")
@@ -91,7 +93,7 @@ async def view(
         cited={"from": str(start), "to": str(end), "words": words} if marks else {},
         is_lost=is_cited and not marks,
         n_chars=len(text),
-        quote=in_one_line(text[start:end][:_QUOTED]) if marks else "",
+        quote=_quoted(text[start:end]) if marks else "",
         is_empty=not text.strip(),
         reason_of=lambda: reason_of_the_file(found.document.source, found.document.reason),
         words=library_words,
@@ -167,8 +169,26 @@ def _drawn(visit: Visit, there: Base, found: Shown, span: Span | None, number: i
     return pictures.drawn(there.kb, found.document, visit.asker, numbers, quote)
 
 
+def _quoted(text: str) -> str:
+    """What was cited, in running words; of much the beginning, up to the end of a line or a word."""
+    if len(text) <= _QUOTED:
+        return in_one_line(text)
+    at = text.rfind("\n", _QUOTED // 2, _QUOTED + 1)
+    if at < 0:
+        letters = map(_is_letter, reversed(text[_QUOTED // 2 : _QUOTED + 1]))
+        n_cut = sum(takewhile(bool, letters))
+        at = _QUOTED + 1 - n_cut if 0 < n_cut <= _QUOTED // 2 else _QUOTED
+    return f"{in_one_line(text[:at])} …"
+
+
+def _is_letter(character: str) -> bool:
+    """Of a word between spaces; Chinese may be cut anywhere."""
+    return character.isalnum() and not has_cjk(character)
+
+
 def _window(text: str, marks: list[tuple[int, int]], start: int, at: int | None) -> dict[str, Any]:
     """What is shown of a text, and where what is before and after it begins: in whole lines, if they are not too long.
+    A table that began earlier has its heads above it.
 
     What is marked is there, as far as it is no longer than the window.
     """
@@ -180,8 +200,10 @@ def _window(text: str, marks: list[tuple[int, int]], start: int, at: int | None)
         shown = max([first + 1, *(min(b, last) for a, b in marks if a < last and b > first)])
         newline = text.rfind("\n", max(shown - 1, first + WINDOW // 2), last)
         last = newline + 1 if newline >= 0 else last
+    heads = heads_above(text, first) if first else ""
+    cited = [(max(a, first), b) for a, b in marks if b > first]
     return {
-        "body": laid_out(text[first:last], marks, offset=first),
+        "body": laid_out(heads + text[first:last], cited, offset=first - len(heads)),
         "before": max(0, first - WINDOW) if first else None,
         "after": last if last < len(text) else None,
     }
