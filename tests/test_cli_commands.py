@@ -76,7 +76,7 @@ class TestSearch:
         out = capsys.readouterr().out
         assert base.asked[0][1]["query"] == "hotel limit"
         assert "dense: rank 1, score 0.8100" in out
-        assert "lexical: not found" in out
+        assert "lexical: not among the first" in out
         assert "matched: 年休 休假 hotel" in out
         assert "encode\t1 ms" in out
 

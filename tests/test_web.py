@@ -583,6 +583,25 @@ def test_of_a_long_passage_the_part_that_matched_is_shown(served: Served) -> Non
 
 
 @pytest.mark.parametrize(
+    "language, down, nowhere", [("en", "not among the first", "not found"), ("zh", "不在前列", "未找到")]
+)
+def test_words_that_matched_are_not_said_to_be_nowhere(tmp_path: Path, language: str, down: str, nowhere: str) -> None:
+    served = Served(tmp_path, ["search.candidates=10"])
+    with served.base() as kb:
+        for n in range(40):
+            text = f"第{n}天的安排 day {n}。" + f"會議 meeting {n % 7}。" * (n % 5)
+            kb.add_texts([TextItem(f"{n}.txt", str(n), text)], labels=["public"])
+    page = (
+        served.client().get("/", params={"q": "会议在第几天？ which day"}, headers={"Accept-Language": language}).text
+    )
+    served.close()
+    assert down in page
+    for hit in page.split('<li class="card hit"')[1:]:
+        assert nowhere not in hit
+        assert "匹配：" in hit or "matched:" in hit
+
+
+@pytest.mark.parametrize(
     "question, text, expected",
     [
         ("差旅住宿标准", "The hotel limit is 650 yuan a night for all staff.", "en"),

@@ -4,7 +4,7 @@ The closed sets of names are what metrics and the audit may use for what is othe
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from qianxun.messages import say
@@ -96,6 +96,11 @@ def stage_in_words(stage: str) -> str:
         "signals": say("age and feedback"),
     }
     return names.get(stage, stage)
+
+
+def no_rank_in_words(stage: str, matched: Collection[str]) -> str:
+    """What is said of a stage without a rank for a passage: only words can be nowhere in it, and then none matched."""
+    return say("not found") if stage == "lexical" and not matched else say("not among the first")
 
 
 def left_out_in_words(degraded: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from qianxun.cli.screen import Piece, Screen
 from qianxun.cli.words import cut, shown_seconds, shown_source, snippet
 from qianxun.messages import say
-from qianxun.parts import model_in_words
+from qianxun.parts import model_in_words, no_rank_in_words
 from qianxun.records import Passage, Signal
 from qianxun.shapes import HEADING_SEPARATOR, total_seconds
 
@@ -62,7 +62,8 @@ def show_stages(screen: Screen, passage: Passage) -> None:
     which = say("chunk {id}, characters {start} to {end}", id=passage.chunk, start=span.start, end=span.end)
     screen.line("    ", (which, "magenta"))
     for name, stage in passage.stages.items():
-        rank = say("not found") if stage.rank is None else say("rank {rank}", rank=stage.rank)
+        none = no_rank_in_words(name, passage.matched)
+        rank = none if stage.rank is None else say("rank {rank}", rank=stage.rank)
         score = "" if stage.score is None else say("score {score}", score=f"{stage.score:.4f}")
         screen.line("    ", (f"{name}: {rank}" + (f"{say(', ')}{score}" if score else ""), "magenta"))
     for one in passage.contributions:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from qianxun.errors import InputError
 from qianxun.filters import Filter
 from qianxun.marking import excerpt, highlights
-from qianxun.parts import left_out_in_words, stage_in_words
+from qianxun.parts import left_out_in_words, no_rank_in_words, stage_in_words
 from qianxun.records import Passage, SearchResult
 from qianxun.service import problems
 from qianxun.service.visit import Visit, visit_of
@@ -89,6 +89,7 @@ async def search_page(
         marked=marked,
         foreign=foreign,
         stage_in_words=stage_in_words,
+        no_rank_in_words=no_rank_in_words,
         left_out_in_words=left_out_in_words,
         labels_of=lambda passage: visit.as_told({"labels": list(passage.labels)})["labels"],
         more=min(_MOST, k * 2) if found is not None and len(found.passages) == k < _MOST else None,

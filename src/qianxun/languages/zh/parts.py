@@ -27,6 +27,8 @@ MESSAGES: Final[dict[str, str]] = {
     "answering model": "回答模型",
     "the model of the server": "服务端的模型",
     "prompt": "提示词",
+    # what a stage says of a passage
+    "not among the first": "不在前列",
     # what was done without
     "age and feedback": "新旧与反馈",
     "other wordings": "其他说法",
