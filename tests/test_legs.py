@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import qianxun
@@ -49,6 +50,16 @@ def found(legs: Legs, k: int = 10, kinds: Sequence[str] = ("dense", "lexical")) 
     return {kind: [hit.chunk for hit in hits] for kind, hits in legs.ask(QUERY, kinds, k).items()}
 
 
+def test_a_question_that_means_nothing_to_the_encoder_finds_nothing_by_meaning(threads: ThreadPoolExecutor) -> None:
+    for vector, expected in ((np.zeros(4, np.float32), []), (np.array([0, 0, -1, 0], np.float32), [1])):
+        query = dataclasses.replace(QUERY, vector=vector)
+        for of_trace in (threads, None):
+            legs = Legs(both(), None, BudgetSettings(), Trace(of_trace))
+            answers = legs.ask(query, ("dense", "lexical"), 10)
+            assert [hit.chunk for hit in answers["dense"]] == expected
+            assert [hit.chunk for hit in answers["lexical"]] == [2]
+
+
 @pytest.mark.parametrize("budget", [BudgetSettings(), BudgetSettings(dense=SECONDS, lexical=SECONDS)])
 def test_both_are_asked_at_the_same_time(threads: ThreadPoolExecutor, budget: BudgetSettings) -> None:
     indexes = both(threading.Barrier(2))  # neither answers before the other is asked
@@ -83,7 +94,7 @@ def test_the_vector_that_comes_later_is_no_other_question(threads: ThreadPoolExe
     dense, lexical = both()
     legs = Legs((dense, lexical), None, BudgetSettings(), Trace(threads))
     legs.begin("lexical", QUERY, 10)
-    legs.ask(dataclasses.replace(QUERY, vector=object()), ("dense", "lexical"), 10)
+    legs.ask(dataclasses.replace(QUERY, vector=np.ones(4, np.float32)), ("dense", "lexical"), 10)
     assert len(lexical.asked) == 1
 
 

@@ -63,6 +63,19 @@ def searcher(kb: KnowledgeBase, **changes: Any) -> Searcher:
     return found
 
 
+@pytest.mark.parametrize("question", ["x" * 3000, "zq" * 1500, "ｚｑ" * 1500])
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+@pytest.mark.parametrize("index", ["exact", "faiss"])
+def test_what_means_nothing_finds_nothing(
+    make: Callable[..., KnowledgeBase], question: str, mode: str, index: str
+) -> None:
+    kb = make("encoder.name=builtin", f"index.dense={index}")
+    assert kb.search(question, mode=mode).passages == ()
+    # Beside words that do it changes nothing.
+    assert names(kb.search(f"{question} 年假 病假", mode=mode))[0] == "leave.md"
+    assert names(kb.search("出差住宿標準", mode=mode))[0] in ("old.md", "new.md")
+
+
 class Judge:
     """A reranker that gives each passage what a rule says."""
 

@@ -6,10 +6,10 @@ of the interpreter while they search. Times overlap, then.
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from qianxun.errors import OutOfTime
-from qianxun.protocols import Index, Where
+from qianxun.protocols import Index, Vectors, Where
 from qianxun.records import Hit, Query
 from qianxun.retrieval.trace import Trace
 from qianxun.settings import BudgetSettings
@@ -62,5 +62,8 @@ class Legs:
         return {kind: found[kind] for kind in kinds if kind in found}
 
     def _hits(self, index: Index, query: Query, k: int) -> list[Hit]:
+        # Where the encoder can read nothing of a question its vector is one of zeros, and any passage is the best.
+        if index.kind == "dense" and query.vector is not None and not cast("Vectors", query.vector).any():
+            return []
         with self._trace.stage(index.kind):
             return index.search(query, k, self._where)
