@@ -23,6 +23,7 @@ TEXTS = (
     ("hr", "LF-2310 is replaced by LF-2311. Zanzibar"),
     ("hr", "Die Mitarbeiter haben Anspruch auf fünf Tage Urlaub, und das ist nicht wenig."),
     ("public", "LE 400 与 2019 年的 7781 件"),
+    ("public", "Is there any manx cat that has muck? A plea, an abode, a theme, a thong; 沒有。"),
 )
 PUBLIC, HR = AnyLabel(frozenset({"public"})), AnyLabel(frozenset({"hr"}))
 ROWS = [
@@ -85,6 +86,9 @@ def test_what_no_document_holds_is_corrected(index: Index, question: str, expect
         "LE-2019",  # 2019 stands in a text with LE, but not with it
         "资迅部在哪里",
         "vpm",
+        "How many people?",  # near "any", which nobody means by it
+        "ＨＯＷ ＭＡＮＹ 天年假？ 有 many 沒有？",
+        "how much, please, and about which of these thing",
         "The quick brown foxes jump over annul policies",  # another language, for all that is known of it
         "！？……",
         "",

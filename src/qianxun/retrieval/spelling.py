@@ -36,6 +36,16 @@ _MAX_NEAR: Final = 3  # for each of them
 _CANDIDATES: Final = 6
 _MAX_READ: Final = 8  # chunks for each candidate
 
+# English words of questions that no document need have, by their letters: what is near them is something else. Those of
+# `STOP_WORDS` are not looked for anyway, and of three letters none is corrected.
+_USUAL: Final = frozenset(
+    "about after again also another anyone anything because been before being between both could does during each "
+    "else every everyone explain find from give have here into just know like list long make many more most much must "
+    "need only other over please same several shall should show since some such tell than thank thanks their them "
+    "then there these they thing things those through under until upon very want well were what whatever when whenever "
+    "where wherever whether which while whom whose will with within without would your yours".split()
+)
+
 _SIGN: Final = rf"[^\W_{CJK}{UNSPACED}]"
 _LETTER: Final = rf"[^\W\d_{CJK}{UNSPACED}]"
 # A letter, then letters and digits, perhaps with one sign between: LF-2301, QX1024. At least one digit, see below.
@@ -114,7 +124,7 @@ def _unknown(query: Query, index: Index, where: Where | None) -> list[_Piece]:
     identifiers = [match for match in _IDENTIFIER.finditer(folded) if _identifies(match[0])]
     taken = {place for match in identifiers for place in range(*match.span())}
     plain = _pieces(query, (match for match in _WORD.finditer(folded) if match.start() not in taken))
-    found = unknown(plain)
+    found = unknown([(written, ways) for written, ways in plain if fold(written) not in _USUAL])
     if len(found) > _MOST_UNKNOWN and 2 * len(found) > len(plain):
         found = []
     return unknown(_pieces(query, identifiers)) + found
