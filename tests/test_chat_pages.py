@@ -63,6 +63,7 @@ ANSWERS = {
     "remote": "Employees may work remotely for two days a week [1].",
     "慢": tuple(f"第{n}句很长，慢慢地写。" for n in range(400)),
     "图": "![x](http://elsewhere.example/x.png?q=650) 住宿限额为每晚 650 元[1]。<img src=http://elsewhere.example/y.png>",
+    "approved": "Requests are approved by the team lead [1]. They are approved within five working days [1].",
     "退款": "退款在七天内到账[1]。",
     "附件": "保修期为 37 个月[1]。",
 }
@@ -384,6 +385,25 @@ def test_an_answer_with_its_passages_one_click_away(page: Page) -> None:
     page.shoot("answer")
     page.browser.get(link)
     assert "650" in until(lambda: page.browser.find_element(By.ID, "cited").text, "the place in the document")
+
+
+@both
+def test_a_number_that_is_used_twice_opens_both_its_sentences(page: Page, language: str) -> None:
+    said = in_language(page, language)
+    page.open_settings()
+    page.write("filter", f'title = "Requests {language}"')
+    page.confirm()
+    text = "Requests are approved by the team lead. 中间的话。They are approved within five working days."
+    page.world.add({f"requests-{language}.md": f"# Requests {language}\n\n{text}\n".encode()})
+    page.ask("Who approves requests, approved how fast?")
+    page.sees(said["again"])
+    until(lambda: len(page.chips()) == 2, "two chips")
+    page.chips()[-1].click()
+    page.sees(said["open"])
+    quoted = " ".join(one.text for one in page.browser.find_elements(By.TAG_NAME, "blockquote"))
+    assert "team lead" in quoted
+    assert "five working days" in quoted
+    assert "中间的话" not in quoted
 
 
 @both

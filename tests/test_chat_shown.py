@@ -189,16 +189,31 @@ def test_a_plain_stream_is_told_piece_by_piece() -> None:
 
 def test_a_passage_shows_its_quote_marked_and_where_it_stands() -> None:
     with speaking("zh"):
-        shown = passage_text(passage(), 109, 117, "/view/default/5?from=109&to=117")
+        shown = passage_text(passage(), [(109, 117)], "/view/default/5?from=109&to=117")
     assert "**费用报销制度** · 第 3 页 · 费用报销制度 › 2\\. 住宿" in shown
     assert "> 每晚 650 元" in shown
     assert shown.endswith("[在文档中打开此处](/view/default/5?from=109&to=117)")
 
 
+def test_a_passage_shows_all_that_is_cited_of_it_marked() -> None:
+    text = "每晚 650 元。憑票報銷。Ｂreakfast is free. 餐補另計。"
+    spans = [(text.index("Ｂ"), text.index(" 餐補")), (0, 9), (5, text.index("憑")), (500, 600)]
+    with speaking("zh"):
+        shown = passage_text(passage(text, start=0), spans, "/view", "有一部分已移除。")
+    assert shown.split("\n\n")[2:] == [
+        "> 每晚 650 元。  ",
+        "憑票報銷。",
+        "> Ｂreakfast is free\\.  ",
+        "餐補另計。",
+        "有一部分已移除。",
+        "[在文档中打开此处](/view)",
+    ]
+
+
 def test_rows_of_a_table_stand_without_its_frame() -> None:
     table = "限额如下。\n\n| 城市 | City |\n| --- | :--: |\n| 一類 | ６５０ |\n| 二类 | 480 |\n\n餐補另計。"
     start = table.index("| 二类")
-    shown = passage_text(passage(table, start=0), start, table.index("\n\n餐補"), "/view")
+    shown = passage_text(passage(table, start=0), [(start, table.index("\n\n餐補"))], "/view")
     assert "---" not in shown
     assert "城市 \\| City  \n一類 \\| ６５０" in shown
     assert "> 二类 \\| 480" in shown
@@ -206,7 +221,7 @@ def test_rows_of_a_table_stand_without_its_frame() -> None:
 
 
 def test_a_passage_without_its_quote_is_shown_whole() -> None:
-    shown = passage_text(passage(), 5000, 5010, "/view")
+    shown = passage_text(passage(), [(5000, 5010)], "/view")
     assert "650" in shown
     assert "> " not in shown
 
@@ -224,10 +239,15 @@ def test_addresses_say_where() -> None:
     assert view_address("http://x", "知识 库", 5, 1, 2) == (
         "http://x/view/%E7%9F%A5%E8%AF%86%20%E5%BA%93/5?from=1&to=2#cited"
     )
-    assert source_address("default", citation(1)) == (
+    assert source_address("default", [citation(1)]) == (
         f"/chat/source/default/83886082?from=109&to=117&words={known_by('每晚650元')}"
     )
-    assert source_address("default", citation(1), "a.1a.b").endswith("&of=a.1a.b")
+    assert source_address("default", [citation(1)], "a.1a.b").endswith("&of=a.1a.b")
+    twice = [citation(1), dataclasses.replace(citation(1), span=Span(118, 123), quote="凭票报销。"), citation(1)]
+    assert source_address("default", twice) == (
+        f"/chat/source/default/83886082?from=109&to=117&words={known_by('每晚650元')}"
+        f"&from=118&to=123&words={known_by('凭票报销。')}"
+    )
 
 
 def test_names_of_answers_say_where_they_are() -> None:

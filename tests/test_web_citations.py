@@ -8,7 +8,7 @@ import html
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +27,7 @@ from qianxun.client import reading
 from qianxun.knowledge_base import KnowledgeBase
 from qianxun.models.hashing import HashEncoder
 from qianxun.protocols import Vectors
+from qianxun.records import Span
 from qianxun.settings import Settings
 from qianxun.storage.keys import USUAL
 from qianxun.web.site import view_address
@@ -141,7 +142,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
         for one in answer.citations:
             by_program = f"/view/default/{one.document}?from={one.span.start}&to={one.span.end}"
             ours = view_address("default", one.document, one.span.start, one.span.end, one.quote)
-            chip = source_address("default", one)
+            chip = source_address("default", [one])
             for address in (by_program, ours, chip):
                 links.append(Link(address, one.source, one.quote))
             page = client.get("/answer", params={"base": "default", "q": question}).text
@@ -287,6 +288,30 @@ def test_words_that_a_list_hides_by_now_are_not_marked(asked: Asked, tmp_path: P
             assert shown[link.address] == plain(link.words)
 
 
+def test_a_number_that_is_used_twice_opens_all_that_is_cited_by_it(tmp_path: Path) -> None:
+    """What is cited of a passage by one number is marked as far as it stands; the rest is said to be gone."""
+    text = "# 遠程\n\n员工每周可远程办公两天。中間的話。Requests are approved within five working days.\n"
+    cited = ("员工每周可远程办公两天。", "Requests are approved within five working days.")
+    served = Served(tmp_path / "home")
+    with served.base() as kb:
+        kb.add_texts([qianxun.TextItem("远程.md", "遠程", text)], labels=["public"])
+    client = TestClient(with_chat(served), base_url=URL)
+    body = {"question": "员工每周可远程办公几天？"}
+    (first, *_) = reading.answer(client.post("/api/v1/bases/default/ask", json=body).json()).citations
+    own = client.get(f"/api/v1/bases/default/documents/{first.document}", params={"part": "text"}).json()["text"]
+    both = [replace(first, quote=one, span=Span(own.index(one), own.index(one) + len(one))) for one in cited]
+    shown = client.get(source_address("default", both)).text
+    assert said(shown) == plain("".join(cited))
+    assert "Some of what is cited" not in shown
+    assert shown.count("](/view/default/") == 1
+    one_gone = client.get(source_address("default", [replace(both[0], quote="别的话。"), both[1]])).text
+    assert said(one_gone) == plain(cited[1])
+    assert "Some of what is cited does not stand here any more." in one_gone
+    assert f"from={both[1].span.start}&to={both[1].span.end}" in one_gone
+    assert said(client.get(source_address("default", [replace(one, quote="无") for one in both])).text) == "gone"
+    served.close()
+
+
 def test_a_citation_of_a_widened_passage_opens_its_own_words(tmp_path: Path) -> None:
     """What is cited may stand beside the chunk that was found."""
     settings = ["search.widen=section", "splitting.max_tokens=32", "splitting.strategy=sentences"]
@@ -302,11 +327,11 @@ def test_a_citation_of_a_widened_passage_opens_its_own_words(tmp_path: Path) -> 
     for one in answer.citations:
         own = client.get(f"/api/v1/bases/default/passages/{one.chunk}").json()["chunk"]
         beside += not own["start"] <= one.span.start < one.span.end <= own["end"]
-        assert said(client.get(source_address("default", one)).text) == plain(one.quote)
+        assert said(client.get(source_address("default", [one])).text) == plain(one.quote)
         ours = client.get(view_address("default", one.document, one.span.start, one.span.end, one.quote))
         assert marked(ours.text, 200) == plain(one.quote)
         # Other words than those that were cited are not shown as cited there either.
-        elsewhere = re.sub(r"words=[0-9a-f]{8}", "words=00000000", source_address("default", one))
+        elsewhere = re.sub(r"words=[0-9a-f]{8}", "words=00000000", source_address("default", [one]))
         assert said(client.get(elsewhere).text) == "gone"
     assert beside
     served.close()

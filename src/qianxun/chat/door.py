@@ -9,9 +9,10 @@ messages go over. Paths that the page does not need do not exist.
 import html
 import logging
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
+from itertools import zip_longest
 from string import Template
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -24,7 +25,7 @@ from qianxun.chat import who
 from qianxun.chat.api import SESSION, Api
 from qianxun.chat.folder import PREFIX
 from qianxun.chat.ids import place_of
-from qianxun.chat.shown import passage_text, view_address
+from qianxun.chat.shown import MOST_CITED, passage_text, view_address
 from qianxun.chat.words import error_in_words
 from qianxun.client.records import Me, PassageInPlace
 from qianxun.errors import NotFound, QianxunError, Unauthorized
@@ -73,7 +74,7 @@ _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forw
 _SMALL_BYTES: Final = 1_000_000
 _SIGN_IN_BYTES: Final = 20_000
 # A sentence, or a row of a table; no more of a document is fetched for it than must be.
-_MOST_CITED: Final = 20_000
+_MOST_CITED_CHARS: Final = 20_000
 # (who it is, how they are called) → a token that Chainlit believes.
 TokenOf = Callable[[str, str], str]
 
@@ -267,32 +268,33 @@ class Door:
     async def _passage(self, scope: Scope, send: Send, base: str, chunk: int) -> None:
         """A passage as it may be read now, with what is cited of it marked; removed, if other words stand there."""
         asked = parse_qs(scope["query_string"].decode("ascii", "replace"))
-        start, end = _number(asked.get("from")), _number(asked.get("to"))
-        known = asked.get("words", [""])[0]
+        cited = _cited_of(asked)
         try:
             try:
                 found = await self._api.passage(base, chunk)
-                passage = await self._widened(base, found, start, end) if known else found.passage
-                first = passage.span.start
-                if known not in ("", known_by(passage.text[max(0, start - first) : max(0, end - first)])):
+                passage = await self._widened(base, found, [(start, end) for start, end, known in cited if known])
+                stands = [one for one in cited if _stands(passage, *one)]
+                if not stands:
                     raise NotFound("This passage was removed, or is not for you.")
-                address = view_address(self._shown_at, base, found.document.id, start, end, known)
-                words = passage_text(passage, start, end, address)
+                address = view_address(self._shown_at, base, found.document.id, *stands[0])
+                gone = "" if len(stands) == len(cited) else say("Some of what is cited does not stand here any more.")
+                words = passage_text(passage, [(start, end) for start, end, _ in stands], address, gone)
             except NotFound:
                 passage = await self._cited(asked.get("of", [""])[0], chunk)
-                words = passage_text(passage, start, end)
+                words = passage_text(passage, [(start, end) for start, end, _ in cited])
         except NotFound:
             words = say("This passage was removed, or is not for you.")
         except QianxunError as error:
             words = error_in_words(error)
         await _replied(send, 200, words)
 
-    async def _widened(self, base: str, found: PassageInPlace, start: int, end: int) -> Passage:
+    async def _widened(self, base: str, found: PassageInPlace, cited: Sequence[tuple[int, int]]) -> Passage:
         """The passage, with what was cited of its document beside it: where passages are widened, that may be cited."""
         own = found.passage.span
-        if not start < end <= start + _MOST_CITED or own.start <= start <= end <= own.end:
+        spans = [(start, end) for start, end in cited if start < end <= start + _MOST_CITED_CHARS]
+        span = Span(min([own.start, *(start for start, _ in spans)]), max([own.end, *(end for _, end in spans)]))
+        if span == own:
             return found.passage
-        span = Span(min(start, own.start), max(end, own.end))
         text = await self._api.text(base, found.document.id)
         return replace(found.passage, span=span, text=text[span.start : span.end])
 
@@ -362,7 +364,18 @@ def _too_long(headers: Headers, max_bytes: int) -> bool:
     return "transfer-encoding" in headers or not length.isdecimal() or len(length) > 15 or int(length) > max_bytes
 
 
-def _number(given: list[str] | None) -> int:
+def _cited_of(asked: Mapping[str, list[str]]) -> list[tuple[int, int, str]]:
+    """What an address says is cited: from, to, and what the words are known by, "" where it does not say."""
+    given = (asked.get(name, [""])[:MOST_CITED] for name in ("from", "to", "words"))
+    return [(_number(start), _number(end), known) for start, end, known in zip_longest(*given, fillvalue="")]
+
+
+def _stands(passage: Passage, start: int, end: int, known: str) -> bool:
+    """Whether the words that were cited stand where they stood."""
+    first = passage.span.start
+    return known in ("", known_by(passage.text[max(0, start - first) : max(0, end - first)]))
+
+
+def _number(text: str) -> int:
     """A number of an address; 0 for what is none."""
-    text = given[0] if given else ""
     return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else 0

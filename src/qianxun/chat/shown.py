@@ -11,12 +11,15 @@ from urllib.parse import quote, urlencode
 
 from qianxun.files import own_name
 from qianxun.guarding import addresses, safe_links
+from qianxun.marking import joined
 from qianxun.messages import say
 from qianxun.parts import left_out_in_words, model_in_words, role_in_words, time_in_words
 from qianxun.reasons import reason_in_words
 from qianxun.records import Answer, Passage, Statement
 
 _MARKS: Final = re.compile(r"(?:\s?\[(?:\d{1,4}|Q)\])*")
+# So many spans of a passage are marked.
+MOST_CITED: Final = 100
 # What parts the head of a table from its rows.
 _RULE_OF_TABLE: Final = re.compile(r"\|(?:\s*:?-{2,}:?\s*\|)+")
 # What took less would be told as nothing.
@@ -125,16 +128,17 @@ class Streaming:
         self._text = self._shown = ""
 
 
-def passage_text(passage: Passage, start: int, end: int, address: str = "") -> str:
-    """A passage with the characters `start` to `end` of its document marked, and where it stands."""
+def passage_text(passage: Passage, spans: Sequence[tuple[int, int]], address: str = "", note: str = "") -> str:
+    """A passage with spans of its document marked, and where it stands; `note` is said below it."""
     text = passage.text
-    a, b = max(0, start - passage.span.start), min(len(text), end - passage.span.start)
     place = [f"**{as_text(passage.title)}**", as_text(_page(passage)), as_text(" › ".join(passage.heading[-2:]))]
     lines = [" · ".join(part for part in place if part), as_text(own_name(passage.source))]
-    if a < b:
-        lines += [_paragraphs(text[:a]), _quoted(text[a:b]), _paragraphs(text[b:])]
-    else:
-        lines.append(_paragraphs(text))
+    last = 0
+    within = [(max(0, a - passage.span.start), min(len(text), b - passage.span.start)) for a, b in spans]
+    for a, b in joined([(a, b) for a, b in within if a < b]):
+        lines += [_paragraphs(text[last:a]), _quoted(text[a:b])]
+        last = b
+    lines += [_paragraphs(text[last:]), note]
     if address:
         lines.append(f"[{say('Open the document here')}]({address})")
     return "\n\n".join(line for line in lines if line)

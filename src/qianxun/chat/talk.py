@@ -19,7 +19,7 @@ from qianxun.chat.api import Api
 from qianxun.chat.folder import PREFIX
 from qianxun.chat.ids import Place
 from qianxun.chat.remembered import RUNS, SETTINGS
-from qianxun.chat.shown import Streaming, answer_text, as_text, report_of
+from qianxun.chat.shown import MOST_CITED, Streaming, answer_text, as_text, report_of
 from qianxun.chat.words import error_in_words, unread, why_it_failed
 from qianxun.client.records import Job, Stopped
 from qianxun.errors import NotFound, QianxunError
@@ -265,33 +265,38 @@ async def _finished(step: Any, message: Any, talk: Talk, question: str, answer: 
 
 
 def chips(answer: Answer, base: str, thread: str, id: str = "") -> list[Any]:
-    """A passage at the side for each number that is cited. Its text is asked for when it is opened.
+    """A passage at the side for each number that is cited, with all that is cited by it marked: Chainlit knows them by
+    their numbers. Its text is asked for when it is opened.
 
     `thread` and `id` are the conversation's and the answer's, where they are kept.
     """
     import chainlit as cl
 
-    first: dict[int, Citation] = {}
+    cited: dict[int, list[Citation]] = {}
     for citation in answer.citations:
         if citation.number:
-            first.setdefault(citation.number, citation)
+            cited.setdefault(citation.number, []).append(citation)
     return [
         cl.Text(
             name=f"[{number}]",
-            url=source_address(base, one, id),
+            url=source_address(base, these, id),
             display="side",
             mime="text/plain",
             thread_id=thread,
         )
-        for number, one in sorted(first.items())
+        for number, these in sorted(cited.items())
     ]
 
 
-def source_address(base: str, citation: Citation, answer: str = "") -> str:
-    """Where the passage of a citation is read; files of a conversation are found by the answer that cites them."""
-    asked: dict[str, Any] = {"from": citation.span.start, "to": citation.span.end, "words": known_by(citation.quote)}
-    where = urlencode({**asked, "of": answer} if answer else asked)
-    return f"{PREFIX}/source/{quote(base, safe='')}/{citation.chunk}?{where}"
+def source_address(base: str, cited: Sequence[Citation], answer: str = "") -> str:
+    """Where the passage of citations is read; files of a conversation are found by the answer that cites them.
+
+    `cited`: what is cited of one passage, at least one.
+    """
+    spans = dict.fromkeys((one.span.start, one.span.end, known_by(one.quote)) for one in cited)
+    asked = [pair for span in list(spans)[:MOST_CITED] for pair in zip(("from", "to", "words"), span, strict=True)]
+    where = urlencode([*asked, ("of", answer)] if answer else asked)
+    return f"{PREFIX}/source/{quote(base, safe='')}/{cited[0].chunk}?{where}"
 
 
 async def sent(api: Api, talk: Talk, files: Sequence[tuple[str, Path]]) -> bool:

@@ -25,6 +25,7 @@ MESSAGES: Final[dict[str, str]] = {
     "The key does not hold.": "密钥无效。",
     "Ask your administrator for one.": "请向管理员索取。",
     "This passage was removed, or is not for you.": "该段落已移除，或您无权查看。",
+    "Some of what is cited does not stand here any more.": "所引用的内容有一部分已不在此处。",
     # conversations
     "There is no such conversation.": "没有这个会话。",
     "Begin a new one.": "请新建一个会话。",
