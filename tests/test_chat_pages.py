@@ -317,6 +317,8 @@ SAID: dict[str, dict[str, Any]] = {
         "read": "文件已读取",
         "reading": "正在读取文件",
         "not read": "文件未能读取",
+        "some read": "部分文件未能读取",
+        "kind": "无法读取扩展名为 .exe 的文件",
         "reading stopped": "已停止读取。",
         "open": "在文档中打开此处",
         "past": "今天",
@@ -341,6 +343,8 @@ SAID: dict[str, dict[str, Any]] = {
         "read": "Files are read",
         "reading": "Reading files",
         "not read": "Files are not read",
+        "some read": "Some files are not read",
+        "kind": "iles named .exe cannot be read",
         "reading stopped": "Reading was stopped.",
         "open": "Open the document here",
         "past": "Today",
@@ -649,6 +653,33 @@ def test_files_that_cannot_be_read_are_named_with_the_reason(page: Page, tmp_pat
     page.sees("每晚 650 元")
     assert "conversation:" not in page.text
     assert "文件已读取" not in page.text
+
+
+@both
+def test_a_file_of_a_kind_that_is_not_read_takes_nothing_else_with_it(
+    page: Page, language: str, tmp_path: Path
+) -> None:
+    said = in_language(page, language)
+    good, bad = tmp_path / "保修.md", tmp_path / "工具 Ｔool.exe"
+    good.write_text("# 附件\n\n本产品的保修期为 37 个月。\n", encoding="utf-8")
+    bad.write_bytes(b"MZ no document")
+    page.browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(f"{bad}\n{good}")
+    page.sees("保修.md")
+    page.sees(".exe")
+    time.sleep(1)
+    page.ask("附件里的保修期多长？")
+    page.sees(said["some read"])
+    page.sees(said["kind"])
+    page.sees("保修期为 37 个月")
+    page.sees(said["again"])
+    # Alone it is named too, and the question is answered all the same.
+    page.browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(bad))
+    time.sleep(2)
+    page.ask(said["asked"])
+    page.sees(said["not read"])
+    page.sees(said["answer"])
+    shown = page.browser.find_elements(By.CSS_SELECTOR, ".positive-feedback-off")
+    assert len(shown) == 2
 
 
 @both

@@ -9,7 +9,7 @@ from service_fixtures import Served, running
 
 from qianxun.chat import who
 from qianxun.chat.api import Api
-from qianxun.chat.words import error_in_words, unread, why_it_failed
+from qianxun.chat.words import error_in_words, names_file, unread, why_it_failed
 from qianxun.client.records import Job, JobError
 from qianxun.errors import InputError, QianxunError
 from qianxun.messages import speaking
@@ -69,6 +69,20 @@ def test_a_file_that_was_not_read_is_named_once_and_as_it_was_sent(name: str) ->
     assert "conversation:" not in why
     with speaking("en"):
         assert unread(found)[0][1].startswith("The file is not a readable PDF")
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "is_named"),
+    [
+        ("工具.exe：不能读取名为 .exe 的文件。", "工具.exe", True),
+        ("季度 報告.EXE: files named .exe cannot be read.", "季度  報告.ＥＸＥ", True),
+        ("aa.exe: files named .exe cannot be read.", "a.exe", False),
+        ("There is no such conversation.", "保修.md", False),
+        ("{{a}}.exe: files named .exe cannot be read.", "{a}.exe", True),
+    ],
+)
+def test_an_error_that_names_a_file_is_about_that_file(error: str, name: str, is_named: bool) -> None:
+    assert names_file(told(error), name) is is_named
 
 
 def test_why_a_job_failed_is_told_without_what_only_a_program_can_do() -> None:

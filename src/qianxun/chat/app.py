@@ -164,7 +164,7 @@ def _attach(api: Api) -> None:
             await cl.ErrorMessage(content=say("There is no knowledge base that you may use.")).send()
             return
         files = [(str(one.name), Path(one.path)) for one in message.elements or () if one.path]
-        if files and not await sent(api, talk, files):
+        if files and not await sent(api, talk, files, message.content):
             return
         if message.content.strip():
             await answered(api, talk, message.content, cl.user_session.get("chat_settings") or {})

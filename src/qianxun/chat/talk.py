@@ -20,11 +20,12 @@ from qianxun.chat.folder import PREFIX
 from qianxun.chat.ids import Place
 from qianxun.chat.remembered import RUNS, SETTINGS
 from qianxun.chat.shown import MOST_CITED, Streaming, answer_text, as_text, report_of
-from qianxun.chat.words import error_in_words, unread, why_it_failed
+from qianxun.chat.words import error_in_words, names_file, unread, why_it_failed
 from qianxun.client.records import Job, Stopped
-from qianxun.errors import NotFound, QianxunError
+from qianxun.errors import InputError, NotFound, QianxunError, Unauthorized
 from qianxun.marking import known_by
 from qianxun.messages import say
+from qianxun.reasons import reason_of_the_file
 from qianxun.records import Answer, Citation, Passage
 
 logger = logging.getLogger(__name__)
@@ -299,38 +300,72 @@ def source_address(base: str, cited: Sequence[Citation], answer: str = "") -> st
     return f"{PREFIX}/source/{quote(base, safe='')}/{cited[0].chunk}?{where}"
 
 
-async def sent(api: Api, talk: Talk, files: Sequence[tuple[str, Path]]) -> bool:
-    """Gives files to the conversation, and shows how far that is. Returns whether they can be asked about."""
+async def sent(api: Api, talk: Talk, files: Sequence[tuple[str, Path]], question: str = "") -> bool:
+    """Gives files to the conversation, and shows how far that is. Returns whether the question is to be answered: also
+    where a file was not read, which is then said; not where the reading was stopped."""
     import chainlit as cl
 
     step = await _begun(say("Reading files"), "\n".join(f"- {as_text(name)}" for name, _ in files))
     job: Job | None = None
+    refused: list[tuple[str, str]] = []
+    words, goes_on = "", True
     try:
         if not talk.keeps:
-            raise NotFound("Files can be sent by who is signed in.")
-        job = await api.upload(talk.base, await talk.begun(api, files[0][0]), files)
-        async for now in api.job(job.token):
-            job = now
-            step.name = _job_in_words(job, len(files))
-            await step.update()
-        done = job.state == "done"
-        words = "" if done else why_it_failed(job) or _job_in_words(job, len(files))
-        failed = [f"- {as_text(name)}: {as_text(why)}" for name, why in unread(job)]
+            raise Unauthorized("Files can be sent by who is signed in.")
+        job = await _taken(api, talk.base, await talk.begun(api, files[0][0]), files, refused)
+        if job is None:
+            step.name = say("Files are not read")
+        else:
+            async for now in api.job(job.token):
+                job = now
+                step.name = _job_in_words(job, len(files), len(refused))
+                await step.update()
+            if job.state != "done":
+                words = as_text(why_it_failed(job) or _job_in_words(job, len(files)))
     except QianxunError as error:
-        done, failed = False, []
-        words, step.name = error_in_words(error), say("Files are not read")
+        words, step.name = _told(error), say("Files are not read")
     except asyncio.CancelledError:
         # Not raised again, as in `_shown`.
-        done, failed = False, []
-        words, step.name = say("Reading was stopped."), say("Files are not read")
+        goes_on, refused = False, []
+        words, step.name = as_text(say("Reading was stopped.")), say("Files are not read")
         await _cancel(api, job)
-    step.end, step.is_error = _now(), not done or bool(failed)
-    step.output = "\n\n".join(part for part in (step.output, as_text(words), "\n".join(failed)) if part)
+    left_out = [*refused, *(unread(job) if job is not None and goes_on else ())]
+    failed = [f"- {as_text(name)}: {as_text(why)}" for name, why in left_out]
+    step.end, step.is_error = _now(), bool(words or failed)
+    step.output = "\n\n".join(part for part in (step.output, words, "\n".join(failed)) if part)
     await step.update()
     if words or failed:
-        parts = [as_text(words), *failed, "" if talk.keeps else f"[{say('Sign in')}]({PREFIX}/sign-in)"]
-        await cl.Message(content="\n\n".join(parts).strip()).send()
-    return done
+        message = cl.Message(content="\n\n".join([words, *failed]).strip(), metadata=dict(NO_THUMBS))
+        message.actions = [_again(question, message.id)] if question.strip() and not goes_on else []
+        await message.send()
+    return goes_on
+
+
+async def _taken(
+    api: Api, base: str, token: str, files: Sequence[tuple[str, Path]], refused: list[tuple[str, str]]
+) -> Job | None:
+    """The job that reads the files that the service takes, None if it takes none; others come to `refused`, with why.
+
+    The service refuses all that is sent together with one that it does not take, and names that one.
+    """
+    left = list(files)
+    while left:
+        try:
+            return await api.upload(base, token, left)
+        except InputError as error:
+            named = [one for one in left if names_file(error, one[0])]
+            if isinstance(error, NotFound) or not named:
+                raise
+            wrong = max(named, key=lambda one: len(one[0]))
+            left.remove(wrong)
+            refused.append((wrong[0], reason_of_the_file(wrong[0], error_in_words(error))))
+    return None
+
+
+def _told(error: QianxunError) -> str:
+    """An error as Markdown; with where to sign in, if that helps."""
+    words = as_text(error_in_words(error))
+    return f"{words}\n\n[{say('Sign in')}]({PREFIX}/sign-in)" if isinstance(error, Unauthorized) else words
 
 
 async def _cancel(api: Api, job: Job | None) -> None:
@@ -342,8 +377,8 @@ async def _cancel(api: Api, job: Job | None) -> None:
         logger.info("a job was not stopped: %s", error)
 
 
-def _job_in_words(job: Job, n_files: int) -> str:
-    n_unread = len(unread(job))
+def _job_in_words(job: Job, n_files: int, n_refused: int = 0) -> str:
+    n_unread = len(unread(job)) + n_refused
     if job.state == "done" and n_unread < n_files:
         return say("Some files are not read") if n_unread else say("Files are read")
     if job.ended:

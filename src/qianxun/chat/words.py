@@ -4,6 +4,7 @@ A service may tell a reason in English, which was kept so; and what it advises m
 """
 
 import re
+import unicodedata
 
 from qianxun.client.records import Job
 from qianxun.errors import QianxunError
@@ -32,6 +33,16 @@ def unread(job: Job) -> list[tuple[str, str]]:
     result = job.result or {}
     rows = [*result.get("failed", ()), *result.get("attention", ()), *result.get("empty", ())]
     return [_unread(str(row.get("source", "")), str(row.get("reason", ""))) for row in rows]
+
+
+def names_file(error: QianxunError, name: str) -> bool:
+    """Whether an error speaks of a file, by its name as it was sent or as the service writes it."""
+    named = re.escape(_compared(name))
+    return re.search(rf"(?<!\w){named}(?!\w)", _compared(str(error))) is not None
+
+
+def _compared(words: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", words).split()).casefold()
 
 
 def why_it_failed(job: Job) -> str:

@@ -47,7 +47,9 @@ const languages = { zh: "zh-CN", en: "en-US" };
 const spoken = languages[chosen.qianxun_language] || (navigator.language.startsWith("zh") ? "zh-CN" : "en-US");
 Object.defineProperty(navigator, "language", { get: () => spoken });
 document.documentElement.lang = spoken;
+// What is chosen for all pages, else what was chosen here, else what the system has.
 if (["light", "dark"].includes(chosen.qianxun_theme)) localStorage.setItem("vite-ui-theme", chosen.qianxun_theme);
+else if (!localStorage.getItem("vite-ui-theme")) localStorage.setItem("vite-ui-theme", "system");
 window.theme = {
   light: { "--primary": "171 82% 24%", "--primary-foreground": "0 0% 100%", "--ring": "171 82% 24%" },
   dark: { "--primary": "170 54% 40%", "--primary-foreground": "170 50% 5%", "--ring": "170 54% 40%" },
