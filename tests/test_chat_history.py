@@ -92,6 +92,15 @@ def steps(state: str, files: list[str] | None = None) -> list[dict[str, Any]]:
     return found
 
 
+def test_a_page_that_is_loaded_anew_says_too_that_no_model_wrote_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qianxun.chat.history.chips", lambda *_: [])  # Chainlit's
+    kept = dataclasses.replace(ANSWER, degraded=("generator",), finish_reason="length")
+    with speaking("zh"):
+        (*_, last) = asyncio.run(History(Service("done", [], kept)).get_thread(THREAD))["steps"]  # type: ignore[arg-type]
+    assert "模型没有作答" in last["output"]
+    assert last["output"].endswith("> 这个回答达到长度上限，没有写完。")
+
+
 @pytest.mark.parametrize(
     ("language", "words"),
     [

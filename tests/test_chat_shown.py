@@ -110,6 +110,50 @@ def test_an_answer_that_is_not_simply_borne_says_so(verdict: str) -> None:
     assert shown.startswith("也许。\n\n> ")
 
 
+@pytest.mark.parametrize("degraded", [("generator: The model failed.",), ("lexical", "generator")])
+@pytest.mark.parametrize(
+    ("language", "quotes", "nothing"),
+    [
+        ("zh", "模型没有作答，以下是从文档中摘引的原文。", "模型没有作答，摘引原文也没有找到依据，请稍后重新提问。"),
+        (
+            "en",
+            "The model did not answer: these are quotations from the documents.",
+            "The model did not answer, and quoting found nothing: ask again later.",
+        ),
+    ],
+)
+def test_that_no_model_wrote_an_answer_is_said_above_it(
+    degraded: tuple[str, ...], language: str, quotes: str, nothing: str
+) -> None:
+    with speaking(language):
+        assert answer_text(answer("每晚 ６５０ 元。[1]", degraded=degraded)) == f"> {quotes}\n\n每晚 ６５０ 元。[1]"
+        found = answer_text(answer("沒有找到。Nothing.", degraded=degraded, verdict="no_evidence"))
+        assert found == f"> {nothing}\n\n沒有找到。Nothing."
+        assert quotes not in answer_text(answer("每晚 650 元。[1]", degraded=("reranker: It failed.",)))
+
+
+@pytest.mark.parametrize(
+    ("reason", "zh", "en"),
+    [
+        ("length", "这个回答达到长度上限，没有写完。", "This answer reached its length limit before its end."),
+        ("time", "这个回答超过时间上限，没有写完。", "This answer ran out of time before its end."),
+        ("repetition", "这个回答开始重复同样的话，已被中止。", "This answer began to repeat itself and was stopped."),
+        ("cancelled", "这个回答被中止了。", "This answer was stopped."),
+    ],
+)
+def test_an_answer_that_is_not_finished_says_why(reason: str, zh: str, en: str) -> None:
+    for language, words in {"zh": zh, "en": en}.items():
+        with speaking(language):
+            assert answer_text(answer("餐補每天", finish_reason=reason)) == f"餐補每天\n\n> {words}"
+    assert answer_text(answer("餐補每天 120 元。")) == "餐補每天 120 元。"
+
+
+def test_an_answer_that_was_stopped_before_its_first_word_says_so_once() -> None:
+    said = answer("回答还没有写出任何内容就结束了。", finish_reason="cancelled", verdict="no_evidence", citations=())
+    with speaking("zh"):
+        assert answer_text(said) == "这个回答被中止了。"
+
+
 def test_sources_that_disagree_are_listed_with_their_numbers() -> None:
     values = (
         Stated("650 元", (citation(1), citation(2), citation(1)), "2025"),

@@ -13,7 +13,7 @@ from qianxun.files import own_name
 from qianxun.guarding import addresses, safe_links
 from qianxun.marking import joined
 from qianxun.messages import say
-from qianxun.parts import left_out_in_words, model_in_words, role_in_words, time_in_words
+from qianxun.parts import left_out_in_words, model_in_words, parts_of, role_in_words, time_in_words
 from qianxun.reasons import reason_in_words
 from qianxun.records import Answer, Passage, Statement
 
@@ -29,14 +29,15 @@ _MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$&=:^])")
 
 
 def answer_text(answer: Answer) -> str:
-    """An answer to be read: what bears a sentence weakly or not at all is said behind it, what it is worth below it."""
-    parts = [safe_links(_with_support(answer), addresses(passage.text for passage in answer.passages)).strip()]
+    """An answer to be read: what bears a sentence weakly or not at all is said behind it, what it is worth, and that it
+    is not finished, below it; above it, that no model wrote it where one should have."""
+    ending = ending_in_words(answer)
+    if answer.finish_reason == "cancelled" and answer.verdict == "no_evidence":
+        return ending  # what it says itself is that it says nothing
+    parts = [_of_no_model(answer)]
+    parts.append(safe_links(_with_support(answer), addresses(passage.text for passage in answer.passages)).strip())
     parts += _disagreements(answer)
-    verdict = verdict_in_words(answer)
-    if verdict:
-        parts.append(f"> {verdict}")
-    if answer.finish_reason == "cancelled":
-        parts.append(f"> {say('This answer was stopped.')}")
+    parts += [f"> {words}" for words in (verdict_in_words(answer), ending) if words]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -66,6 +67,26 @@ def verdict_in_words(answer: Answer) -> str:
         "ungrounded": say("The sources do not bear this answer."),
         "clarify": say("The question may be about several things: ask again and name one."),
     }[answer.verdict]
+
+
+def ending_in_words(answer: Answer) -> str:
+    """Why an answer ended before its end; "" where it did not."""
+    return {
+        "stop": "",
+        "length": say("This answer reached its length limit before its end."),
+        "time": say("This answer ran out of time before its end."),
+        "cancelled": say("This answer was stopped."),
+        "repetition": say("This answer began to repeat itself and was stopped."),
+    }[answer.finish_reason]
+
+
+def _of_no_model(answer: Answer) -> str:
+    """That the model failed, as a quotation; "" where none did."""
+    if "generator" not in parts_of(answer.degraded):
+        return ""
+    if answer.verdict == "no_evidence":
+        return f"> {say('The model did not answer, and quoting found nothing: ask again later.')}"
+    return f"> {say('The model did not answer: these are quotations from the documents.')}"
 
 
 def support_in_words(statement: Statement) -> str:

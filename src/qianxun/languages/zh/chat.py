@@ -55,6 +55,13 @@ MESSAGES: Final[dict[str, str]] = {
         "这个回答没有写完：模型出错，或服务在写作中途停止。"
     ),
     "Ask the question again.": "请重新提问。",
+    "This answer reached its length limit before its end.": "这个回答达到长度上限，没有写完。",
+    "This answer ran out of time before its end.": "这个回答超过时间上限，没有写完。",
+    "This answer began to repeat itself and was stopped.": "这个回答开始重复同样的话，已被中止。",
+    "The model did not answer: these are quotations from the documents.": "模型没有作答，以下是从文档中摘引的原文。",
+    "The model did not answer, and quoting found nothing: ask again later.": (
+        "模型没有作答，摘引原文也没有找到依据，请稍后重新提问。"
+    ),
     # files
     "Reading files": "正在读取文件",
     "Reading files: {done} of {total}": "正在读取文件：{done}/{total}",
