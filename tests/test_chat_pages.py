@@ -323,7 +323,7 @@ SAID: dict[str, dict[str, Any]] = {
         "open": "在文档中打开此处",
         "past": "今天",
         "policies": ["按系统设置", "保留并标出", "删去", "有这样的句子就不回答"],
-        "sign in": ("用登录中心登录", "如需用登录中心登录，请到服务的页面。", "对话"),
+        "sign in": ("用登录中心登录", "如需用登录中心登录，请到服务的页面。", "对话", "登录"),
     },
     "en": {
         "again": "Ask again",
@@ -358,6 +358,7 @@ SAID: dict[str, dict[str, Any]] = {
             "Sign in with 登录中心",
             "With 登录中心 one signs in at the pages of the service.",
             "Chat",
+            "Sign in",
         ),
     },
 }
@@ -610,6 +611,27 @@ def test_an_answer_that_is_being_written_is_read_on_after_a_reload(page: Page) -
     until(lambda: page.browser.find_elements(By.ID, "stop-button"), "the button")[0].click()
     page.sees(SAID["zh"]["stopped"])
     assert "第300句" not in page.text
+
+
+@both
+def test_who_is_signed_out_meanwhile_is_led_to_where_one_signs_in(page: Page, language: str) -> None:
+    said = in_language(page, language)
+    secret = page.browser.get_cookie("qianxun_session")["value"]
+    page.browser.execute_script("fetch('/chat/logout', {method: 'POST'})")
+
+    def ended() -> bool:
+        with contextlib.suppress(Unauthorized), qianxun.Client(page.world.service, secret) as client:
+            client.me()
+            return False
+        return True
+
+    until(ended, "no session")
+    page.ask(said["asked"])
+    page.sees(said["sign in"][3])
+    link = until(lambda: page.browser.find_element(By.LINK_TEXT, said["sign in"][3]), "where to sign in")
+    assert link.get_attribute("href") == f"{page.world.chat}sign-in"
+    page.browser.get_log("performance")  # what was refused was to be
+    page.browser.get(f"{page.world.chat}sign-in")
 
 
 def test_pictures_of_other_hosts_are_words(page: Page) -> None:
@@ -1143,7 +1165,7 @@ def provided(tmp_path_factory: pytest.TempPathFactory, provider: OidcProvider) -
 def test_who_the_identity_provider_knows_signs_in_to_the_chat(
     browser: Any, provided: World, language: str, alone: bool
 ) -> None:
-    page, (button, link, chat) = Page(browser, provided), SAID[language]["sign in"]
+    page, (button, link, chat, _) = Page(browser, provided), SAID[language]["sign in"]
     browser.get(f"{provided.chat}sign-in")
     browser.add_cookie({"name": "qianxun_language", "value": language, "path": "/"})
     if alone:

@@ -10,6 +10,7 @@ from service_fixtures import Served, running
 from qianxun.chat import who
 from qianxun.chat.api import Api
 from qianxun.chat.words import error_in_words, names_file, unread, why_it_failed
+from qianxun.client.connection import unreachable
 from qianxun.client.records import Job, JobError
 from qianxun.errors import InputError, QianxunError
 from qianxun.messages import speaking
@@ -48,6 +49,12 @@ def job(result: dict[str, Any] | None = None, error: JobError | None = None) -> 
             "过滤条件第 10 列：此处应为字段，而不是 '胡说 ＡＢ'。字段：source, label。",
         ),
         ("zh", told("過濾條件不對：{{臺北}}。"), "過濾條件不對：{臺北}。"),
+        ("zh", unreachable("http://127.0.0.1:8781", OSError("All attempts")), "暂时连不上服务。请重试。"),
+        (
+            "en",
+            unreachable("http://服務.內部:8781", OSError("No route")),
+            "The service cannot be reached at the moment. Try again.",
+        ),
         ("zh", InputError("{path} is empty.", path=f"{OWN}表格 A.md"), "表格 A.md 是空的。"),
     ],
 )

@@ -6,6 +6,7 @@ read on from where it was.
 
 import asyncio
 import http.cookies
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ from qianxun.errors import InputError, ServiceUnavailable, Unauthorized
 from qianxun.files import own_name
 from qianxun.hosts import is_here
 from qianxun.messages import language
+
+logger = logging.getLogger(__name__)
 
 SESSION: Final = "qianxun_session"
 _API: Final = "/api/v1"
@@ -281,7 +284,9 @@ class Api:
                     raise error_of(response)
                 yield response
         except (httpx.TransportError, httpx.StreamError) as error:
-            raise unreachable(self.url, error) from error
+            lost = unreachable(self.url, error)
+            logger.warning("%s", lost)  # who reads the chat is told neither the address nor why
+            raise lost from error
 
 
 def is_end(told: Told) -> bool:

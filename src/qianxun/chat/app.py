@@ -19,8 +19,7 @@ from qianxun.chat.door import ANONYMOUS, Door
 from qianxun.chat.history import History
 from qianxun.chat.ids import place_of
 from qianxun.chat.remembered import SETTINGS
-from qianxun.chat.talk import AGAIN, Talk, answered, answered_again, offered_again, read_on, sent
-from qianxun.chat.words import error_in_words
+from qianxun.chat.talk import AGAIN, Talk, answered, answered_again, as_message, offered_again, read_on, sent
 from qianxun.errors import QianxunError
 from qianxun.messages import say
 
@@ -92,7 +91,7 @@ def _attach(api: Api) -> None:
         try:
             await _begin(cl.user_session.get("chat_profile"), "")
         except QianxunError as error:
-            await cl.ErrorMessage(content=error_in_words(error)).send()
+            await cl.ErrorMessage(content=as_message(error)).send()
 
     async def _resume(thread: Any) -> None:
         place = place_of(thread["id"])

@@ -4,6 +4,7 @@ What Chainlit would keep of messages is the service's already. Of whoever is not
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from qianxun.errors import NotFound, QianxunError
 from qianxun.files import is_own_file
 from qianxun.messages import say
 from qianxun.records import Answer
+
+logger = logging.getLogger(__name__)
 
 # Titles are looked through in so many conversations of a knowledge base.
 _MOST: Final = 1000
@@ -145,6 +148,9 @@ class History:
                     context.session.thread_id = talk.id
             except ChainlitContextException:
                 pass
+            except QianxunError as error:
+                # Who asks is told so, below the question.
+                logger.info("a conversation was not begun: %s", error)
             return
         if name is not None and not _has_just_begun():
             await self._api.rename(place.base, place.token, name)

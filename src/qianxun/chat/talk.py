@@ -21,7 +21,7 @@ from qianxun.chat.ids import Place
 from qianxun.chat.remembered import RUNS, SETTINGS
 from qianxun.chat.shown import MOST_CITED, Streaming, answer_text, as_text, report_of
 from qianxun.chat.words import error_in_words, names_file, unread, why_it_failed
-from qianxun.client.records import Job, Stopped
+from qianxun.client.records import Job, Stopped, Told
 from qianxun.errors import InputError, NotFound, QianxunError, Unauthorized
 from qianxun.marking import known_by
 from qianxun.messages import say
@@ -101,14 +101,23 @@ async def answered(api: Api, talk: Talk, question: str, settings: Mapping[str, A
     """Asks, and shows the answer."""
     asked = {"question": question, **how(settings)}
     if talk.keeps:
-        token = await talk.begun(api, question)
-        SETTINGS.keep(talk.id, settings)
-        events = _of_a_turn(talk, api.ask(talk.base, token, asked))
+        events = _of_a_turn(talk, _asked(api, talk, asked, settings))
     else:
         turns = talk.asked[-_MAX_TURNS:]
         talk.asked.append(question)
         events = _of_no_turn(api.ask_once(talk.base, {**asked, "turns": turns}))
     await _shown(talk, question, events)
+
+
+async def _asked(
+    api: Api, talk: Talk, asked: Mapping[str, Any], settings: Mapping[str, Any]
+) -> AsyncGenerator[Told, None]:
+    """What the conversation is told, which is begun if it is not yet: that may fail as the asking may."""
+    token = await talk.begun(api, asked["question"])
+    SETTINGS.keep(talk.id, settings)
+    async with aclosing(api.ask(talk.base, token, asked)) as told:  # type: ignore[type-var]
+        async for one in told:
+            yield one
 
 
 async def answered_again(api: Api, talk: Talk, question: str, settings: Mapping[str, Any]) -> None:
@@ -195,31 +204,31 @@ async def _shown(talk: Talk, question: str, events: AsyncGenerator[AnswerEvent |
                             await _cut(step, message, question)
                             return
                         case Stopped(state):
+                            if state == "removed" and message is not None:
+                                message.content = ""
                             raise NotFound(ended_in_words(state), remedy="Ask the question again.")
     except asyncio.CancelledError:
         # Not raised again: Chainlit would show it as an error, and there is nothing more to do.
         await _cut(step, message, question)
     except QianxunError as error:
-        step.end, step.is_error = _now(), True
-        step.name = say("No answer")
-        await step.update()
-        failed = message or cl.Message(content="")
-        failed.content, failed.is_error = as_text(error_in_words(error)), True
-        failed.actions = [_again(question, failed.id)]
-        await failed.send()
+        step.is_error = True
+        await _cut(step, message, question, as_message(error), is_error=True)
 
 
-async def _cut(step: Any, message: Any, question: str) -> None:
-    """What was written until it was stopped, and that it was; a service that keeps it tells that by itself."""
+async def _cut(step: Any, message: Any, question: str, words: str = "", *, is_error: bool = False) -> None:
+    """What was written until it was stopped, or failed, and why it ended (`words`: Markdown; else that it was stopped);
+    a service that keeps what was stopped tells that by itself."""
     import chainlit as cl
 
-    if message is None or not message.content.strip():
+    message = message or cl.Message(content="")
+    words = words or say("This answer was stopped.")
+    if message.content.strip():
+        message.content = "\n\n> ".join((message.content, words.replace("\n", "\n> ")))
+    else:
         step.name = say("No answer")
+        message.content, message.is_error = words, is_error
     step.end = _now()
     await step.update()
-    message = message or cl.Message(content="")
-    words = say("This answer was stopped.")
-    message.content = f"{message.content}\n\n> {words}" if message.content.strip() else words
     message.metadata = dict(NO_THUMBS)
     message.actions = [_again(question, message.id)]
     await message.send()
@@ -323,7 +332,7 @@ async def sent(api: Api, talk: Talk, files: Sequence[tuple[str, Path]], question
             if job.state != "done":
                 words = as_text(why_it_failed(job) or _job_in_words(job, len(files)))
     except QianxunError as error:
-        words, step.name = _told(error), say("Files are not read")
+        words, step.name = as_message(error), say("Files are not read")
     except asyncio.CancelledError:
         # Not raised again, as in `_shown`.
         goes_on, refused = False, []
@@ -362,7 +371,7 @@ async def _taken(
     return None
 
 
-def _told(error: QianxunError) -> str:
+def as_message(error: QianxunError) -> str:
     """An error as Markdown; with where to sign in, if that helps."""
     words = as_text(error_in_words(error))
     return f"{words}\n\n[{say('Sign in')}]({PREFIX}/sign-in)" if isinstance(error, Unauthorized) else words

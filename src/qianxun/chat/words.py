@@ -7,14 +7,16 @@ import re
 import unicodedata
 
 from qianxun.client.records import Job
-from qianxun.errors import QianxunError
+from qianxun.errors import QianxunError, ServiceUnavailable
 from qianxun.files import own_name
 from qianxun.messages import language, say
 from qianxun.reasons import is_for_programs, reason_in_words, reason_of_the_file
 
 
 def error_in_words(error: QianxunError) -> str:
-    """An error on one line, without what only a program could do about it."""
+    """An error on one line, without what only a program could do about it, or who runs the service."""
+    if isinstance(error, ServiceUnavailable) and "url" in error.values:
+        return say("The service cannot be reached at the moment. Try again.")
     said = [error.template] if is_for_programs(error.remedy) else [error.template, error.remedy]
     words = " ".join(reason_in_words(_said(part, error)) for part in said if part)
     space = "" if language() == "en" else " ?"  # between Han characters there is none
