@@ -15,8 +15,9 @@ from starlette.websockets import WebSocketDisconnect
 from qianxun.chat import who
 from qianxun.chat.door import POLICY, Door
 from qianxun.chat.folder import MOST_UPLOAD_MB
+from qianxun.client.connection import unreachable
 from qianxun.client.records import Conversation, Me, PassageInPlace, Turn, WholeConversation
-from qianxun.errors import Forbidden, NotFound, ServiceUnavailable, Unauthorized
+from qianxun.errors import Forbidden, NotFound, Unauthorized
 from qianxun.messages import language
 from qianxun.records import Answer, Passage, Span
 from qianxun.service.app import create_app
@@ -62,7 +63,7 @@ class Service:
     async def me(self, *, anew: bool = False) -> Me:
         self.anew = anew
         if self.away:
-            raise ServiceUnavailable("It is away.")
+            raise unreachable("http://127.0.0.1:8781", OSError("All connection attempts failed"))
         if who.secret() is None and self.open:
             return Me("public", "public", frozenset(("public",)), None, frozenset(("ask", "search")), 0, 0, 0)
         if who.secret() == self.holds:
@@ -128,9 +129,33 @@ def test_who_does_not_hold_signs_in(page: StandIn, service: Service, cookie: str
     assert page.seen == []
 
 
-def test_the_service_away_lets_nobody_in(page: StandIn, service: Service) -> None:
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("zh", ("暂时连不上服务。请重试。", "本页会在几秒后自动重新加载。")), ("en", ("cannot be reached", "by itself"))],
+)
+@pytest.mark.parametrize("sign_in", ["", "/sign-in"])
+def test_the_service_away_lets_nobody_in_and_the_page_says_so(
+    page: StandIn, service: Service, language: str, words: tuple[str, str], sign_in: str
+) -> None:
     service.away = True
-    assert client(page, service).get("/chat/user", headers=SIGNED_IN).status_code == 401
+    asked = client(page, service, sign_in=sign_in)
+    headers = {"Cookie": f"{SIGNED_IN['Cookie']}; qianxun_language={language}; qianxun_theme=dark"}
+    for path in ("", "login", f"thread/{'0' * 32}.default"):
+        reply = asked.get(f"/chat/{path}", headers=headers)
+        assert reply.status_code == 503
+        assert int(reply.headers["retry-after"]) > 0
+        assert reply.headers["content-security-policy"] == POLICY
+        assert '<meta http-equiv="refresh"' in reply.text
+        assert f'<html lang="{language}" data-theme="dark">' in reply.text
+        assert "<script" not in reply.text
+        assert "127.0.0.1" not in reply.text
+        assert all(part in reply.text for part in words)
+    for reply in (asked.get("/chat/user", headers=headers), asked.get("/chat/source/default/7", headers=headers)):
+        assert reply.status_code == 503
+        assert words[0] in reply.text
+        assert "127.0.0.1" not in reply.text
+    with pytest.raises(WebSocketDisconnect), asked.websocket_connect(SOCKET, headers={**headers, **OURS}):
+        pass
     assert page.seen == []
 
 

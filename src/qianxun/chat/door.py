@@ -6,6 +6,7 @@ the chat with it. What changes anything must come from a page of ours, by its Or
 messages go over. Paths that the page does not need do not exist.
 """
 
+import contextlib
 import html
 import logging
 import re
@@ -75,6 +76,8 @@ _SMALL_BYTES: Final = 1_000_000
 _SIGN_IN_BYTES: Final = 20_000
 # A sentence, or a row of a table; no more of a document is fetched for it than must be.
 _MOST_CITED_CHARS: Final = 20_000
+# A page that finds no service is loaded again after so long.
+_AWAY_SECONDS: Final = 5
 # (who it is, how they are called) → a token that Chainlit believes.
 TokenOf = Callable[[str, str], str]
 
@@ -127,7 +130,8 @@ class Door:
         headers = Headers(scope=scope)
         me = None
         if self._rest(scope).rstrip("/") == _SOCKET and self._is_ours(headers):
-            me = await self._somebody(scope, headers, anew=True)
+            with contextlib.suppress(QianxunError):
+                me = await self._somebody(scope, headers, anew=True)
         if me is None:
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -159,7 +163,11 @@ class Door:
         if not (is_page or source or _NEEDED.fullmatch(rest)):
             await _replied(send, 404, say("There is no such path."))
             return
-        me = await self._somebody(scope, headers)
+        try:
+            me = await self._somebody(scope, headers)
+        except QianxunError as error:
+            await self._away(scope, send, error, is_page=is_page)
+            return
         if me is None and is_page:
             await _replied(send, 303, location=self._where_to_sign_in())
         elif me is None:
@@ -174,7 +182,7 @@ class Door:
     # -- who -----------------------------------------------------------------------------------------
 
     async def _somebody(self, scope: Scope, headers: Headers, *, anew: bool = False) -> Me | None:
-        """Who asks, by the word of the service; None for nobody who may."""
+        """Who asks, by the word of the service; None for nobody who may. Raises QianxunError if it does not say."""
         if who.secret() is None and not (self._anonymous and self._may_be_nobody(headers)):
             return None
         try:
@@ -183,8 +191,18 @@ class Door:
             return None
         except QianxunError as error:
             logger.warning("the service does not say who somebody is: %s", error)
-            return None
+            raise
         return me if "ask" in me.actions else None
+
+    async def _away(self, scope: Scope, send: Send, error: QianxunError, *, is_page: bool) -> None:
+        """Says that the service does not answer; a page comes again by itself."""
+        words = error_in_words(error)
+        if is_page:
+            again = say("This page is loaded again by itself in a few seconds.")
+            page = _page("away.html", scope, title=say("Chat"), words=words, again=again, seconds=str(_AWAY_SECONDS))
+            await _replied(send, 503, page, kind="text/html", retry_after=_AWAY_SECONDS)
+        else:
+            await _replied(send, 503, words, retry_after=_AWAY_SECONDS)
 
     def _may_be_nobody(self, headers: Headers) -> bool:
         """A page of another site could make its reader's browser ask, by a name that leads here; an address cannot."""
@@ -230,20 +248,14 @@ class Door:
                 cookie = f"{SESSION}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
                 await _replied(send, 303, location=f"{PREFIX}/", cookie=cookie)
                 return
-        chosen = cookie_parser(Headers(scope=scope).get("cookie", "")).get("qianxun_theme", "")
-        page = Template((resources.files("qianxun.chat") / "static" / "sign_in.html").read_text(encoding="utf-8"))
         words = {
-            "language": language(),
-            "theme": chosen if chosen in ("light", "dark") else "",
-            "prefix": PREFIX,
             "title": say("Sign in"),
             "hint": say("Your administrator gives you a key."),
             "key": say("Key"),
             "wrong": wrong,
         }
-        shown = {name: html.escape(word) for name, word in words.items()}
-        filled = page.substitute(shown, elsewhere=self._elsewhere())
-        await _replied(send, 401 if wrong else 200, filled, kind="text/html")
+        page = _page("sign_in.html", scope, self._elsewhere(), **words)
+        await _replied(send, 401 if wrong else 200, page, kind="text/html")
 
     def _elsewhere(self) -> str:
         """Where one signs in with the identity provider, which leads back to there and nowhere else."""
@@ -328,8 +340,24 @@ class _Outgoing:
         await self._send(message)
 
 
+def _page(name: str, scope: Scope, elsewhere: str = "", **words: str) -> str:
+    """A page of the door's own with its words, in the look that was chosen; `elsewhere` is HTML."""
+    chosen = cookie_parser(Headers(scope=scope).get("cookie", "")).get("qianxun_theme", "")
+    page = Template((resources.files("qianxun.chat") / "static" / name).read_text(encoding="utf-8"))
+    theme = chosen if chosen in ("light", "dark") else ""
+    shown = {"language": language(), "theme": theme, "prefix": PREFIX, **words}
+    return page.substitute({key: html.escape(word) for key, word in shown.items()}, elsewhere=elsewhere)
+
+
 async def _replied(
-    send: Send, status: int, text: str = "", *, kind: str = "text/plain", location: str = "", cookie: str = ""
+    send: Send,
+    status: int,
+    text: str = "",
+    *,
+    kind: str = "text/plain",
+    location: str = "",
+    cookie: str = "",
+    retry_after: int = 0,
 ) -> None:
     body = text.encode("utf-8", "replace")
     headers = {**HEADERS, "cache-control": "no-store", "content-length": str(len(body))}
@@ -338,6 +366,8 @@ async def _replied(
         headers["location"] = location
     if cookie:
         headers["set-cookie"] = cookie
+    if retry_after:
+        headers["retry-after"] = str(retry_after)
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

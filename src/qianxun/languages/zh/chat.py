@@ -22,6 +22,7 @@ MESSAGES: Final[dict[str, str]] = {
     # the door
     "Only pages of this chat may ask this.": "只有本站的聊天页面可以发出此请求。",
     "Too much was sent.": "发送的内容过大。",
+    "This page is loaded again by itself in a few seconds.": "本页会在几秒后自动重新加载。",
     "The key does not hold.": "密钥无效。",
     "Ask your administrator for one.": "请向管理员索取。",
     "This passage was removed, or is not for you.": "该段落已移除，或您无权查看。",
