@@ -95,6 +95,19 @@ def test_what_bears_a_sentence_little_is_said_behind_its_marks() -> None:
         assert "[3]〔weakly supported〕" in answer_text(answer(text, sentences))
 
 
+def test_in_a_table_it_is_said_in_the_last_cell() -> None:
+    rows = ["| 一類 | ６５０ [1] |", "| Tier 2 | 480 |", "| 三类 | 300 |"]
+    text = "\n".join(["| 城市 | Limit |", "|---|---|", *rows]) + "\n餐補另計。"
+    sentences = [
+        statement(row, text, support) for row, support in zip(rows, ("weak", "absent", "supported"), strict=True)
+    ]
+    with speaking("zh"):
+        lines = answer_text(answer(text, (*sentences, statement("餐補另計。", text, "absent")))).split("\n")
+    assert lines[:2] == text.split("\n")[:2]
+    assert lines[2:5] == ["| 一類 | ６５０ [1] 〔依据较弱〕|", "| Tier 2 | 480 〔无依据〕|", "| 三类 | 300 |"]
+    assert lines[5] == "餐補另計。〔无依据〕"
+
+
 def test_what_only_leads_in_and_what_a_persona_says_of_itself_needs_no_support() -> None:
     text = "如下：我是小千。"
     sentences = (

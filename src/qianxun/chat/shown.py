@@ -103,10 +103,17 @@ def _with_support(answer: Answer) -> str:
     for statement in sorted(answer.statements, key=lambda one: one.span.end):
         words = support_in_words(statement)
         marks = _MARKS.match(answer.text, statement.span.end)
-        if words and marks is not None and marks.end() >= last:
-            parts += [answer.text[last : marks.end()], f"〔{words}〕"]
-            last = marks.end()
+        end = _in_the_row(answer.text, marks.end()) if marks is not None else -1
+        if words and end >= last:
+            parts += [answer.text[last:end], f"〔{words}〕"]
+            last = end
     return "".join([*parts, answer.text[last:]])
+
+
+def _in_the_row(text: str, end: int) -> int:
+    """The end of what is said: of a row of a table, before its last bar; what is behind that is not shown."""
+    line = text[text.rfind("\n", 0, end) + 1 : end]
+    return end - 1 if line.lstrip().startswith("|") and line.endswith("|") else end
 
 
 def _disagreements(answer: Answer) -> list[str]:
