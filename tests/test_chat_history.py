@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qianxun.chat.history import History, NoThumb
+from qianxun.chat.history import History, NoThumb, was_just_deleted
 from qianxun.chat.remembered import Remembered
 from qianxun.client.records import Conversation, Me, Turn, WholeConversation
 from qianxun.errors import NotFound
@@ -36,6 +36,9 @@ class Service:
 
     async def judge(self, base: str, kind: str, question: str, chunks: list[int], comment: str = "") -> str:
         raise NotFound("There is no chunk {id}.", id=chunks[0])
+
+    async def delete(self, base: str, token: str) -> None:
+        """It is gone."""
 
 
 ANSWER = Answer("報銷 limit？", "没有。None.", "no_evidence", (), (), {}, {}, (), (), ())
@@ -111,6 +114,16 @@ def test_a_page_that_is_loaded_anew_says_too_that_no_model_wrote_an_answer(monke
 def test_an_answer_that_failed_says_why(language: str, words: str) -> None:
     with speaking(language):
         assert steps("failed")[-1]["output"].replace("\\", "").startswith(words)
+
+
+def test_who_just_deleted_a_conversation_is_not_told_that_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not was_just_deleted("k1", THREAD)
+    asyncio.run(History(Service("done", [])).delete_thread(THREAD))  # type: ignore[arg-type]
+    assert was_just_deleted("k1", THREAD)
+    assert not was_just_deleted("k2", THREAD)
+    assert not was_just_deleted("k1", THREAD.replace("0", "1"))
+    monkeypatch.setattr("qianxun.chat.history._JUST_SECONDS", 0.0)
+    assert not was_just_deleted("k1", THREAD)
 
 
 def test_the_files_of_a_conversation_are_named_above_it() -> None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from qianxun.chat import folder, panel
 from qianxun.chat.api import Api
 from qianxun.chat.door import ANONYMOUS, Door
-from qianxun.chat.history import History
+from qianxun.chat.history import History, was_just_deleted
 from qianxun.chat.ids import place_of
 from qianxun.chat.remembered import SETTINGS
 from qianxun.chat.talk import AGAIN, Talk, answered, answered_again, as_message, offered_again, read_on, sent
@@ -154,8 +154,10 @@ def _attach(api: Api) -> None:
             raise HTTPException(400, say("The file is empty."))
         return await keep_file(session, name, mime, path, content)
 
-    def _no_thread(emitter: Any, _: str) -> Any:
-        return emitter.emit("resume_thread_error", say("There is no such conversation."))
+    async def _no_thread(emitter: Any, _: str) -> None:
+        session = emitter.session
+        if session.user is None or not was_just_deleted(session.user.identifier, session.thread_id_to_resume or ""):
+            await emitter.emit("resume_thread_error", say("There is no such conversation."))
 
     async def _message(message: Any) -> None:
         talk = cl.user_session.get("talk")

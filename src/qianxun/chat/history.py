@@ -5,6 +5,7 @@ What Chainlit would keep of messages is the service's already. Of whoever is not
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from qianxun.chat import first_words
 from qianxun.chat.api import Api
 from qianxun.chat.door import ANONYMOUS
 from qianxun.chat.ids import Place, place_of
-from qianxun.chat.remembered import RUNS, THUMBS
+from qianxun.chat.remembered import DELETED, RUNS, THUMBS
 from qianxun.chat.shown import answer_text, as_text
 from qianxun.chat.talk import NO_THUMBS, chips, ended_in_words
 from qianxun.chat.words import error_in_words
@@ -31,6 +32,7 @@ _MOST: Final = 1000
 # A thumb on an answer that cites nothing is about what it was made from, the first of it.
 _JUDGED: Final = 5
 _MAX_COMMENT_CHARS: Final = 2000
+_JUST_SECONDS: Final = 30.0
 _WITHOUT_EVIDENCE: Final = ("no_evidence", "clarify")
 
 
@@ -158,6 +160,9 @@ class History:
     async def delete_thread(self, thread_id: str) -> None:
         """Deletes it with all that was said."""
         place = place_of(thread_id)
+        me = await self._api.me()
+        # The page may ask for it once more before it knows.
+        DELETED.keep(f"{me.id} {thread_id}", time.monotonic())
         await self._api.delete(place.base, place.token)
 
     # -- feedback ------------------------------------------------------------------------------------
@@ -233,6 +238,12 @@ class History:
     async def close(self) -> None:
         """Lets go of connections."""
         await self._api.close()
+
+
+def was_just_deleted(person: str, thread_id: str) -> bool:
+    """Whether somebody deleted a conversation a moment ago: that it is not there is no news to them."""
+    at = DELETED.get(f"{person} {thread_id}")
+    return at is not None and time.monotonic() - at < _JUST_SECONDS
 
 
 def judged(answer: Answer) -> list[int]:

@@ -34,6 +34,8 @@ class Remembered(Generic[Kept]):
 
 # Answers by the runs of pages that were not loaded anew since.
 RUNS: Final = Remembered[str]()
+# When conversations were deleted, by who did it and their names.
+DELETED: Final = Remembered[float]()
 # What was set for conversations, and thumbs on answers.
 SETTINGS: Final = Remembered[Mapping[str, Any]]()
 THUMBS: Final = Remembered[Mapping[str, Any]]()
