@@ -832,6 +832,47 @@ def test_in_english_in_the_dark_on_a_phone(page: Page) -> None:
     assert width <= 390
 
 
+def test_the_page_is_dark_where_the_system_is_unless_another_look_was_chosen(page: Page) -> None:
+    dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+    for cookie, look in (("", "dark"), ("light", "light"), ("dark", "dark")):
+        if cookie:
+            page.browser.add_cookie({"name": "qianxun_theme", "value": cookie, "path": "/"})
+        page.browser.execute_script("if (!arguments[0]) localStorage.removeItem('vite-ui-theme')", cookie)
+        page.browser.refresh()
+        page.ready()
+        assert look in page.browser.find_element(By.TAG_NAME, "html").get_attribute("class").split()
+
+
+def test_a_conversation_is_named_by_enter_and_deleted_without_another_word(page: Page) -> None:
+    page.ask("住宿限额，改名？")
+    page.sees("重新提问")
+    until(lambda: "/thread/" in page.browser.current_url, "an address")
+
+    def chosen(n: int) -> None:
+        more = until(lambda: page.browser.find_element(By.CSS_SELECTOR, "[data-active=true] #thread-options"), "more")
+        page.browser.execute_script("arguments[0].focus()", more)
+        page.browser.switch_to.active_element.send_keys(Keys.ENTER)
+        until(lambda: page.browser.find_elements(By.CSS_SELECTOR, "[role=menuitem]"), "what can be done")[n].click()
+
+    chosen(0)
+    field = until(lambda: page.browser.find_element(By.CSS_SELECTOR, "[role=dialog] input#name"), "a field")
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys("差旅 Ｔravel", Keys.ENTER)
+    until(lambda: not page.browser.find_elements(By.CSS_SELECTOR, "[role=dialog]"), "no dialogue")
+    page.sees("差旅 Ｔravel")
+    chosen(-1)
+    until(lambda: page.browser.find_elements(By.CSS_SELECTOR, "[role=alertdialog] button"), "the dialogue")
+    time.sleep(0.5)
+    page.browser.find_elements(By.CSS_SELECTOR, "[role=alertdialog] button")[-1].click()
+    until(lambda: "/thread/" not in page.browser.current_url, "another page")
+    for _ in range(20):
+        assert "没有这个会话" not in page.text
+        time.sleep(0.1)
+    page.browser.get_log("performance")  # what was refused was to be
+    page.browser.refresh()
+
+
 @both
 def test_nothing_is_cut_off_on_a_phone(page: Page, language: str) -> None:
     name = "规章制度与工作手册-2026年修订版"

@@ -372,6 +372,7 @@ def test_the_panel_says_itself_what_may_be_written_of_documents(language: str, w
     assert "docs/" not in said
     assert f" {words} " in example
     assert example in said
+    assert language == "en" or f"例如：{example}" in said
     parse_filter(example)
     for field in ("source", "title", "format", "label", "modified"):
         assert field in said

@@ -47,7 +47,7 @@ def widgets(base: BaseSummary, settings: Mapping[str, Any]) -> list[Any]:
             id="filter",
             label=say("Which documents"),
             initial=settings.get("filter") or "",
-            placeholder='source ^= "docs/" and label != draft',
+            placeholder=say("label = hr and modified >= 2025-01-01"),
             description=filter_in_words(),
         ),
         Slider(

@@ -99,6 +99,13 @@ const told = () => {
   every("ul[data-sidebar=menu]:has(> div)", (list) => put(list, { role: "none" }));
   every("img[alt^='Avatar']", (picture) => put(picture, { alt: "" }));
 };
+// What is written into the dialogue that names a conversation is confirmed by Enter too, its last button.
+document.addEventListener("keydown", (event) => {
+  const field = event.target;
+  if (event.key !== "Enter" || event.isComposing || !(field instanceof HTMLInputElement) || field.id !== "name") return;
+  const buttons = field.closest("[role=dialog]")?.querySelectorAll("button:not(:has(svg))");
+  if (buttons?.length) { event.preventDefault(); buttons[buttons.length - 1].click(); }
+});
 let waiting = 0;
 const watch = () => new MutationObserver(() => {
   waiting ||= setTimeout(() => { waiting = 0; told(); }, 100);

@@ -79,7 +79,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Which documents": "限定文档",
     "For instance {example}. Fields: source, title, format, label, modified. Signs: = != ^= (begins with) "
     "~ (contains) < > in; conditions are joined by and, or, not. Empty: all.": (
-        "例如 {example}。可用字段：来源 source、标题 title、格式 format、标签 label、修改时间 modified；"
+        "例如：{example}。可用字段：来源 source、标题 title、格式 format、标签 label、修改时间 modified；"
         "运算符：=、!=、^=（开头是）、~（包含）、<、>、in（属于）；条件之间用“且”“或”“非”（and、or、not），前后留空格。"
         "留空表示全部。"
     ),
