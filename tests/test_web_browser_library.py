@@ -402,7 +402,7 @@ def test_what_is_removed_is_asked_for_receipted_and_says_so_ever_after(browser: 
     browser.open(f"{base}?q=" + quote("规程/"))
     for box in browser.all("input[name=id]")[:2]:
         box.click()
-    browser.choose(words["chosen"])
+    browser.choose(f"{words['chosen']} (2)")
     assert len(browser.all("form.card li")) == 2
     browser.choose(words["keep"])
 
