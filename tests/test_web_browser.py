@@ -74,6 +74,7 @@ def shown(browser: Browser) -> list[str]:
 
 def pdf_hit(browser: Browser) -> None:
     browser.open("/?format=pdf&q=" + quote("流量计 安装"))
+    browser.settle()
     browser.leave(lambda: browser.one(".hit h2 a").click())
 
 
@@ -81,6 +82,7 @@ def test_a_question_is_asked_and_its_passage_opened(browser: Browser) -> None:
     """The smoke of the suite: the one path that everybody takes."""
     browser.open("/")
     search(browser, "差旅住宿标准")
+    browser.settle()
     browser.leave(lambda: browser.one(".hit h2 a").click())
     assert browser.in_sight("#cited")
     assert browser.audit() == []
@@ -341,6 +343,7 @@ def test_an_address_can_be_shared_and_one_can_go_back(browser: Browser) -> None:
     browser.until(lambda: browser.one("#q").get_attribute("value") == "warranty period", "the second question")
     browser.until(lambda: shown(browser) == found, "the same passages")
     # From a passage one comes back to where one was.
+    browser.settle()
     browser.leave(lambda: browser.one(".hit h2 a").click())
     browser.driver.back()
     browser.until(lambda: shown(browser) == found, "the passages")

@@ -196,6 +196,10 @@ class Browser:
         act()
         self.until(lambda: self.run(loaded) not in (0, before), "another page")
 
+    def settle(self) -> None:
+        """Waits for an answer, which comes after the passages and moves them: a click would meet what was there."""
+        self.until(lambda: not self.all("[data-load][aria-busy]"), "the answer")
+
     def run(self, script: str, *given: Any) -> Any:
         """What a script returns on the page."""
         return self.driver.execute_script(script, *given)

@@ -51,6 +51,7 @@ def viewer(browser: Browser) -> None:
     """A page of a PDF with what was cited."""
     browser.appear("zh", width=1000, height=760)
     browser.open("/?format=pdf&q=" + quote("会计凭证保存多少年"))
+    browser.settle()
     browser.leave(lambda: browser.one(".hit h2 a").click())
     browser.until(lambda: browser.in_sight("rect#cited"), "the quote")
     browser.picture(FOLDER / "viewer-zh.png")
