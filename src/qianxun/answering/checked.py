@@ -16,6 +16,7 @@ from qianxun.answering.checking.unknown import unknown_facts
 from qianxun.answering.extract import Similarities
 from qianxun.answering.facts import facts
 from qianxun.answering.reading import Mark, Sentence
+from qianxun.answering.tables.reading import is_rule
 from qianxun.records import Citation, Passage, Policy, Span, Statement, Support
 from qianxun.text import fold, has_cjk, words
 
@@ -25,10 +26,6 @@ _CLAUSES: Final = re.compile(r"[，；;]|,\s|\s(?=\()")
 _EXTREME: Final = re.compile(
     r"最[高低大小长短快慢好差]|\b(?:highest|lowest|largest|smallest|biggest|longest|shortest|best|worst|peak|maximum|minimum)\b",
     re.IGNORECASE,
-)
-# The line below the head of a table in Markdown.
-_RULE_BELOW: Final = re.compile(
-    r"[^\S\n]*\n[^\S\n]*\|?(?:[^\S\n]*:?-+:?[^\S\n]*\|)+(?:[^\S\n]*:?-+:?)?[^\S\n]*(?=\n|$)"
 )
 _SUPPORTS: Final[tuple[Support, ...]] = ("absent", "weak", "supported")
 # So many passages that a sentence does not cite are looked at, those that share most words: each costs milliseconds.
@@ -200,7 +197,7 @@ def assembled(text: str, checked: Sequence[Checked], policy: Policy) -> tuple[st
         start, place = len(shown), len(kept)
         line = text[text.rfind("\n", 0, span.start) + 1 : span.end]
         said, marks = text[span.start : span.end], "".join(map(cite.mark, one.added))
-        shown += in_last_cell(said, marks) if line.lstrip().startswith("|") else _beside_marks(said, marks)
+        shown += _in_last_cell(said, marks) if line.lstrip().startswith("|") else _beside_marks(said, marks)
         kept.append(
             replace(
                 one,
@@ -211,7 +208,7 @@ def assembled(text: str, checked: Sequence[Checked], policy: Policy) -> tuple[st
     return (shown + text[last:]).rstrip(), kept
 
 
-def in_last_cell(row: str, words: str) -> str:
+def _in_last_cell(row: str, words: str) -> str:
     """A row of a table in Markdown with further words; those and marks behind its last bar are moved before it.
 
     Readers of Markdown drop what stands behind it, and of a table whose head has more than its rule they make none.
@@ -234,7 +231,8 @@ def _beside_marks(said: str, marks: str) -> str:
 
 def _heads_table(text: str, behind: str) -> bool:
     """Whether a sentence is the head of a table: it says nothing, it names columns."""
-    return "|" in text and _RULE_BELOW.match(behind) is not None
+    same_line, _, below = behind.partition("\n")
+    return "|" in text and not same_line.strip() and is_rule(below.partition("\n")[0])
 
 
 def _leads_in(text: str) -> bool:

@@ -52,6 +52,11 @@ def tables_in(text: str) -> tuple[Table, ...]:
     return tuple(sorted(found, key=lambda table: table.span))
 
 
+def is_rule(line: str) -> bool:
+    """Whether a line is what stands below the head of a table in Markdown."""
+    return "|" in line and _MARKDOWN_RULE.fullmatch(line.strip()) is not None
+
+
 def table_of(passage: Passage) -> Table | None:
     """The table that a passage is cut from, with the header that its context repeats; None if it holds none.
 
