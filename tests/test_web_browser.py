@@ -400,14 +400,75 @@ def test_an_answer_stands_above_the_passages_with_links_to_its_words(browser: Br
         & 4
     )  # follows
     assert browser.audit() == []
+    browser.settle()
     browser.leave(lambda: browser.one(".answer .chip").click())
     assert browser.in_sight("#cited")
+
+
+# Time stands still after an answer has come: until `goOn`, every click follows it at once.
+STAND_STILL = """
+const after = window.setTimeout;
+window.setTimeout = (act, ms) => ms === AIMED_MS ? void (window.goOn = act) : after(act, ms);
+"""
+
+
+def click_at(browser: Browser, place: tuple[int, int]) -> None:
+    """What a hand does, wherever that is now."""
+    for kind in ("mousePressed", "mouseReleased"):
+        at = {"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1}
+        browser.driver.execute_cdp_cmd("Input.dispatchMouseEvent", at)
+
+
+def middle(browser: Browser, selector: str) -> tuple[int, int]:
+    """Where the first of these elements is in the window."""
+    x, y = browser.run(
+        "const b = document.querySelector(arguments[0]).getClientRects()[0];"
+        "return [b.x + b.width / 2, b.y + b.height / 2];",
+        selector,
+    )
+    return round(x), round(y)
+
+
+@pytest.mark.web
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_click_that_was_aimed_before_the_answer_came_goes_where_it_was_aimed(browser: Browser, language: str) -> None:
+    held(browser, language)
+    browser.run(STAND_STILL)
+    browser.run("typed(arguments[0])", QUESTIONS[language])
+    browser.until(lambda: requests(browser), "the request for passages")
+    browser.run("allow(0)")
+    browser.until(lambda: len(requests(browser)) == 2, "the request for the answer")
+    title, summary = middle(browser, ".hit h2 a"), middle(browser, ".hit summary")
+    address = browser.one(".hit h2 a").get_attribute("href")
+    browser.run("allow(1)")
+    browser.until(lambda: browser.run("return !!window.goOn"), "the answer")
+    assert middle(browser, ".hit h2 a")[1] > title[1]
+    # Nothing was there: nothing happens, whatever is there now.
+    at = middle(browser, ".hit h2 a")
+    click_at(browser, (at[0], middle(browser, "#found")[1]))
+    assert asked(browser)["q"] == QUESTIONS[language]
+    # What opens and shuts, and then a link.
+    click_at(browser, summary)
+    browser.until(lambda: browser.run("return document.querySelector('.hit details').open"), "why")
+    click_at(browser, summary)
+    browser.until(lambda: not browser.run("return document.querySelector('.hit details').open"), "why no more")
+    browser.leave(lambda: click_at(browser, title))
+    assert browser.driver.current_url == address
+
+
+@pytest.mark.web
+def test_a_click_after_the_answer_was_seen_goes_to_what_is_there(browser: Browser) -> None:
+    browser.open("/?q=" + quote("差旅住宿标准是多少？"))
+    browser.settle()
+    address = browser.one(".answer .chip").get_attribute("href")
+    browser.leave(lambda: click_at(browser, middle(browser, ".answer .chip")))
+    assert browser.driver.current_url == address
 
 
 @pytest.mark.web
 def test_where_nothing_is_supported_no_answer_is_shown(browser: Browser) -> None:
     browser.open("/?q=" + quote("Who won the chess tournament of 1997?"))
-    browser.until(lambda: not browser.all("[data-load][aria-busy]"), "the answer")
+    browser.settle()
     assert not browser.all(".answer")
 
 
@@ -501,7 +562,7 @@ def test_without_scripts_everything_is_there(browser: Browser) -> None:
 def test_what_a_document_says_is_text(browser: Browser) -> None:
     browser.open("/?q=injection")
     (hit,) = [link for link in browser.all(".hit h2 a") if EVIL in link.text]
-    browser.until(lambda: not browser.all("[data-load][aria-busy]"), "the answer")
+    browser.settle()
     browser.leave(hit.click)
     assert browser.text("h1") == EVIL
     assert browser.driver.title.startswith(EVIL)
@@ -536,7 +597,7 @@ def test_every_page_is_accessible(browser: Browser, language: str, dark: bool) -
     found = []
     for path in places(browser).values():
         browser.open(path)
-        browser.until(lambda: not browser.all("[data-load][aria-busy]"), "the answer")
+        browser.settle()
         for summary in browser.all("details:not([open]) > summary"):
             summary.click()
         found += browser.audit()
@@ -550,7 +611,7 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(browser: Browser, l
     wide = []
     for name, path in places(browser).items():
         browser.open(path)
-        browser.until(lambda: not browser.all("[data-load][aria-busy]"), "the answer")
+        browser.settle()
         for summary in browser.all("details:not([open]) > summary"):
             summary.click()
         if browser.is_wider_than_the_window():

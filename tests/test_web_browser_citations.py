@@ -204,6 +204,7 @@ def answered(browser: Browser, world: World, question: str, name: str) -> list[L
     browser.one("#q").send_keys(question)
     browser.press("\ue007")
     browser.one(".answer .chip")
+    browser.settle()
     with qianxun.Client(world.site.url) as client:
         cited = client.ask(question).citations
         found = client.search(question).passages

@@ -197,8 +197,8 @@ class Browser:
         self.until(lambda: self.run(loaded) not in (0, before), "another page")
 
     def settle(self) -> None:
-        """Waits for an answer, which comes after the passages and moves them: a click would meet what was there."""
-        self.until(lambda: not self.all("[data-load][aria-busy]"), "the answer")
+        """Waits for an answer, which comes after the passages and moves them: a click would go to what was there."""
+        self.until(lambda: not self.all("[data-load][aria-busy], [data-load][data-moved]"), "the answer")
 
     def run(self, script: str, *given: Any) -> Any:
         """What a script returns on the page."""

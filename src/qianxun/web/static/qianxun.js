@@ -4,6 +4,7 @@
 const PAUSE_MS = 120; // so long after the last key typing has ended
 const LATER_MS = 500; // and so long after that comes what takes more time than the passages
 const STANDING_MS = 5000; // a question that stands so long after that is finished without Enter
+const AIMED_MS = 300; // nobody sees what has come in and clicks it in so short a time
 
 // A part of a page, as the server renders it. `how` is more for fetch.
 async function part(address, name, signal, mustBeThere = false, { typing = false, ...how } = {}) {
@@ -40,6 +41,34 @@ function show(place, html) {
   localTimes(place);
   const told = place.querySelector("[data-said]");
   if (told) { say(told.textContent); }
+}
+
+// What comes in above others moves them. A click that follows at once was aimed at what was there before, and goes there:
+// `data-moved` holds by how many pixels what is below has moved.
+function showAbove(place, html) {
+  const below = () => place.nextElementSibling.getBoundingClientRect().top;
+  const before = below(), scrolled = scrollY;
+  show(place, html);
+  place.removeAttribute("aria-busy"); // with which it may have had no height
+  const by = below() - before;
+  if (!by) { return; }
+  const aimed = (event) => {
+    // Keys have no place; what is above has not moved.
+    if (!event.isTrusted || !event.detail || event.clientY < before || scrollY !== scrolled) { return; }
+    const x = event.clientX, y = event.clientY + by;
+    const isThere = (box) => box.left <= x && x < box.right && box.top <= y && y < box.bottom;
+    const meant = [...document.querySelectorAll("a, button, summary")].find(
+      (one) => !place.contains(one) && [...one.getClientRects()].some(isThere));
+    event.preventDefault();
+    event.stopPropagation();
+    meant?.dispatchEvent(new MouseEvent("click", event));
+  };
+  place.dataset.moved = by;
+  addEventListener("click", aimed, true);
+  setTimeout(() => {
+    removeEventListener("click", aimed, true);
+    delete place.dataset.moved;
+  }, AIMED_MS);
 }
 
 // What comes later than the rest: `data-load` names the part, the link in it where it is. What a model must write
@@ -79,8 +108,7 @@ function load(within, finished) {
   later = setTimeout(async () => {
     loading = new AbortController();
     try {
-      show(place, await part(address, name, loading.signal, true, { typing: !finished }));
-      place.removeAttribute("aria-busy");
+      showAbove(place, await part(address, name, loading.signal, true, { typing: !finished }));
     } catch (error) {
       if (error.name === "AbortError") { return; }
       // What was asked for by name does not vanish: its page says what is wrong.
