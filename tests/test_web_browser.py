@@ -316,6 +316,7 @@ def test_keys_do_what_a_mouse_does(browser: Browser) -> None:
 def test_why_a_result_is_there_can_be_seen(browser: Browser, language: str) -> None:
     browser.appear(language)
     browser.open("/?q=" + quote("绩效考核 等级"))
+    browser.settle()
     why = browser.one(".why summary")
     assert why.text == WORDS[language]["why"]
     assert not browser.one(".why table").is_displayed()

@@ -127,6 +127,7 @@ def browser(chromium: Browser) -> Iterator[Browser]:
 
 def reloaded(world: World, browser: Browser, name: str) -> None:
     browser.leave(browser.driver.refresh)
+    browser.settle()
 
 
 def restarted(world: World, browser: Browser, name: str) -> None:
