@@ -1,6 +1,7 @@
 """The client against the running service, and against a server that fails as it is told."""
 
 import json
+import os
 import re
 import shutil
 import threading
@@ -165,6 +166,7 @@ def test_documents(admin: Client) -> None:
 def test_files_are_sent_and_the_job_is_waited_for(admin: Client, tmp_path: Path) -> None:
     file = tmp_path / "值班（２０２６）.md"
     file.write_text("# 值班\n\n值班补贴为每晚 300 元。\n" * 4000, encoding="utf-8")
+    os.utime(file, (1_740_816_000, 1_740_816_000))
     sent: list[tuple[int, int]] = []
     job = admin.documents.upload(
         [file, ("note.txt", b"On-call starts at 18:00 sharp.")],
@@ -185,6 +187,8 @@ def test_files_are_sent_and_the_job_is_waited_for(admin: Client, tmp_path: Path)
     assert job.token in {one.token for one in admin.jobs.list(state="done")}
     (note,) = admin.documents.list(filter="source ~ note")
     assert note.labels == ("hr", "公开")
+    dates = {one.source: one.modified for one in admin.documents.list(filter="source ^= 制度")}
+    assert dates["制度/值班（２０２６）.md"] == "2025-03-01T08:00:00Z" < dates["制度/note.txt"]
     assert admin.documents.original(note.id) == b"On-call starts at 18:00 sharp."
     for one in list(admin.documents.list(filter="source ^= 制度")):
         assert admin.documents.remove(one.id).documents == ((one.id, one.source),)

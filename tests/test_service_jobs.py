@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,26 @@ def test_files_are_sent_added_and_given_back(served: WithJobs) -> None:
     assert disposition.startswith("attachment;")
     assert "filename*=UTF-8''%E5%B9%B4%E5%81%87" in disposition
     assert original.headers["content-type"] == "application/octet-stream"
+
+
+def test_files_keep_the_dates_that_are_sent_with_them(served: WithJobs) -> None:
+    client = served.client(admin=True)
+    files = [(f"{name}.txt", LEAVE + name.encode()) for name in ("年假", "特休", "note", "now")]
+    assert sent(client, *files, modified="2025-03-01").status_code == 400
+    assert sent(client, *files, modified=["2025-03-01,2024-02-29T12:00:00+08:00", "-，昨天"]).status_code == 400
+    assert not list((served.home / "uploads").glob("*"))
+    begin = datetime.now(UTC).isoformat()[:19]
+    sent(client, *files, modified=["2025-03-01,2024-02-29T12:00:00+08:00", "1999-12-31T23:59:59Z，-"])
+    served.run()
+    dates = {d["source"]: d["modified"] for d in client.get(DOCUMENTS).json()["documents"]}
+    assert dates.pop("now.txt") >= begin
+    assert dates == {
+        "年假.txt": "2025-03-01T00:00:00Z",
+        "特休.txt": "2024-02-29T04:00:00Z",
+        "note.txt": "1999-12-31T23:59:59Z",
+    }
+    found = client.post("/api/v1/bases/人事/search", json={"query": "年假", "filter": "modified < 2024-03-01"}).json()
+    assert {one["source"] for one in found["hits"]} == {"特休.txt", "note.txt"}
 
 
 def test_a_document_takes_its_original_along(served: WithJobs) -> None:

@@ -79,7 +79,7 @@ def test_no_text_of_a_request_is_too_much(world: tuple[TestClient, int, int, str
 @pytest.mark.parametrize("bad", BAD, ids=ascii)
 def test_no_name_of_an_upload_is_too_much(world: tuple[TestClient, int, int, str], bad: str) -> None:
     client, raw = world[0], bad.encode("utf-8", "surrogatepass")
-    for field in (b"labels", b"folder", b"retry", raw):
+    for field in (b"labels", b"folder", b"modified", b"retry", raw):
         body = b'--X\r\nContent-Disposition: form-data; name="' + field + b'"\r\n\r\n' + raw + b"\r\n"
         body += (
             b'--X\r\nContent-Disposition: form-data; name="files"; filename="' + raw + b'.txt"\r\n\r\nabc\r\n--X--\r\n'

@@ -153,3 +153,42 @@ def test_forgotten_uploads_are_deleted_and_needed_ones_stay(tmp_path: Path) -> N
             os.utime(path, (0, 0))
     assert uploads.sweep(tmp_path, {"needed"}) == 1
     assert sorted(path.name for path in (tmp_path / "uploads").iterdir()) == ["needed", "new"]
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ("2025-03-01T08:00:00Z", 1_740_816_000),
+        ("2025-03-01T16:00:00.250+08:00", 1_740_816_000.25),
+        ("2025-03-01", 1_740_787_200),  # without a zone: UTC
+        ("1601-01-01", 0),
+        ("2999-01-01", 2_000_000_000),  # to come: now
+        ("0001-01-01T00:00:00+08:00", 0),
+    ],
+)
+def test_a_file_has_the_date_that_is_given(tmp_path: Path, given: str, seconds: float) -> None:
+    files = [tmp_path / "年假.txt", tmp_path / "note.txt"]
+    for file in files:
+        file.write_bytes(b"x")
+    before = files[0].stat().st_mtime
+    uploads.date_files(files, ["-", given], now=2_000_000_000)
+    assert [file.stat().st_mtime for file in files] == [before, seconds]
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (["2025-03-01"], "1 dates were sent with 2 files"),
+        (["-", "-", "-"], "3 dates were sent with 2 files"),
+        (["2025-03-01", "昨天"], "'昨天' is no date of a file"),
+        (["２０２５－０３－０１", "-"], "is no date of a file"),
+    ],
+)
+def test_dates_that_are_none_or_not_as_many_are_refused(tmp_path: Path, given: list[str], why: str) -> None:
+    files = [tmp_path / "0", tmp_path / "1"]
+    for file in files:
+        file.write_bytes(b"x")
+        os.utime(file, (7, 7))
+    with pytest.raises(InputError, match=why):
+        uploads.date_files(files, given)
+    assert [file.stat().st_mtime for file in files] == [7, 7]

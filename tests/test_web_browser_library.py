@@ -5,6 +5,7 @@ request went to another host, no content-security policy was violated, no script
 """
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -195,6 +196,7 @@ def test_files_are_chosen_and_seen_until_each_is_added(browser: Browser, languag
     files = written(
         tmp_path, **{"年假 制度（２０２６）_txt": LEAVE.encode(), "值班補貼_md": b"# on call", "坏的_pdf": b"no pdf"}
     )
+    os.utime(files[0], (1_740_816_000, 1_740_816_000))
     browser.appear(language)
     browser.open(f"/library/{base}")
     browser.choose(words["add"])
@@ -217,6 +219,8 @@ def test_files_are_chosen_and_seen_until_each_is_added(browser: Browser, languag
     assert words["done"][2:] in browser.run("return document.getElementById('said').textContent")
     browser.choose(words["list"])
     assert {"人事/新/年假 制度（２０２６）.txt", "人事/新/值班補貼.md"} <= set(texts(browser.all(".documents .source")))
+    browser.open(f"/library/{base}?q=" + quote("年假 制度（２０２６）"))
+    assert [one.get_attribute("datetime") for one in browser.all(".documents time")][:1] == ["2025-03-01T08:00:00Z"]
 
 
 DROP = """

@@ -42,7 +42,7 @@ def narrowed(browser: Browser) -> None:
     """Filters and the panel that says why, in the dark."""
     browser.appear("en", dark=True, width=1000, height=940)
     browser.open("/?format=html&q=" + quote("How long is the warranty?"))
-    browser.until(lambda: not browser.all("[data-load][aria-busy]"), "the answer")
+    browser.settle()
     browser.one(".why summary").click()
     browser.picture(FOLDER / "filters-en-dark.png")
 

@@ -5,8 +5,9 @@ import io
 import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias
 
 from qianxun.client import reading
 from qianxun.client.connection import Connection, Repeat
@@ -18,6 +19,8 @@ from qianxun.records import Document, Passage, Receipt
 Sendable: TypeAlias = str | Path | tuple[str, bytes]
 # Bytes sent so far, bytes in all.
 Sent: TypeAlias = Callable[[int, int], object]
+# As many as a field of an upload may hold.
+_DATES: Final = 1000
 
 
 class DocumentsRoom:
@@ -79,10 +82,12 @@ class DocumentsRoom:
         """Sends files to be added; the job that adds them can be waited for (`jobs.wait`).
 
         `folder` is what their names begin with. `labels` say who may see them; without any, those of the key.
-        `progress` is called as bytes are sent. What breaks off is sent again, and added once. Raises InputError for
-        what is no file.
+        `progress` is called as bytes are sent. What breaks off is sent again, and added once. Files of the disk keep
+        their dates; what is given as bytes has that of the upload. Raises InputError for what is no file.
         """
-        asked = {"labels": list(labels), "folder": folder, "retry": "true" if retry else "false"}
+        files = _as_list(files)
+        asked: dict[str, Any] = {"labels": list(labels), "folder": folder, "modified": _dates(files)}
+        asked["retry"] = "true" if retry else "false"
         return self._sent(self._path(base, "/documents"), files, progress, asked)
 
     def add_addresses(
@@ -131,7 +136,7 @@ def sent(
     repeat: Repeat,
 ) -> Job:
     """The job that files are given to, sent as `multipart/form-data`. Raises InputError for what is no file."""
-    given = [files] if isinstance(files, str | Path | tuple) else list(files)
+    given = _as_list(files)
     with contextlib.ExitStack() as stack:
         opened = [(name, stack.enter_context(stream)) for name, stream in map(_opened, given)]
         total = sum(_size(stream) for _, stream in opened)
@@ -142,6 +147,21 @@ def sent(
 
         reply = connection.json("POST", path, files=parts, data=fields, headers=headers, repeat=repeat)
     return reading.read(reading.job, reply)
+
+
+def _as_list(files: Sendable | Sequence[Sendable]) -> Sequence[Sendable]:
+    return [files] if isinstance(files, str | Path | tuple) else list(files)
+
+
+def _dates(files: Sequence[Sendable]) -> list[str]:
+    """When files of the disk were last changed, as fields of an upload: `-` for bytes."""
+    dates = ["-" if isinstance(one, tuple) else _date(Path(one).expanduser()) for one in files]
+    return [",".join(dates[n : n + _DATES]) for n in range(0, len(dates), _DATES)]
+
+
+def _date(path: Path) -> str:
+    """That it is no file is said by who opens it."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat() if path.is_file() else "-"
 
 
 class _Counter:

@@ -22,7 +22,7 @@ class HandedFiles:
         self._files = dict(files)
 
     def list(self) -> Iterator[Listed | Unlisted]:
-        """Each of them, in the order given. Of one that was uploaded, its date is that of the upload."""
+        """Each of them, in the order given. A document's date is its file's."""
         for name, path in self._files.items():
             modified = ""
             with suppress(OSError):  # `open` says that it is gone

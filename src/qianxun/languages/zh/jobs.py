@@ -28,7 +28,12 @@ MESSAGES: Final[dict[str, str]] = {
     "A field of the upload is too long.": "上传的某个字段过长。",
     "The upload has too many fields.": "上传的字段过多。",
     "The upload has a field {name!r} that nothing is done with.": "上传中有无法处理的字段 {name!r}。",
-    "Fields are files, folder, labels and retry.": "字段有 files、folder、labels 和 retry。",
+    "Fields are files, folder, labels, modified and retry.": "字段有 files、folder、labels、modified 和 retry。",
+    "{n} dates were sent with {files} files.": "随 {files} 个文件发来了 {n} 个日期。",
+    "Send one for each file in their order, - for one that is not known, or none at all.": "请按文件的顺序各发一个，"
+    "不知道的写 -；或者一个也不发。",
+    "{text!r} is no date of a file.": "{text!r} 不是文件的日期。",
+    "Write it like 2025-03-01T08:00:00Z.": "请写成 2025-03-01T08:00:00Z 这样。",
     "There is no file in the upload.": "上传中没有文件。",
     "Send some as `curl -F files=@年假.pdf` does.": "请像 `curl -F files=@年假.pdf` 那样发送。",
     "{name!r} is no name of a file.": "{name!r} 不能作为文件名。",

@@ -6,12 +6,14 @@ of which it may not know, is neither replaced nor hinted at.
 """
 
 import hashlib
+import os
 import re
 import shutil
 import time
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -27,6 +29,8 @@ MAX_DEPTH: Final = 16
 FORGOTTEN_SECONDS: Final = 24 * 3600.0
 SCHEMES: Final = ("http", "https", "site+http", "site+https", "sitemap+http", "sitemap+https")
 _SHOWN: Final = 80
+# A date that is not known.
+NO_DATE: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,40 @@ def _written(folder: Path) -> float:
 def files_in(arguments: Mapping[str, Any], home: Path, token: str) -> dict[str, Path]:
     """The files of a job by the names that they have as documents."""
     return {one["source"]: folder_of(home, token) / one["file"] for one in arguments.get("files", ())}
+
+
+# -- dates -----------------------------------------------------------------------------------------------
+
+
+def date_files(files: Sequence[Path], given: Sequence[str], now: float | None = None) -> None:
+    """Gives files the dates that their documents are to have, in their order; those without (`-`) have that of now.
+
+    None is before 1970, and one that is to come is now. Raises InputError for what is no date, and where they are not
+    as many as the files.
+    """
+    if not given:
+        return
+    if len(given) != len(files):
+        raise InputError(
+            "{n} dates were sent with {files} files.",
+            remedy="Send one for each file in their order, - for one that is not known, or none at all.",
+            n=len(given),
+            files=len(files),
+        )
+    latest = time.time() if now is None else now
+    for path, at in [(path, _seconds(text)) for path, text in zip(files, given, strict=True) if text != NO_DATE]:
+        os.utime(path, (min(max(at, 0.0), latest),) * 2)
+
+
+def _seconds(text: str) -> float:
+    """The seconds since 1970 of a moment."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise InputError(
+            "{text!r} is no date of a file.", remedy="Write it like 2025-03-01T08:00:00Z.", text=text[:_SHOWN]
+        ) from error
 
 
 # -- names -----------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Documents from outside: files that are sent, pages of the web. What is taken in is added by a job."""
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -60,6 +61,11 @@ class Files(Request):
     files: list[bytes] = Field(min_length=1, json_schema_extra={"items": {"type": "string", "format": "binary"}})
     folder: str = Field("", description="what their names begin with: 人事/制度")
     labels: list[str] = Field(default_factory=list, description="who may see them; may be sent several times")
+    modified: list[str] = Field(
+        default_factory=list,
+        description="when each file was last changed, in their order (2025-03-01T08:00:00Z, `-`: not known), separated "
+        "by commas; may be sent several times; without: now",
+    )
     retry: bool = Field(False, description="read again what failed before")
 
 
@@ -108,6 +114,9 @@ async def files_added(visit: Visit, there: Base, request: HttpRequest, *, key: s
     with _forgotten_on_failure(visit, token):
         received = await _received(visit, there, request, token)
         arguments = _files(visit, received)
+        folder = uploads.folder_of(visit.service.home, token)
+        dates = [date for name, value in received.fields if name == "modified" for date in parted(value)]
+        await asyncio.to_thread(uploads.date_files, [folder / one.file for one in received.files], dates)
     sent = {"files": [(one.name, one.digest) for one in received.files], "fields": sorted(received.fields)}
     return await _submitted(visit, there.name, arguments, key=key, token=token, fingerprint=_fingerprint(sent))
 
@@ -206,7 +215,7 @@ async def _received(visit: Visit, there: Base, request: HttpRequest, token: str)
 
 def _files(visit: Visit, sent: Received) -> dict[str, Any]:
     """What a job is asked for that adds files. Raises InputError, Forbidden."""
-    given: dict[str, list[str]] = {"folder": [], "labels": [], "retry": []}
+    given: dict[str, list[str]] = {"folder": [], "labels": [], "modified": [], "retry": []}
     for name, value in sent.fields:
         if name not in given:
             raise _unknown_field(name)
@@ -227,7 +236,7 @@ def _files(visit: Visit, sent: Received) -> dict[str, Any]:
 def _unknown_field(name: str) -> InputError:
     return InputError(
         "The upload has a field {name!r} that nothing is done with.",
-        remedy="Fields are files, folder, labels and retry.",
+        remedy="Fields are files, folder, labels, modified and retry.",
         name=name[:80],
     )
 
