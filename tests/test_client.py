@@ -236,6 +236,18 @@ def test_conversations(there: Running) -> None:
         assert "年假" in client.conversations.export(token)
         client.conversations.rename(token, "休假")
         assert client.conversations.show(token).conversation.title == "休假"
+        assert client.conversations.show(token).settings == {}
+        client.conversations.keep_settings(token, {"persona": "法务", "deep": 2})
+        assert client.conversations.show(token).settings == {"persona": "法务", "deep": 2}
+        with pytest.raises(InputError, match="a JSON object of at most 16,384 bytes"):
+            client.conversations.keep_settings(token, {"instructions": "請簡短。" * 2000})
+        assert client.conversations.show(token).settings == {"persona": "法务", "deep": 2}
+        assert client.conversations.show(token).conversation.title == "休假"
+        other = client.conversations.begin(settings={"filter": "label = hr"})
+        assert client.conversations.show(other).settings == {"filter": "label = hr"}
+        with there.client(there.served.key()) as stranger, pytest.raises(NotFound):
+            stranger.conversations.keep_settings(other, {})
+        client.conversations.delete(other)
         job = client.conversations.upload(token, ("自己的.txt", "我的工号是 4711。".encode()))
         assert client.jobs.wait(job.token).state == "done"
         assert [one.title for one in client.conversations.files(token)] == ["自己的"]

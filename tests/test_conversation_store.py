@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from qianxun.errors import InputError, NewerVersion, NotFound
 from qianxun.records import Span, chunk_id
 from qianxun.storage.conversation_steps import ROOM, STEPS
 from qianxun.storage.conversations import (
+    MAX_SETTINGS_BYTES,
     Conversations,
     KeptAnswer,
     KeptCitation,
@@ -84,6 +86,8 @@ def test_nobody_else_sees_that_there_is_one(kept: Conversations, owner: str) -> 
         lambda: kept.ask(token, owner, "问"),
         lambda: kept.rename(token, owner, "我的"),
         lambda: kept.summarise(token, owner, "我的", 1),
+        lambda: kept.settings(token, owner),
+        lambda: kept.keep_settings(token, owner, {"persona": "我的"}),
         lambda: kept.delete(token, owner),
         lambda: kept.show(token, owner, turn, []),
         lambda: kept.say(token, owner, turn, [{}]),
@@ -95,6 +99,7 @@ def test_nobody_else_sees_that_there_is_one(kept: Conversations, owner: str) -> 
             one()
     assert kept.of(owner) == []
     assert kept.get(token, "amy").turns == 1
+    assert kept.settings(token, "amy") == {}
 
 
 def test_conversations_are_those_of_one_knowledge_base(kept: Conversations, tmp_path: Path) -> None:
@@ -157,7 +162,8 @@ def test_a_summary_of_what_came_before_stays(kept: Conversations) -> None:
 
 
 def test_what_is_deleted_is_in_no_byte_of_the_file(kept: Conversations, tmp_path: Path) -> None:
-    token, other = kept.begin("amy"), kept.begin("amy")
+    token, other = kept.begin("amy", settings={"instructions": "請簡短。CANARY-4711"}), kept.begin("amy")
+    kept.keep_settings(token, "amy", {"filter": "title ~ CANARY-4711"})
     for one in (token, other):
         answered(kept, one, "amy", "問：CANARY-question-4711?", answer_from(3, text="CANARY-answer-4711。"))
     kept.say(token, "amy", kept.ask(token, "amy", "x"), [{"text": "CANARY-event-4711"}])
@@ -291,3 +297,86 @@ def test_an_older_file_is_brought_up_to_date(tmp_path: Path) -> None:
     token = kept.begin("amy")
     answered(kept, token, "amy", "一", answer_from(3))
     assert kept.turns(token, "amy")[0].state == "done"
+
+
+def test_for_a_conversation_of_an_older_file_nothing_is_set_until_something_is(tmp_path: Path) -> None:
+    old = open_service(tmp_path)
+    migrate(old, ROOM, STEPS[:2])
+    at = "2026-11-20T12:00:00.000000Z"
+    with old.transaction() as db:
+        db.execute(
+            "INSERT INTO conversations (token, base, owner, title, profile, begun, changed) "
+            "VALUES (?, ?, 'amy', '舊的', '', ?, ?)",
+            ("0" * 32, BASE, at, at),
+        )
+    old.close()
+    kept = Conversations(open_service(tmp_path), BASE)
+    assert kept.get("0" * 32, "amy").title == "舊的"
+    assert kept.settings("0" * 32, "amy") == {}
+    kept.keep_settings("0" * 32, "amy", {"persona": "法務"})
+    assert kept.settings("0" * 32, "amy") == {"persona": "法務"}
+
+
+def test_what_a_client_sets_is_kept_as_it_was_given_until_something_else_is(kept: Conversations) -> None:
+    given = {
+        "persona": "法务",
+        "filter": 'label = "hr"',
+        "deep": 3,
+        "nested": {"b": [1.5, None, True, "é\x00"]},
+        "": "",
+    }
+    token, other = kept.begin("amy", settings=given, now=NOON), kept.begin("amy", now=NOON)
+    assert kept.settings(token, "amy") == given
+    assert list(kept.settings(token, "amy")) == list(given)
+    assert kept.settings(other, "amy") == {}
+    kept.keep_settings(token, "amy", {"deep": 0})
+    assert kept.settings(token, "amy") == {"deep": 0}
+    assert kept.get(token, "amy").changed == "2026-11-22T12:00:00.000000Z", "nothing was said"
+    kept.keep_settings(token, "amy", {})
+    assert kept.settings(token, "amy") == {}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        value = {"在": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"說明": "長" * 6000},  # of three bytes each
+        {"n": float("nan")},
+        {"n": float("inf")},
+        {"half": "\ud800"},
+        {"set": {1, 2}},
+        {("a", "b"): 1},
+        nested(17),
+        nested(100_000),
+        ["persona"],
+        None,
+        7,
+    ],
+    ids=lambda given: type(given).__name__,
+)
+def test_what_is_set_is_a_small_object_of_json(kept: Conversations, given: Any) -> None:
+    token = kept.begin("amy", settings={"deep": 2})
+    with pytest.raises(InputError, match="a JSON object of at most 16,384 bytes, nested at most 16 deep"):
+        kept.keep_settings(token, "amy", given)
+    assert kept.settings(token, "amy") == {"deep": 2}
+    if given is not None:
+        with pytest.raises(InputError, match="a JSON object"):
+            kept.begin("amy", settings=given)
+    assert len(kept.of("amy")) == 1
+
+
+def test_what_is_set_may_be_as_large_as_is_said(kept: Conversations) -> None:
+    token = kept.begin("amy")
+    most = {"x": "長" * ((MAX_SETTINGS_BYTES - len('{"x":""}')) // 3)}
+    kept.keep_settings(token, "amy", most)
+    assert kept.settings(token, "amy") == most
+    kept.keep_settings(token, "amy", nested(16))
+    with pytest.raises(InputError):
+        kept.keep_settings(token, "amy", {"x": f"{most['x']}長"})
+    assert kept.settings(token, "amy") == nested(16)

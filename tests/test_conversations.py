@@ -169,6 +169,16 @@ def test_conversations_are_found_renamed_and_deleted(base: KnowledgeBase) -> Non
     assert talks.find(second[:6], owner="amy") == second
     talks.rename(first, "新的")
     assert [one.title for one in talks.list()] == ["新的"]
+    assert talks.get(first).settings == {}
+    talks.keep_settings(first, {"persona": "法務", "deep": 2})
+    assert talks.get(first).settings == {"persona": "法務", "deep": 2}
+    for do in (lambda: talks.keep_settings(second, {}), lambda: talks.keep_settings(first, {}, owner="amy")):
+        with pytest.raises(NotFound, match="no conversation"):
+            do()
+    assert talks.get(first).settings == {"persona": "法務", "deep": 2}
+    third = talks.begin(owner="amy", settings={"filter": "label = hr"})
+    assert talks.get(third, owner="amy").settings == {"filter": "label = hr"}
+    talks.delete(third, owner="amy")
     talks.delete(first)
     with pytest.raises(NotFound):
         talks.get(first)

@@ -583,7 +583,9 @@ class Rights(RuleBasedStateMachine):
     @rule(
         n=pick,
         which=pick,
-        how=st.sampled_from(("show", "markdown", "json", "list", "rename", "events", "stop", "delete", "ask", "ask")),
+        how=st.sampled_from(
+            ("show", "markdown", "json", "list", "rename", "set", "events", "stop", "delete", "ask", "ask")
+        ),
         question=st.sampled_from(QUESTIONS),
         file=st.none() | pick,
         stream=st.booleans(),
@@ -604,6 +606,7 @@ class Rights(RuleBasedStateMachine):
             "markdown": ("GET", "/export", None),
             "json": ("GET", "/export?format=json", None),
             "rename": ("PATCH", "", {"title": "差旅"}),
+            "set": ("PATCH", "", {"settings": {"persona": "法务", "labels": ["别人的"]}}),
             "delete": ("DELETE", "", None),
             "events": ("GET", f"/turns/{max(1, talk.turns)}/events", None),
             "stop": ("POST", f"/turns/{max(1, talk.turns)}/stop", None),
@@ -631,6 +634,8 @@ class Rights(RuleBasedStateMachine):
         if expected == 200 and how in ("events", "stop"):
             expected = 404 if not talk.turns else 400 if how == "stop" else 200
         assert reply.status_code == expected, reply.text
+        if expected == 200 and how == "set":
+            assert reply.json()["settings"] == body["settings"]
         if expected == 200 and how == "ask":
             talk.turns += 1
         if expected == 200 and how == "delete":
@@ -669,6 +674,50 @@ def test_many_more_stories() -> None:
 
 
 # -- what a story would seldom come upon -----------------------------------------------------------------------
+
+
+def test_what_is_set_for_a_conversation_is_its_owners_as_it_was_set(tmp_path: Path) -> None:
+    """Also where names in it are those of what others are not told."""
+    served = Served(tmp_path)
+    with served.base() as kb:
+        kb.add_texts([TextItem("差旅.md", "差旅", "差旅住宿限额是 650 元。")], labels=["public"])
+    talks = "/api/v1/bases/default/conversations"
+    mine, other = (served.client(labels=["public"], actions=["ask"]) for _ in range(2))
+    chosen = {
+        "persona": "法務",
+        "labels": ["hr"],
+        "degraded": ["reranker: http://10.0.0.1"],
+        "answer": {"labels": ["x"]},
+    }
+    begun = mine.post(talks, json={"title": "差旅", "settings": chosen})
+    assert begun.status_code == 201
+    assert begun.json()["settings"] == chosen
+    one = f"{talks}/{begun.json()['token']}"
+    assert mine.get(one).json()["settings"] == mine.get(f"{one}/export?format=json").json()["settings"] == chosen
+    assert "settings" not in mine.get(talks).json()["conversations"][0]
+
+    renamed = mine.patch(one, json={"title": "出差 trip"}).json()
+    assert (renamed["title"], renamed["settings"]) == ("出差 trip", chosen)
+    changed = mine.patch(one, json={"settings": {"deep": 3}}).json()
+    assert (changed["title"], changed["settings"]) == ("出差 trip", {"deep": 3})
+    assert mine.patch(one, json={}).json()["settings"] == {"deep": 3}
+    for bad, status in (
+        ({"settings": ["deep"]}, 422),
+        ({"settings": "{}"}, 422),
+        ({"settings": {"指示": "請簡短。" * 2000}}, 400),
+        ({"deep": 3}, 422),
+    ):
+        assert mine.patch(one, json=bad).status_code == status, bad
+        assert mine.post(talks, json=bad).status_code == status, bad
+    assert mine.get(one).json()["settings"] == {"deep": 3}
+
+    for stranger, status in ((other, 404), (served.client(), 403)):
+        for told in ({"settings": {}}, {"title": "我的", "settings": {}}):
+            assert stranger.patch(one, json=told).status_code == status, told
+    assert mine.get(one).json()["settings"] == {"deep": 3}
+    assert mine.delete(one).status_code == 200
+    assert mine.patch(one, json={"settings": {}}).status_code == 404
+    served.close()
 
 
 @pytest.fixture

@@ -44,6 +44,8 @@ def bodies(bad: str, document: int, chunk: int, token: str) -> Iterator[tuple[st
     yield "POST", f"{BASE}/conversations", {"title": bad}
     yield "POST", f"{BASE}/conversations", {"profile": bad}
     yield "PATCH", talk, {"title": bad}
+    yield "PATCH", talk, {"settings": {bad: bad}}
+    yield "POST", f"{BASE}/conversations", {"settings": {"filter": bad}}
     yield "POST", f"{BASE}/feedback", {"kind": "up", "question": bad, "chunks": [chunk]}
     yield "PATCH", f"{BASE}/documents/{document}", {"add": [bad]}
     yield "PATCH", f"{BASE}/documents/{document}", {"remove": [bad]}

@@ -14,7 +14,7 @@ import builtins
 import dataclasses
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -83,9 +83,12 @@ class Talks:
 
     # -- conversations -------------------------------------------------------------------------------
 
-    def begin(self, *, owner: str = "", title: str = "", profile: str = "") -> str:
-        """A new conversation; returns its token. Raises InputError where conversations are not kept."""
-        return self._writable().begin(owner, title=title, profile=profile)
+    def begin(
+        self, *, owner: str = "", title: str = "", profile: str = "", settings: Mapping[str, Any] | None = None
+    ) -> str:
+        """A new conversation; returns its token. Raises InputError where conversations are not kept, and as
+        `keep_settings` does."""
+        return self._writable().begin(owner, title=title, profile=profile, settings=settings)
 
     def list(self, *, owner: str = "", first: int = 0, count: int = 100) -> "builtins.list[Conversation]":
         """An owner's conversations, newest change first."""
@@ -117,12 +120,18 @@ class Talks:
         """A conversation with its turns, as this asker may read them now."""
         kept = self._there(token)
         kept.settle()
-        conversation = kept.get(token, owner)
-        return Talk(conversation, tuple(self._read(one, asker) for one in kept.turns(token, owner)))
+        conversation, settings = kept.get(token, owner), kept.settings(token, owner)
+        return Talk(conversation, tuple(self._read(one, asker) for one in kept.turns(token, owner)), settings)
 
     def rename(self, token: str, title: str, *, owner: str = "") -> None:
         """Gives it another title."""
         self._there(token).rename(token, owner, title)
+
+    def keep_settings(self, token: str, settings: Mapping[str, Any], *, owner: str = "") -> None:
+        """Keeps what a client has set for it, in place of what was set before: a small JSON object of the client's own,
+        which means nothing here. Raises InputError for what is none, or too large.
+        """
+        self._there(token).keep_settings(token, owner, settings)
 
     def delete(self, token: str, *, owner: str = "") -> None:
         """Deletes it with all that was said; `KnowledgeBase.compact` takes the last trace out of the file."""

@@ -644,7 +644,7 @@ def conversations_shape(conversations: "Iterable[Conversation]") -> Shape:
 
 
 def conversation_shape(talk: "Talk") -> Shape:
-    """A conversation: what `conversations_shape` has of it, and in `turns` each question with its answer."""
+    """A conversation: what `conversations_shape` has of it, in `turns` each question with its answer, `settings`."""
     turns = [
         {
             "turn": one.turn,
@@ -656,7 +656,8 @@ def conversation_shape(talk: "Talk") -> Shape:
         }
         for one in talk.turns
     ]
-    return {**_conversation(talk.conversation), "turns": turns, "version": version()}
+    kept = {"turns": turns, "settings": dict(talk.settings)}
+    return {**_conversation(talk.conversation), **kept, "version": version()}
 
 
 def _conversation(one: "Conversation") -> Shape:

@@ -240,10 +240,11 @@ class PastTurn:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Talk:
-    """A conversation with its turns."""
+    """A conversation with its turns, and what its client has set for it."""
 
     conversation: Conversation
     turns: tuple[PastTurn, ...]
+    settings: Mapping[str, Any]
 
 
 # -- while it is being written ---------------------------------------------------------------------------

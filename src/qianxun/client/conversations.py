@@ -1,6 +1,6 @@
 """Conversations: questions that lean on those before. Each is its key's own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final, Literal
 from urllib.parse import quote
@@ -32,10 +32,18 @@ class ConversationsRoom:
         )
         return reading.read(lambda given: [reading.conversation(one) for one in given["conversations"]], reply)
 
-    def begin(self, *, title: str = "", profile: str = "", base: str | None = None) -> str:
-        """A new conversation; returns its token."""
+    def begin(
+        self,
+        *,
+        title: str = "",
+        profile: str = "",
+        settings: Mapping[str, Any] | None = None,
+        base: str | None = None,
+    ) -> str:
+        """A new conversation; returns its token. `settings` are those of `keep_settings`."""
         path = self._base_path(base, "/conversations")
-        reply = self._connection.json("POST", path, json={"title": title, "profile": profile}, repeat=Repeat.NEVER)
+        told = {"title": title, "profile": profile, "settings": dict(settings or {})}
+        reply = self._connection.json("POST", path, json=told, repeat=Repeat.NEVER)
         return reading.read(lambda given: str(given["token"]), reply)
 
     def show(self, token: str, *, base: str | None = None) -> WholeConversation:
@@ -52,6 +60,11 @@ class ConversationsRoom:
     def rename(self, token: str, title: str, *, base: str | None = None) -> None:
         """Gives it another title."""
         self._connection.json("PATCH", self._path(token, base), json={"title": title}, repeat=Repeat.REFUSED)
+
+    def keep_settings(self, token: str, settings: Mapping[str, Any], *, base: str | None = None) -> None:
+        """Keeps what is set for it, in place of what was set before: a small JSON object of your own. `show` has it."""
+        asked = {"settings": dict(settings)}
+        self._connection.json("PATCH", self._path(token, base), json=asked, repeat=Repeat.REFUSED)
 
     def delete(self, token: str, *, base: str | None = None) -> None:
         """Deletes it with all that was said and with its own files."""

@@ -236,7 +236,7 @@ def conversation(given: Json) -> Conversation:
 
 def whole_conversation(given: Json) -> WholeConversation:
     """A conversation with what was said."""
-    return WholeConversation(conversation(given), _each(_turn, given["turns"]))
+    return WholeConversation(conversation(given), _each(_turn, given["turns"]), dict(given.get("settings", {})))
 
 
 class Events:

@@ -1,7 +1,7 @@
 """What a service replies that has no record of its own in `qianxun.records`. Moments are UTC in ISO 8601."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from qianxun.answering.events import AnswerEvent
@@ -132,10 +132,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class WholeConversation:
-    """A conversation with its questions and answers."""
+    """A conversation with its questions and answers, and what was set for it."""
 
     conversation: Conversation
     turns: tuple[Turn, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

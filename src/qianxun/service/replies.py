@@ -285,7 +285,7 @@ class PastTurn(BaseModel):
 
 
 class WholeTalk(BaseModel):
-    """A conversation with its turns."""
+    """A conversation with its turns, and what its client has set for it."""
 
     token: str
     title: str
@@ -293,6 +293,7 @@ class WholeTalk(BaseModel):
     begun: str
     changed: str
     turns: list[PastTurn]
+    settings: dict[str, Any]
     version: str
 
 

@@ -97,4 +97,9 @@ def m002_running(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-STEPS: Final[tuple[Step, ...]] = (m001_tables, m002_running)
+def m003_settings(db: sqlite3.Connection) -> None:
+    """What a client has set for a conversation: a JSON object that is the client's own."""
+    db.execute("ALTER TABLE conversations ADD COLUMN settings TEXT NOT NULL DEFAULT '{}'")
+
+
+STEPS: Final[tuple[Step, ...]] = (m001_tables, m002_running, m003_settings)

@@ -5,6 +5,8 @@ conversation later reads the quotes with the rights they have then, and of a doc
 to read. What a model wrote is kept as it wrote it; `forget` takes out what was written from a document, also by way of
 an earlier answer that the model was told of (`recalled`).
 
+What a client has set for a conversation is kept as it was given: what it means only the client knows.
+
 Whoever writes an answer makes itself heard; a turn from which nothing was heard for a while has lost its writer.
 
 A conversation belongs to its owner, and nobody else sees that there is one. Knows no door and no document.
@@ -36,6 +38,7 @@ from qianxun.storage.database import Database, batches, marks
 from qianxun.storage.service import migrate
 
 __all__ = [
+    "MAX_SETTINGS_BYTES",
     "MAX_TITLE_CHARS",
     "SILENT_SECONDS",
     "STATES",
@@ -50,6 +53,9 @@ __all__ = [
 ]
 
 MAX_TITLE_CHARS: Final = 200
+MAX_SETTINGS_BYTES: Final = 16_384
+# What is nested deeper can be read by some readers of JSON and not by others.
+_MAX_SETTINGS_DEPTH: Final = 16
 # A writer makes itself heard every second; after so long it is gone (a process that ended, a machine that stood still).
 SILENT_SECONDS: Final = 30.0
 _MAX_QUESTION_CHARS: Final = 100_000
@@ -79,16 +85,27 @@ class Conversations:
 
     # -- conversations -------------------------------------------------------------------------------
 
-    def begin(self, owner: str, *, title: str = "", profile: str = "", now: datetime | None = None) -> str:
-        """A new conversation; returns its token, which cannot be guessed. What is older than the retention goes."""
+    def begin(
+        self,
+        owner: str,
+        *,
+        title: str = "",
+        profile: str = "",
+        settings: Mapping[str, Any] | None = None,
+        now: datetime | None = None,
+    ) -> str:
+        """A new conversation; returns its token, which cannot be guessed. What is older than the retention goes.
+
+        Raises InputError as `keep_settings` does.
+        """
         moment = now or datetime.now(UTC)
-        token, at = secrets.token_hex(16), _moment(moment)
+        token, at, kept = secrets.token_hex(16), _moment(moment), _settings({} if settings is None else settings)
         with self._database.transaction() as db:
             self._expire(db, moment)
             db.execute(
-                "INSERT INTO conversations (token, base, owner, title, profile, begun, changed) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (token, self._name, owner, _title(title), profile, at, at),
+                "INSERT INTO conversations (token, base, owner, title, profile, begun, changed, settings) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (token, self._name, owner, _title(title), profile, at, at, kept),
             )
         return token
 
@@ -116,6 +133,24 @@ class Conversations:
         """Gives it another title."""
         with self._database.transaction() as db:
             db.execute("UPDATE conversations SET title = ? WHERE id = ?", (_title(title), self._id(token, owner)))
+
+    def keep_settings(self, token: str, owner: str, settings: Mapping[str, Any]) -> None:
+        """Keeps what a client has set for it, in place of what was set before.
+
+        Raises InputError for what is no JSON object, or more than `MAX_SETTINGS_BYTES`.
+        """
+        kept = _settings(settings)
+        with self._database.transaction() as db:
+            db.execute("UPDATE conversations SET settings = ? WHERE id = ?", (kept, self._id(token, owner)))
+
+    def settings(self, token: str, owner: str) -> dict[str, Any]:
+        """What was set for it; nothing where nothing was."""
+        kept = self._database.rows(
+            "SELECT settings FROM conversations WHERE token = ? AND base = ? AND owner = ?", (token, self._name, owner)
+        )
+        if not kept:
+            raise _nowhere(token)
+        return cast("dict[str, Any]", json.loads(kept[0][0]))
 
     def summarise(self, token: str, owner: str, summary: str, turns: int, *, answers: Collection[int] = ()) -> None:
         """Keeps what the first `turns` turns came to, in short; `answers` are those that it was written from.
@@ -496,6 +531,26 @@ def _moment(at: datetime) -> str:
 
 def _title(text: str) -> str:
     return " ".join(text.split())[:MAX_TITLE_CHARS]
+
+
+def _settings(given: Mapping[str, Any]) -> str:
+    """Settings as they are kept. Raises InputError for what is no object, too large, or no JSON."""
+    try:
+        text = json.dumps(dict(given), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        if len(text.encode()) <= MAX_SETTINGS_BYTES and _depth(given) <= _MAX_SETTINGS_DEPTH:
+            return text
+    except (TypeError, ValueError, RecursionError):
+        pass
+    raise InputError(
+        "What is set for a conversation is a JSON object of at most {bytes} bytes, nested at most {levels} deep.",
+        bytes=f"{MAX_SETTINGS_BYTES:,}",
+        levels=_MAX_SETTINGS_DEPTH,
+    )
+
+
+def _depth(value: object) -> int:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return 1 + max(map(_depth, inner), default=0)
 
 
 def _json(value: object) -> str:

@@ -11,6 +11,7 @@ MESSAGES: Final[dict[str, str]] = {
     "Turn {turn} is not running any more.": "第 {turn} 轮已不在进行。",
     "The answer of turn {turn} is not there any more.": "第 {turn} 轮的回答已不存在。",
     "{n} conversations begin with {beginning}.": "有 {n} 个对话以 {beginning} 开头。",
+    "What is set for a conversation is a JSON object of at most {bytes} bytes, nested at most {levels} deep.": "对话的设置是一个 JSON 对象，最多 {bytes} 字节，嵌套最多 {levels} 层。",
     "Type more of the token.": "请多输入几位标识。",
     "Conversations are not kept.": "不保存对话。",
     "Set conversation.keep to true.": "请将 conversation.keep 设为 true。",

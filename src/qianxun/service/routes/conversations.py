@@ -18,15 +18,33 @@ from qianxun.service.bases import Base
 from qianxun.service.heard import overheard
 from qianxun.service.routes.asking import STREAMED, begun
 from qianxun.service.routes.events import MEDIA_TYPE, event
-from qianxun.service.routes.given import Asked, BaseName, Document, Narrowed, Options, Request, Visiting, Words
+from qianxun.service.routes.given import (
+    Asked,
+    BaseName,
+    Document,
+    JsonObject,
+    Narrowed,
+    Options,
+    Request,
+    Visiting,
+    Words,
+)
 from qianxun.service.visit import Visit, readable_filter
 from qianxun.shapes import answer_shape, conversation_shape, conversations_shape, told_shape, version
+from qianxun.storage.conversations import MAX_SETTINGS_BYTES
 
 router = APIRouter(tags=["conversations"])
 
 Token = Annotated[str, Path(description="token of a conversation", pattern=r"^[0-9a-f]{32}$")]
 TurnNumber = Annotated[int, Path(ge=1, lt=1 << 31)]
 Title = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=200)]
+Settings = Annotated[
+    JsonObject,
+    Field(
+        description="what the client has set for the conversation, which means nothing to the service: "
+        f"at most {MAX_SETTINGS_BYTES} bytes of JSON"
+    ),
+]
 
 
 class Begin(Request):
@@ -34,12 +52,14 @@ class Begin(Request):
 
     title: Title = ""
     profile: Title = ""
+    settings: Settings = Field(default_factory=dict)
 
 
-class Rename(Request):
-    """Another title."""
+class Change(Request):
+    """Another title, other settings, or both; what is left out stays."""
 
-    title: Title
+    title: Title | None = None
+    settings: Settings | None = None
 
 
 class AskOn(Narrowed):
@@ -63,6 +83,11 @@ def _theirs(visit: Visit, base: str, action: str) -> Base:
     return there
 
 
+def _as_told(visit: Visit, shape: dict[str, Any]) -> dict[str, Any]:
+    """A conversation as its owner may see it; what their client has set is theirs, whatever its names are."""
+    return {**visit.as_told(shape), "settings": shape["settings"]}
+
+
 @router.get("/bases/{base}/conversations", responses={200: {"model": replies.Talks}})
 async def list_conversations(
     base: BaseName,
@@ -84,10 +109,12 @@ async def begin(base: BaseName, request: Begin, visit: Visiting) -> JSONResponse
 
     def begun_one() -> dict[str, Any]:
         talks = there.kb.conversations
-        token = talks.begin(owner=visit.caller.id, title=request.title, profile=request.profile)
+        token = talks.begin(
+            owner=visit.caller.id, title=request.title, profile=request.profile, settings=request.settings
+        )
         return conversation_shape(talks.get(token, owner=visit.caller.id, asker=visit.asker))
 
-    return JSONResponse(visit.as_told(await visit.run("change", begun_one)), status_code=201)
+    return JSONResponse(_as_told(visit, await visit.run("change", begun_one)), status_code=201)
 
 
 @router.get("/bases/{base}/conversations/{token}", responses={200: {"model": replies.WholeTalk}})
@@ -101,7 +128,7 @@ async def show(base: BaseName, token: Token, visit: Visiting) -> JSONResponse:
         owner=visit.caller.id,
         asker=visit.in_conversation(token),
     )
-    return JSONResponse(visit.as_told(conversation_shape(talk)))
+    return JSONResponse(_as_told(visit, conversation_shape(talk)))
 
 
 @router.get(
@@ -122,23 +149,26 @@ async def export(
     talks, asker = there.kb.conversations, visit.in_conversation(token)
     if format == "json":
         talk = await visit.run("look", talks.get, token, owner=visit.caller.id, asker=asker)
-        return JSONResponse(visit.as_told(conversation_shape(talk)))
+        return JSONResponse(_as_told(visit, conversation_shape(talk)))
     text = await visit.run("look", talks.export, token, owner=visit.caller.id, asker=asker)
     return Response(text, media_type="text/markdown")
 
 
 @router.patch("/bases/{base}/conversations/{token}", responses={200: {"model": replies.WholeTalk}})
-async def rename(base: BaseName, token: Token, request: Rename, visit: Visiting) -> JSONResponse:
-    """Gives it another title."""
-    there = _theirs(visit, base, "rename")
+async def change(base: BaseName, token: Token, request: Change, visit: Visiting) -> JSONResponse:
+    """Gives it another title, or keeps what its client has set for it, in place of what was set before."""
+    there = _theirs(visit, base, "settings" if request.title is None else "rename")
     visit.facts.changes = True
 
-    def renamed() -> dict[str, Any]:
+    def changed() -> dict[str, Any]:
         talks = there.kb.conversations
-        talks.rename(token, request.title, owner=visit.caller.id)
+        if request.settings is not None:
+            talks.keep_settings(token, request.settings, owner=visit.caller.id)
+        if request.title is not None:
+            talks.rename(token, request.title, owner=visit.caller.id)
         return conversation_shape(talks.get(token, owner=visit.caller.id, asker=visit.in_conversation(token)))
 
-    return JSONResponse(visit.as_told(await visit.run("change", renamed)))
+    return JSONResponse(_as_told(visit, await visit.run("change", changed)))
 
 
 @router.delete("/bases/{base}/conversations/{token}", responses={200: {"model": replies.Done}})
