@@ -29,7 +29,7 @@ class Service:
 
     async def conversation(self, base: str, token: str) -> WholeConversation:
         turn = Turn(1, self.state, "", "報銷 limit？", self.answer, False)
-        return WholeConversation(Conversation(token, "", "", "", "", 1), (turn,))
+        return WholeConversation(Conversation(token, "", "", "", "", 1), (turn,), {"persona": "客服"})
 
     async def files(self, base: str, token: str) -> list[str]:
         return self.sent
@@ -124,6 +124,11 @@ def test_who_just_deleted_a_conversation_is_not_told_that_it_is_gone(monkeypatch
     assert not was_just_deleted("k1", THREAD.replace("0", "1"))
     monkeypatch.setattr("qianxun.chat.history._JUST_SECONDS", 0.0)
     assert not was_just_deleted("k1", THREAD)
+
+
+def test_a_page_that_is_loaded_anew_is_told_what_is_set_and_no_more_than_that() -> None:
+    thread = asyncio.run(History(Service("done", [])).get_thread(THREAD))  # type: ignore[arg-type]
+    assert thread["metadata"] == {"chat_profile": "default", "settings": {"persona": "客服"}}
 
 
 def test_the_files_of_a_conversation_are_named_above_it() -> None:

@@ -966,6 +966,86 @@ def test_what_is_set_for_answers_is_passed_on_with_each_question(page: Page) -> 
     assert "月球分部" not in page.text
 
 
+@both
+def test_what_is_set_for_a_conversation_is_there_after_the_chat_began_anew(page: Page, language: str) -> None:
+    said = in_language(page, language)
+    page.open_settings()
+    page.choose("persona", "teacher")
+    page.choose("unsupported", said["policies"][2])
+    page.slide("passages", 1)
+    page.confirm()
+    page.ask(said["asked"])
+    page.sees("老师，一类城市")
+    page.sees(said["again"])
+    address = until(lambda: "/thread/" in page.browser.current_url and page.browser.current_url, "an address")
+    page.open_settings()
+    page.write("context_tokens", "900")
+    page.write("filter", "label = public")
+    page.confirm()
+    token = unquote(address).rpartition("/")[2].partition(".")[0]
+    with qianxun.Client(page.world.service, page.browser.get_cookie("qianxun_session")["value"]) as client:
+        kept = {"persona": "teacher", "unsupported": "remove", "passages": 1}
+        changed = kept | {"filter": "label = public", "context_tokens": 900}
+        until(lambda: client.conversations.show(token).settings == changed, "what was set")
+    page.world.restart()
+    page.browser.get(address)
+    page.ready()
+    page.sees(said["again"])
+    page.open_settings()
+    assert page.browser.find_element(By.ID, "persona").text == "teacher"
+    assert page.browser.find_element(By.ID, "unsupported").text == said["policies"][2]
+    assert page.browser.find_element(By.ID, "context_tokens").get_attribute("value") == "900"
+    assert page.browser.find_element(By.ID, "filter").get_attribute("value") == "label = public"
+    page.confirm()
+    answers = page.text.count("老师，一类城市")
+    page.ask(said["asked"])
+    until(lambda: page.text.count("老师，一类城市") > answers, "an answer as it was set")
+    until(lambda: page.text.count(said["again"]) == 2, "its end")
+    assert "月球分部" not in page.text
+    # Nothing of it is set for another conversation.
+    page.browser.get(page.world.chat)
+    page.ready()
+    page.open_settings()
+    assert page.browser.find_element(By.ID, "persona").text == said["as set"]
+    page.confirm()
+
+
+def test_what_cannot_be_kept_holds_on_its_page_and_is_said_not_to_be_kept(page: Page) -> None:
+    page.ask("一类城市的住宿限额是多少？")
+    page.sees("重新提问")
+    page.open_settings()
+    page.choose("persona", "teacher")
+    page.browser.execute_script(
+        "const field = document.getElementById('filter');"
+        "Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), 'value').set.call(field, arguments[0]);"
+        "field.dispatchEvent(new Event('input', {bubbles: true}));",
+        " or ".join(["label = public"] * 1500),
+    )
+    page.confirm()
+    page.sees("设置在本页有效，但没有随会话保存：")
+    page.sees("16,384")
+    page.open_settings()
+    assert page.browser.find_element(By.ID, "persona").text == "teacher"
+    page.confirm()
+
+
+def test_what_is_set_and_does_not_hold_any_more_is_named_and_questions_are_answered(page: Page) -> None:
+    secret = page.browser.get_cookie("qianxun_session")["value"]
+    kept = {"persona": "已删除", "unsupported": ["mark"], "deep": "很多", "passages": 1, "filter": {"n": 1}}
+    with qianxun.Client(page.world.service, secret) as client:
+        token = client.conversations.begin(title="旧的设置", settings=kept)
+    page.browser.get(f"{page.world.chat}thread/{token}.default")
+    page.ready()
+    page.sees("原来的设置不再有效：角色")
+    page.open_settings()
+    assert page.browser.find_element(By.ID, "persona").text == "按系统设置"
+    page.confirm()
+    page.ask("一类城市的住宿限额是多少？")
+    page.sees("检索：1 个段落")
+    page.sees("每晚 650 元")
+    page.sees("重新提问")
+
+
 def test_what_is_set_beyond_its_bounds_is_said_to_be(page: Page) -> None:
     page.browser.add_cookie({"name": "qianxun_language", "value": "en", "path": "/"})
     page.browser.get(page.world.chat)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from qianxun.chat.folder import at_home, make_true, offline
 from qianxun.chat.history import judged
 from qianxun.chat.ids import Place, place_of
-from qianxun.chat.panel import filter_in_words, moved, policies
+from qianxun.chat.panel import chosen, filter_in_words, lost, moved, policies, usable
 from qianxun.chat.shown import Streaming, answer_text, as_text, passage_text, report_of, view_address
 from qianxun.chat.talk import AS_SET, NOBODY, how, source_address
 from qianxun.client.records import BaseSummary
@@ -388,6 +388,70 @@ def test_no_more_may_be_chosen_than_with_the_persona_that_is_chosen() -> None:
     assert policies(base, {"persona": "gone"}) == ()
     assert not moved(base, {}, {"persona": "严谨", "filter": "x"})
     assert moved(base, {"persona": "严谨"}, {"persona": NOBODY})
+
+
+BASE = BaseSummary("default", 3, ("strict", "严谨"), "", 40, {"": ("mark", "remove", "refuse"), "严谨": ("refuse",)})
+CHOSEN = {
+    "persona": "严谨",
+    "filter": "label = 人事",
+    "unsupported": "refuse",
+    "instructions": " 請分三點。Be brief. ",
+    "deep": 3,
+    "passages": 5,
+    "context_tokens": 2000,
+}
+
+
+def test_of_what_a_page_says_only_what_was_chosen_is_kept() -> None:
+    page = {"persona": AS_SET, "filter": " ", "unsupported": AS_SET, "instructions": "", "deep": 0, "passages": None}
+    assert chosen(page | {"context_tokens": ""}) == {}
+    assert chosen(CHOSEN | {"deep": 3.0, "context_tokens": "2000", "else": [1]}) == CHOSEN
+    assert chosen({"persona": NOBODY}) == {"persona": NOBODY}
+    assert usable(BASE, CHOSEN) == CHOSEN
+    assert how(usable(BASE, CHOSEN)) == how(CHOSEN)
+    assert lost(CHOSEN, CHOSEN) == []
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        None,
+        [],
+        "persona",
+        7,
+        {"persona": ["严谨"], "filter": {"label": "hr"}, "unsupported": 3, "instructions": None},
+        {"deep": "很多", "passages": True, "context_tokens": [2000]},
+        {"deep": float("nan"), "passages": float("inf"), "context_tokens": "9" * 500},
+        {"deep": 10**400, "passages": {"n": 1}, "unsupported": {}, "persona": {"a": 1}},
+    ],
+    ids=repr,
+)
+def test_what_is_read_back_and_was_never_set_here_is_as_set_for_everybody(kept: object) -> None:
+    assert usable(BASE, kept) == {}
+    assert how(usable(BASE, kept)) == {}
+    assert lost(kept, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "label"),
+    [
+        ("persona", "已删除", "角色"),
+        ("unsupported", "mark", "没有依据的句子"),
+        ("unsupported", "whatever", "没有依据的句子"),
+        ("instructions", "長" * 41, "自定义指令"),
+        ("deep", 11, "拆分问题"),
+        ("deep", -1, "拆分问题"),
+        ("passages", 101, "段落数"),
+        ("context_tokens", 7, "上下文长度"),
+        ("context_tokens", 10**9, "上下文长度"),
+    ],
+)
+def test_what_may_not_be_set_any_more_is_as_set_for_everybody_and_named(name: str, value: object, label: str) -> None:
+    kept = CHOSEN | {name: value}
+    found = usable(BASE, kept)
+    assert found == {key: one for key, one in CHOSEN.items() if key != name}
+    with speaking("zh"):
+        assert lost(kept, found) == [label]
 
 
 def test_the_page_is_left_without_anything_from_elsewhere() -> None:

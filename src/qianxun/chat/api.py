@@ -134,9 +134,10 @@ class Api:
         reply = await self._json("GET", _of(base, "/conversations"), params={"count": count})
         return reading.read(lambda given: [reading.conversation(one) for one in given["conversations"]], reply)
 
-    async def begin(self, base: str, title: str) -> str:
-        """A new conversation; returns its token."""
-        reply = await self._json("POST", _of(base, "/conversations"), json={"title": title})
+    async def begin(self, base: str, title: str, settings: Mapping[str, Any]) -> str:
+        """A new conversation, for which so much is set; returns its token."""
+        asked = {"title": title, "settings": dict(settings)}
+        reply = await self._json("POST", _of(base, "/conversations"), json=asked)
         return reading.read(lambda given: str(given["token"]), reply)
 
     async def conversation(self, base: str, token: str) -> WholeConversation:
@@ -146,6 +147,10 @@ class Api:
     async def rename(self, base: str, token: str, title: str) -> None:
         """Gives it another title."""
         await self._json("PATCH", _talk(base, token), json={"title": title})
+
+    async def keep_settings(self, base: str, token: str, settings: Mapping[str, Any]) -> None:
+        """Keeps what is set for it, in place of what was set before."""
+        await self._json("PATCH", _talk(base, token), json={"settings": dict(settings)})
 
     async def delete(self, base: str, token: str) -> None:
         """Deletes it with all that was said."""

@@ -18,8 +18,8 @@ from qianxun.chat.api import Api
 from qianxun.chat.door import ANONYMOUS, Door
 from qianxun.chat.history import History, was_just_deleted
 from qianxun.chat.ids import place_of
-from qianxun.chat.remembered import SETTINGS
 from qianxun.chat.talk import AGAIN, Talk, answered, answered_again, as_message, offered_again, read_on, sent
+from qianxun.chat.words import error_in_words
 from qianxun.errors import QianxunError
 from qianxun.messages import say
 
@@ -89,13 +89,13 @@ def _attach(api: Api) -> None:
 
     async def _start() -> None:
         try:
-            await _begin(cl.user_session.get("chat_profile"), "")
+            await _begin(cl.user_session.get("chat_profile"))
         except QianxunError as error:
             await cl.ErrorMessage(content=as_message(error)).send()
 
     async def _resume(thread: Any) -> None:
         place = place_of(thread["id"])
-        await _begin(place.base, place.token)
+        await _begin(place.base, place.token, thread["metadata"]["settings"])
         questions = [step for step in thread["steps"] if step["type"] == "user_message"]
         if not questions:
             return
@@ -109,19 +109,22 @@ def _attach(api: Api) -> None:
         running.add(task)
         task.add_done_callback(running.discard)
 
-    async def _begin(profile: str | None, token: str) -> None:
+    async def _begin(profile: str | None, token: str = "", kept: object = None) -> None:
+        """A conversation on this page; `kept` is what was set for it before, as the service has it."""
         bases = {base.name: base for base in await api.bases()}
         if not bases:
             await cl.ErrorMessage(content=say("There is no knowledge base that you may use.")).send()
             return
         base = bases.get(profile or "") or next(iter(bases.values()))
         me = await api.me()
-        talk = Talk(base.name, me.id != ANONYMOUS, token)
-        settings = SETTINGS.get(talk.id) or {}
-        cl.user_session.set("talk", talk)
+        settings = panel.usable(base, kept)
+        cl.user_session.set("talk", Talk(base.name, me.id != ANONYMOUS, token, settings=settings))
         cl.user_session.set("base", base)
         cl.user_session.set("panel", settings)
         await cl.ChatSettings(panel.widgets(base, settings)).send()
+        if gone := panel.lost(kept, settings):
+            said = say("What was set here does not hold any more: {fields}", fields=say(", ").join(gone))
+            await cl.context.emitter.send_toast(said, "warning")
 
     async def _connected(sid: str) -> None:
         """Chainlit's, and the panel once more where a page connects anew: it may have gone where nobody listened."""
@@ -142,9 +145,19 @@ def _attach(api: Api) -> None:
         base, talk = cl.user_session.get("base"), cl.user_session.get("talk")
         if base is not None:
             cl.user_session.set("panel", settings)
-            if talk is not None and talk.id:
-                SETTINGS.keep(talk.id, settings)
             await cl.ChatSettings(panel.widgets(base, settings)).send()
+            if talk is not None:
+                await _keep(talk, panel.chosen(settings))
+
+    async def _keep(talk: Talk, settings: dict[str, Any]) -> None:
+        """Keeps what was chosen with the conversation; whoever chose it is told where that fails, and it holds here."""
+        try:
+            await talk.set(api, settings)
+        except QianxunError as error:
+            logger.info("what is set for a conversation is not kept: %s", error)
+            why = error_in_words(error)
+            said = say("This holds here, but is not kept with the conversation: {why}", why=why)
+            await cl.context.emitter.send_toast(said, "warning")
 
     keep_file = WebsocketSession.persist_file
 

@@ -121,7 +121,8 @@ class History:
             "userId": me.id,
             "userIdentifier": me.id,
             "tags": [place.base],
-            "metadata": {"chat_profile": place.base},
+            # What was set for it is not `chat_settings`: a page would take that as it is.
+            "metadata": {"chat_profile": place.base, "settings": dict(talk.settings)},
             "steps": steps,
             "elements": elements,
         }

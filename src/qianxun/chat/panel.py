@@ -9,6 +9,9 @@ from qianxun.messages import say
 from qianxun.records import LEAST_CONTEXT_TOKENS, MOST_CONTEXT_TOKENS, MOST_PASSAGES, Policy
 
 _MOST_PARTS: Final = 10
+# The fields, by what they hold.
+_WORDS: Final = ("persona", "filter", "unsupported", "instructions")
+_NUMBERS: Final = ("deep", "passages", "context_tokens")
 
 
 def policies(base: BaseSummary, settings: Mapping[str, Any]) -> tuple[Policy, ...]:
@@ -16,6 +19,67 @@ def policies(base: BaseSummary, settings: Mapping[str, Any]) -> tuple[Policy, ..
     persona = settings.get("persona") or AS_SET
     name = {AS_SET: base.persona, NOBODY: ""}.get(persona, persona)
     return base.unsupported.get(name, ())
+
+
+def chosen(given: object) -> dict[str, Any]:
+    """What of settings, from a page or from the service, is known here, of its kind, and not as set for everybody."""
+    all_of_it = given if isinstance(given, Mapping) else {}
+    found: dict[str, Any] = {}
+    for name in _WORDS:
+        words = all_of_it.get(name)
+        if isinstance(words, str) and words.strip() and words != AS_SET:
+            found[name] = words
+    for name in _NUMBERS:
+        if number := _number(all_of_it.get(name)):
+            found[name] = number
+    return found
+
+
+def usable(base: BaseSummary, kept: object) -> dict[str, Any]:
+    """What was kept of settings, as far as it may be set today.
+
+    A persona may be gone, bounds may have moved, and it may be another client that wrote it.
+    """
+    found = chosen(kept)
+    if found.get("persona") not in (None, NOBODY, *base.personas):
+        del found["persona"]
+    if found.get("unsupported") not in (None, *policies(base, found)):
+        del found["unsupported"]
+    if len(found.get("instructions", "").strip()) > base.own_instructions:
+        del found["instructions"]
+    bounds = {
+        "deep": (0, _MOST_PARTS),
+        "passages": (0, MOST_PASSAGES),
+        "context_tokens": (LEAST_CONTEXT_TOKENS, MOST_CONTEXT_TOKENS),
+    }
+    for name, (least, most) in bounds.items():
+        if name in found and not least <= found[name] <= most:
+            del found[name]
+    return found
+
+
+def lost(kept: object, settings: Mapping[str, Any]) -> list[str]:
+    """What was kept and is not among these settings, as the panel calls it."""
+    labels = {
+        "persona": say("Persona"),
+        "filter": say("Which documents"),
+        "unsupported": say("Sentences without support"),
+        "instructions": say("Instructions of your own"),
+        "deep": say("Divide the question"),
+        "passages": say("Number of passages"),
+        "context_tokens": say("Context length"),
+    }
+    return [labels[name] for name in chosen(kept) if name not in settings]
+
+
+def _number(value: object) -> int:
+    """A whole number as a page sends it, perhaps as a text; 0 for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return 0
+    try:
+        return int(float(value))
+    except (ValueError, OverflowError):
+        return 0
 
 
 def moved(base: BaseSummary, shown: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 """What the chat's process remembers for pages that are loaded anew, until it ends: the service tells none of it.
 
-It could be kept with the conversation; but who gave a thumb is what the store of feedback must not say.
+Thumbs could be kept with the conversation; but who gave one is what the store of feedback must not say.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,6 +36,5 @@ class Remembered(Generic[Kept]):
 RUNS: Final = Remembered[str]()
 # When conversations were deleted, by who did it and their names.
 DELETED: Final = Remembered[float]()
-# What was set for conversations, and thumbs on answers.
-SETTINGS: Final = Remembered[Mapping[str, Any]]()
+# Thumbs on answers.
 THUMBS: Final = Remembered[Mapping[str, Any]]()

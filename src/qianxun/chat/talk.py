@@ -18,7 +18,7 @@ from qianxun.chat import first_words
 from qianxun.chat.api import Api
 from qianxun.chat.folder import PREFIX
 from qianxun.chat.ids import Place
-from qianxun.chat.remembered import RUNS, SETTINGS
+from qianxun.chat.remembered import RUNS
 from qianxun.chat.shown import MOST_CITED, Streaming, answer_text, as_text, report_of
 from qianxun.chat.words import error_in_words, names_file, unread, why_it_failed
 from qianxun.client.records import Job, Stopped, Told
@@ -46,6 +46,8 @@ class Talk:
     """One conversation on one page. Without `keeps` nothing of it is kept but here: nobody is signed in.
 
     `asked` are the questions so far, where it is not kept. `turn` is the one that is being answered, 0 for none.
+    `settings` are what is set for it (`panel.chosen`), kept with it when it begins and when they change: so no question
+    waits for that.
     """
 
     base: str
@@ -53,14 +55,43 @@ class Talk:
     token: str = ""
     turn: int = 0
     asked: list[str] = field(default_factory=list)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     beginning: asyncio.Lock = field(default_factory=asyncio.Lock)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def begun(self, api: Api, title: str) -> str:
         """Its token in the service, which is made at the first question: that is its title."""
         async with self.beginning:
             if not self.token:
-                self.token = await api.begin(self.base, " ".join(title.split())[:_MAX_TITLE_CHARS])
+                self.token = await self._begin(api, " ".join(title.split())[:_MAX_TITLE_CHARS])
             return self.token
+
+    async def _begin(self, api: Api, title: str) -> str:
+        settings = self.settings
+        try:
+            return await api.begin(self.base, title, settings)
+        except InputError as error:
+            if not settings:
+                raise
+            # A question that may be asked is not refused for what cannot be kept beside it.
+            logger.warning("what is set for a conversation is not kept: %s", error)
+            return await api.begin(self.base, title, {})
+
+    async def set(self, api: Api, settings: Mapping[str, Any]) -> None:
+        """What is set from now on, kept with the conversation; one that has not begun will begin with it.
+
+        Raises QianxunError if it is not kept; it holds on this page all the same.
+        """
+        self.settings = settings
+        if not self.keeps:
+            return
+        # One that is just being begun is begun with what was set before.
+        async with self.beginning:
+            token = self.token
+        if token:
+            # One after the other: the newest must be the last.
+            async with self.writing:
+                await api.keep_settings(self.base, token, self.settings)
 
     @property
     def id(self) -> str:
@@ -101,7 +132,7 @@ async def answered(api: Api, talk: Talk, question: str, settings: Mapping[str, A
     """Asks, and shows the answer."""
     asked = {"question": question, **how(settings)}
     if talk.keeps:
-        events = _of_a_turn(talk, _asked(api, talk, asked, settings))
+        events = _of_a_turn(talk, _asked(api, talk, asked))
     else:
         turns = talk.asked[-_MAX_TURNS:]
         talk.asked.append(question)
@@ -109,12 +140,9 @@ async def answered(api: Api, talk: Talk, question: str, settings: Mapping[str, A
     await _shown(talk, question, events)
 
 
-async def _asked(
-    api: Api, talk: Talk, asked: Mapping[str, Any], settings: Mapping[str, Any]
-) -> AsyncGenerator[Told, None]:
+async def _asked(api: Api, talk: Talk, asked: Mapping[str, Any]) -> AsyncGenerator[Told, None]:
     """What the conversation is told, which is begun if it is not yet: that may fail as the asking may."""
     token = await talk.begun(api, asked["question"])
-    SETTINGS.keep(talk.id, settings)
     async with aclosing(api.ask(talk.base, token, asked)) as told:  # type: ignore[type-var]
         async for one in told:
             yield one

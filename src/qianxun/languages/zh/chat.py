@@ -83,6 +83,8 @@ MESSAGES: Final[dict[str, str]] = {
         "运算符：=、!=、^=（开头是）、~（包含）、<、>、in（属于）；条件之间用“且”“或”“非”（and、or、not），前后留空格。"
         "留空表示全部。"
     ),
+    "What was set here does not hold any more: {fields}": "原来的设置不再有效：{fields}",
+    "This holds here, but is not kept with the conversation: {why}": "设置在本页有效，但没有随会话保存：{why}",
     "label = hr and modified >= 2025-01-01": "标签 = 人事 且 修改时间 >= 2025-01-01",
     "not signed in": "未登录",
     "Files of this conversation:": "本会话的文件：",
