@@ -606,3 +606,28 @@ def test_the_json_of_proposing(filled: KnowledgeBase, tmp_path: Path, capsys: py
     shape = json.loads(capsys.readouterr().out)
     assert (shape["proposed"], shape["questions"]["proposed"], shape["version"]) == (4, 4, qianxun.__version__)
     assert set(shape) >= {"path", "name", "dropped", "degraded", "documents", "answerable"}
+
+
+@pytest.mark.parametrize(
+    "name, fit",
+    [("年" * 65, 64), ("a" * 193, 192), ("假期 leave " * 15, 132), ("𠮷" * 49, 48), ("年" * 90, 64)],
+)
+def test_a_name_that_is_too_long_for_the_disk_is_refused_before_anything_is_done(
+    filled: KnowledgeBase, tmp_path: Path, name: str, fit: int
+) -> None:
+    path, fine = tmp_path / f"{name}.jsonl", tmp_path / f"{name[:fit]}.jsonl"
+    said = f"It may have 64 Chinese characters or 192 letters; the first {fit} of yours fit."
+    with pytest.raises(InputError, match="is too long for a question set") as found:
+        run(filled, str(path))
+    assert said in str(found.value)
+    with pytest.raises(InputError, match="is too long for a question set"):
+        run(filled, str(draft(tmp_path / "q.jsonl")), "--dataset", str(path))
+    assert [one.name for one in tmp_path.glob("*.jsonl")] == ["q.jsonl"]
+    with pytest.raises(InputError, match="is too long for a question set"):
+        run(filled, str(path), "--freeze")
+    with pytest.raises(NotFound, match="There is no question set"):
+        read_questions(path)
+    assert run(filled, str(fine), "-n", "2", "--rules") == 0
+    Review(fine).decide(read_questions(fine).questions[0].id, "accepted")
+    assert run(filled, str(fine), "--freeze") == 0
+    assert (tmp_path / f"{name[:fit]}.v1.jsonl").is_file()

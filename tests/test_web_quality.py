@@ -760,6 +760,35 @@ def test_questions_are_put_into_a_draft_changed_frozen_and_gone_on_with(served: 
     assert "人事（２０２６）.v2" in shown(admin, "/quality/sets", "zh")
 
 
+@pytest.mark.parametrize("name", ["年" * 65, "leave " * 33, "假 leave" * 60])
+def test_a_name_of_a_set_that_is_too_long_is_said_to_be(served: Quality, name: str) -> None:
+    admin, folder = served.client(admin=True), served.home / "questions"
+    form = {"set": name, "question": "年假有几天？", "answers": "五天", "answerable": "yes"}
+    for language, said in (
+        ("en", "is too long for a question set. It may have 64 Chinese characters or 192 letters; the first"),
+        ("zh", "…”太长。最多 64 个汉字或 192 个字母；这个名称的前"),
+    ):
+        reply = admin.post("/quality/question", data=form, headers={"Accept-Language": language})
+        assert reply.status_code == 400
+        assert said in html.unescape(reply.text)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["年" * 64, "x" * 192])
+def test_the_longest_name_of_a_set_goes_all_the_way(served: Quality, name: str) -> None:
+    admin, folder = served.client(admin=True), served.home / "questions"
+    form = {"set": name, "question": "年假有几天？", "answers": "五天", "answerable": "yes"}
+    assert kept(admin, **form).status_code == 303
+    assert admin.get("/quality/question", params={"set": name, "id": "q1"}).status_code == 200
+    frozen = admin.post(f"/quality/sets/{quote(name)}/freeze")
+    assert (frozen.status_code, (folder / f"{name}.v1.jsonl").is_file()) == (200, True)
+    assert admin.get(f"/quality/runs/{served.started(admin, set=f'{name}.v1')}").status_code == 200
+    (folder / f"{name}.v1.jsonl").rename(folder / f"{name}.jsonl")  # a draft of it would be called `-draft`
+    reply = admin.post(f"/quality/sets/{quote(name)}/begin", headers={"Accept-Language": "en"})
+    assert (reply.status_code, "is too long for a question set" in reply.text) == (400, True)
+    assert [one.name for one in folder.glob("*.jsonl")] == [f"{name}.jsonl"]
+
+
 @pytest.mark.parametrize("words", ["五天 帶薪年假", "300 YUAN"])
 def test_words_without_a_source_are_not_dropped_in_silence(served: Quality, words: str) -> None:
     admin = served.client(admin=True)

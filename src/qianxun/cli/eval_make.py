@@ -1,6 +1,7 @@
 """`qianxun eval make`: a question set from the user's own documents: propose, review, freeze."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -102,10 +103,14 @@ _share.__name__ = "share"
 def _propose(session: Session, path: Path, args: argparse.Namespace) -> int:
     from qianxun.evaluation.question_sets.file import read_questions, write_questions
     from qianxun.evaluation.question_sets.making import propose
+    from qianxun.evaluation.question_sets.naming import refuse_long
     from qianxun.evaluation.question_sets.review import with_proposals
     from qianxun.storage.store import now
 
-    known = read_questions(path, edited=True) if path.exists() else None
+    is_there = os.path.exists(path)  # noqa: PTH110 (which raises for a name that is too long for the disk)
+    if not is_there:
+        refuse_long(_stem(path))
+    known = read_questions(path, edited=True) if is_there else None
     if known is not None and not known.made:
         raise InputError(
             "{path} was not written by `qianxun eval make`: it is not written over.",

@@ -19,8 +19,7 @@ from qianxun.errors import InputError, NotFound
 from qianxun.evaluation.question_sets.drafts import Drafts
 from qianxun.evaluation.question_sets.records import Answer, Evidence, Question
 from qianxun.evaluation.question_sets.review import PART
-from qianxun.service.jobs.kinds import QUESTIONS_FOLDER, Everybodys, may_name_sets
-from qianxun.service.jobs.uploads import safe_name
+from qianxun.service.jobs.kinds import QUESTIONS_FOLDER, Everybodys, may_name_sets, set_name
 from qianxun.service.problems import without_places
 from qianxun.service.visit import Visit, visit_of
 from qianxun.web import quality_asked, quality_opinions
@@ -30,13 +29,14 @@ from qianxun.web.site import page
 router = APIRouter(route_class=LargeFields)
 
 _MAX_CHARS: Final = 20_000
+_MAX_NAME_CHARS: Final = 1000  # of a longer one than may be is said how long it may be
 _OF_AUDIT: Final = "audit"
 # A quote is evidence, not the whole passage.
 _MAX_QUOTES: Final = 20
 _MOST_SEEN_CHARS: Final = 100
 # Microseconds since 1970 at the end of the year 9998.
 _LAST_MOMENT: Final = 253_370_764_799_000_000
-Name = Annotated[str, Form(max_length=100)]
+Name = Annotated[str, Form(max_length=_MAX_NAME_CHARS)]
 Id = Annotated[str, Form(max_length=100)]
 Text = Annotated[str, Form(max_length=_MAX_CHARS)]
 
@@ -53,10 +53,7 @@ def _drafts(request: Request, action: str, *, changes: bool = False) -> tuple[Vi
 
 def _named(name: str) -> str:
     """A name of a set, which is the name of a file without its ending. Raises InputError."""
-    wanted = name.strip()
-    if not wanted or wanted.startswith(".") or wanted != safe_name(wanted):
-        raise InputError("{name!r} is no name of a question set.", remedy="Name one without folders.", name=name[:80])
-    return wanted
+    return set_name(name.strip())
 
 
 def _address(name: str, id: str = "") -> str:
@@ -109,7 +106,7 @@ def _unfound(visit: Visit, questions: Sequence[Question]) -> Mapping[str, Sequen
 @router.get("/question")
 async def edit(
     request: Request,
-    set: Annotated[str, Query(max_length=100)] = "",
+    set: Annotated[str, Query(max_length=_MAX_NAME_CHARS)] = "",
     id: Annotated[str, Query(max_length=100)] = "",
     base: Annotated[str, Query(max_length=64)] = "",
     judgement: Annotated[int, Query(ge=0, lt=1 << 62)] = 0,

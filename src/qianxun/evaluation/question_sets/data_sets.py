@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from qianxun.errors import InputError, NotFound
 from qianxun.evaluation.datasets import CORPUS, JUDGEMENTS, QUERIES, lines_of
 from qianxun.evaluation.pairs import _Named
+from qianxun.evaluation.question_sets.naming import refuse_long
 from qianxun.evaluation.question_sets.records import Question, QuestionSet, question_of, record_of, record_on
 from qianxun.evaluation.writing import written_whole
 from qianxun.records import AcceptedPair, Asker, Document
@@ -42,9 +43,10 @@ def write_data_set(
 ) -> list[Question]:
     """Writes the accepted questions, with the documents that the asker may see; returns those that are left out.
 
-    An answerable question is left out if none of its documents is there. Raises InputError if none is left, and for a
-    source with a tab or a line break in it, which the layout cannot hold.
+    An answerable question is left out if none of its documents is there. Raises InputError if none is left, for a
+    source with a tab or a line break in it, which the layout cannot hold, and for a folder with too long a name.
     """
+    refuse_long(folder.name)
     documents = [document for document in base.documents(asker=asker) if document.chunks]
     named = _Named(documents)
     queries: list[dict[str, Any]] = []

@@ -17,6 +17,7 @@ from typing import Final
 from qianxun.errors import InputError, NotFound, QianxunError
 from qianxun.evaluation.datasets import QUERIES
 from qianxun.evaluation.question_sets.file import freeze, read_questions, write_questions
+from qianxun.evaluation.question_sets.naming import refuse_long
 from qianxun.evaluation.question_sets.records import Question, QuestionSet
 from qianxun.storage.locks import Lock
 
@@ -84,8 +85,8 @@ class Drafts:
     def put(self, name: str, question: Question, *, made: str) -> str:
         """Puts a question into a draft, which is made if it is not there; returns its id. With an id it replaces one.
 
-        `made` is the time, ISO 8601. Raises InputError for a set that is frozen, or a name that only frozen ones have;
-        NotFound for an id that is not there.
+        `made` is the time, ISO 8601. Raises InputError for a set that is frozen, a name that only frozen ones have, and
+        a new one that is too long; NotFound for an id that is not there.
         """
         if _FROZEN.search(name):
             raise InputError(
@@ -93,6 +94,8 @@ class Drafts:
                 remedy="Give the draft a name without `.v1` at its end.",
                 name=name,
             )
+        if not self.path(name).exists():
+            refuse_long(name)
         with self._held():
             known = self._draft(name) if self.path(name).exists() else QuestionSet(name, (), made)
             questions = {one.id: one for one in known.questions}
@@ -113,7 +116,10 @@ class Drafts:
             write_questions(self.path(name), replace(known, questions=left))
 
     def begin(self, name: str, *, made: str) -> str:
-        """Begins a draft with the questions of a frozen set; returns its name. Raises InputError where there is one."""
+        """Begins a draft with the questions of a frozen set; returns its name.
+
+        Raises InputError where there is one, or its name would be too long.
+        """
         with self._held():
             known = self.read(name)
             draft = _FROZEN.sub("", name)
@@ -122,6 +128,7 @@ class Drafts:
                 raise InputError(
                     "There is a draft already: {name}.", remedy="Work on it, or freeze it first.", name=draft
                 )
+            refuse_long(draft)
             write_questions(self.path(draft), QuestionSet(draft, known.questions, made))
         return draft
 

@@ -12,6 +12,7 @@ is the same. Files of accepted pairs (`evaluation.pairs`) and data sets (`data_s
 
 import dataclasses
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any, Final
 from qianxun.errors import InputError, NotFound
 from qianxun.evaluation.datasets import lines_of
 from qianxun.evaluation.question_sets.data_sets import LAYOUT, read_data_set
+from qianxun.evaluation.question_sets.naming import refuse_long
 from qianxun.evaluation.question_sets.records import (
     Evidence,
     Question,
@@ -45,9 +47,10 @@ def read_questions(path: Path, *, edited: bool = False) -> QuestionSet:
 
     Raises InputError naming file and line; also for a frozen set that was edited, unless `edited` allows it. NotFound.
     """
-    if path.is_dir():
+    # A path's own methods raise where these say no: of a name that is too long for the disk.
+    if os.path.isdir(path):  # noqa: PTH112
         return read_data_set(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113
         raise NotFound("There is no question set at {path}.", remedy=LAYOUT, path=path)
     records = [(number, record_on(path, number, line)) for number, line in lines_of(path)]
     if not records:
@@ -160,8 +163,10 @@ def freeze(path: Path, *, made: str, name: str = "") -> tuple[Path, QuestionSet]
     """Writes the accepted questions of a set beside it under the next number; returns where, and what.
 
     `made` is the time, ISO 8601. What was frozen before is never written over; where the last one has the same
-    questions, it is returned and nothing is written. Raises InputError if no question is accepted.
+    questions, it is returned and nothing is written. Raises InputError if no question is accepted, or the name is too
+    long for one more.
     """
+    refuse_long(_stem(path))
     given = read_questions(path, edited=True)
     if not given.accepted:
         raise InputError(

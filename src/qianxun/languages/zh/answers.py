@@ -5,6 +5,9 @@
 from typing import Final
 
 MESSAGES: Final[dict[str, str]] = {
+    # evaluation/question_sets/naming.py
+    "The name {name} is too long for a question set.": "问题集的名称“{name}”太长。",
+    "It may have {signs} Chinese characters or {letters} letters; the first {n} of yours fit.": "最多 {signs} 个汉字或 {letters} 个字母；这个名称的前 {n} 个字符可用。",
     # evaluation/question_sets/file.py
     "There is no question set at {path}.": "{path} 处没有问题集。",
     "A question set is a file that `qianxun eval make` wrote, a file of accepted pairs, or a folder with queries.jsonl and qrels/test.tsv.": "问题集可以是 `qianxun eval make` 写出的文件、已采纳配对的文件，或含有 queries.jsonl 和 qrels/test.tsv 的文件夹。",

@@ -206,11 +206,21 @@ def may_name_sets(asker: Asker) -> None:
         )
 
 
+def set_name(name: str) -> str:
+    """A name of a question set, which is the name of a file or folder. Raises InputError for what can be none."""
+    from qianxun.evaluation.question_sets.naming import refuse_long
+
+    if len(name.encode("utf-8", "surrogatepass")) > uploads.MAX_NAME_BYTES:
+        refuse_long(name)
+    if not name or name.startswith(".") or name != uploads.safe_name(name):
+        raise InputError("{name!r} is no name of a question set.", remedy="Name one without folders.", name=name[:80])
+    return name
+
+
 def questions_path(home: Path, name: str) -> Path:
     """Where a question set or data set of this name lies. Raises NotFound; InputError for what is more than a name."""
-    if not name or name != uploads.safe_name(name):
-        raise InputError("{name!r} is no name of a question set.", remedy="Name one without folders.", name=name[:80])
     folder = home / QUESTIONS_FOLDER
+    name = set_name(name)
     for path in (folder / name, folder / f"{name}.jsonl"):
         if path.exists():
             return path
