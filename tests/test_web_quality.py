@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from service_fixtures import URL, Served
 from starlette.testclient import TestClient
@@ -21,6 +21,8 @@ from qianxun import assemble
 from qianxun.cli.main import main
 from qianxun.errors import InputError, NotFound
 from qianxun.evaluation.answers.comparing import compare_answers
+from qianxun.evaluation.answers.measuring import AnswerReport, Result
+from qianxun.evaluation.answers.scoring import Scores
 from qianxun.evaluation.comparing.sides import Given, Note
 from qianxun.evaluation.comparison import compared
 from qianxun.evaluation.question_sets.drafts import Drafts
@@ -979,6 +981,47 @@ def test_answers_compare_as_any_two_lists_of_values(values: list[tuple[float | N
     assert (found.p, found.verdict, found.interval) == (plain.p, plain.verdict, plain.interval)
     assert (found.a, found.b) == pytest.approx((plain.before, plain.after))
     assert len(report.datasets[0].changed) == plain.n_changed
+
+
+def told(values: list[float]) -> dict[str, Any]:
+    """A report of answers with these token F1s, as it is kept and read again."""
+    results = tuple(
+        Result(
+            Question(f"q{n}", f"年假？ leave {n}?", ("五天",)),
+            "五天",
+            "answered",
+            Scores(True, False, value, 0.0, value, value, value, None, 1, 1, ()),
+            (),
+            0.01,
+        )
+        for n, value in enumerate(values)
+    )
+    shape: dict[str, Any] = json.loads(json.dumps(AnswerReport("集", 0, "", results, (), 0, {}, "1").as_json()))
+    return shape
+
+
+fractions = st.builds(lambda n, d: min(n, d) / d, st.integers(0, 40), st.integers(1, 40))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(fractions, fractions), min_size=1, max_size=9))
+@example([(0.0, 0.0), (0.0, 1 / 3)])
+def test_a_comparison_has_the_figures_of_the_runs(values: list[tuple[float, float]]) -> None:
+    a, b = (told([pair[side] for pair in values]) for side in (0, 1))
+    report = compare_answers(A, B, a["results"], list(reversed(b["results"])), name="集").as_json()
+    for found in report["pooled"]:
+        of_a, of_b = (one["measures"][found["measure"]]["mean"] for one in (a, b))
+        assert (found["a"], found["b"]) == (of_a, of_b)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(fractions, min_size=1, max_size=9))
+def test_rows_that_were_kept_rounded_differ_by_nothing_else(values: list[float]) -> None:
+    now = told(values)["results"]
+    before = [{**one, "f1": round(one["f1"], 4), "correctness": round(one["correctness"], 4)} for one in now]
+    for rows in ((before, now), (now, before)):
+        report = compare_answers(A, B, *rows, name="集", measure="f1")
+        assert (report.of_measure.difference, report.of_measure.p, report.datasets[0].changed) == (0.0, 1.0, ())
 
 
 def test_only_questions_of_both_are_compared() -> None:

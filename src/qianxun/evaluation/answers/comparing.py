@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from qianxun.errors import InputError
-from qianxun.evaluation.answers.measuring import MEASURES
+from qianxun.evaluation.answers.measuring import MEASURES, mean_of
 from qianxun.evaluation.comparing.differences import Changed, ComparisonReport, Difference, OnDataset
 from qianxun.evaluation.comparing.sides import Given, Note
 from qianxun.evaluation.measures import bootstrap_interval
@@ -16,6 +16,8 @@ from qianxun.text import fold
 
 # Values that differ by less were rounded differently.
 _SAME: Final = 1e-9
+# Of values in rows that earlier versions kept.
+_PLACES: Final = 4
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 Pair: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any]]
@@ -110,16 +112,21 @@ def _values(measure: str, pairs: Sequence[Pair]) -> list[tuple[float, float]]:
     ]
 
 
+def _difference(a: float, b: float) -> float:
+    """B less A; 0 where one is the other, rounded."""
+    return 0.0 if abs(b - a) < _SAME or b == round(a, _PLACES) or a == round(b, _PLACES) else b - a
+
+
 def _tested(measure: str, pairs: Sequence[Pair], alpha: float) -> Difference | None:
     values = _values(measure, pairs)
     if not values:
         return None
-    differences = [0.0 if abs(b - a) < _SAME else b - a for a, b in values]
+    differences = [_difference(a, b) for a, b in values]
     p, n = randomization_p(differences), len(values)
     return Difference(
         measure=measure,
-        a=sum(a for a, _ in values) / n,
-        b=sum(b for _, b in values) / n,
+        a=mean_of([a for a, _ in values]),
+        b=mean_of([b for _, b in values]),
         difference=sum(differences) / n,
         interval=bootstrap_interval(differences),
         p=p,
@@ -132,6 +139,6 @@ def _changed(measure: str, pairs: Sequence[Pair]) -> tuple[Changed, ...]:
     found = [
         Changed(str(one["id"]), str(one["question"]), float(one[measure]), float(other[measure]))
         for one, other in pairs
-        if one[measure] is not None and other[measure] is not None and abs(other[measure] - one[measure]) >= _SAME
+        if one[measure] is not None and other[measure] is not None and _difference(one[measure], other[measure])
     ]
     return tuple(sorted(found, key=lambda changed: -abs(changed.b - changed.a)))

@@ -6,6 +6,7 @@ it.
 """
 
 import functools
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -110,7 +111,7 @@ class AnswerReport:
     def mean(self, measure: str) -> Mean | None:
         """The mean of a measure; None where it applies to no question."""
         values = list(self.values(measure).values())
-        return Mean(sum(values) / len(values), bootstrap_interval(values), len(values)) if values else None
+        return Mean(mean_of(values), bootstrap_interval(values), len(values)) if values else None
 
     @property
     def refusals(self) -> Refusal:
@@ -310,6 +311,11 @@ class _Places:
         return Cited(citation.sentence, text, citation.span, sources, context, "\n".join(rows))
 
 
+def mean_of(values: Sequence[float]) -> float:
+    """The mean of at least one value, the same in any order of them."""
+    return math.fsum(values) / len(values)
+
+
 def found_in(text: str, quote: str) -> Span | None:
     """Where a text has a quote, compared folded and without white space; None if it does not."""
     start = text.find(quote)
@@ -341,7 +347,8 @@ def _as_json(result: Result) -> dict[str, Any]:
         "answer": result.answer,
         "verdict": result.verdict,
         "refused": scores.refused,
-        **{measure: _rounded(getattr(scores, measure)) for measure in MEASURES},
+        # Not rounded: figures made of what was kept are those of the run itself.
+        **{measure: getattr(scores, measure) for measure in MEASURES},
         "statements": scores.statements,
         "borne": scores.borne,
         "citations": [
