@@ -271,6 +271,36 @@ def test_a_question_with_other_accepted_answers_is_not_compared(served: Quality)
     assert (reply.status_code, "accept other answers" in reply.text) == (400, True)
 
 
+def test_other_evidence_is_said_and_left_out_of_evidence_recall(served: Quality) -> None:
+    admin, drafts = served.client(admin=True), Drafts(served.home / "questions")
+
+    def measured(name: str, *evidence: Evidence) -> str:
+        second = Evidence("值班.txt", "On-call engineers receive")
+        for question in (
+            Question("", "年假有几天？", ("五天",), evidence),
+            Question("", "How much do on-call engineers receive?", ("300 yuan",), (second,)),
+        ):
+            drafts.put(name, question, made="2026-01-01")
+        return served.started(admin, set=drafts.freeze(name, made="2026-01-01"))
+
+    quoted, whole = Evidence("年假.txt", "五天带薪年假"), Evidence("出差.txt")
+    a, b = measured("甲", quoted, whole), measured("乙", whole)
+    path = f"/quality/compare?a={a}&b={b}"
+    assert "A and B look for other evidence of q1, so evidence recall leaves it out." in shown(admin, path)
+    text = " ".join(shown(admin, f"{path}&measure=evidence_recall", "zh").split())
+    assert "对 q1 所查的依据不同，依据召回率未计入这一题。" in text
+    # The same in any order and script; gone is other evidence.
+    c = measured("丙", whole, Evidence("年假.txt", "五天 帶薪年假"))
+    assert "other evidence" not in shown(admin, f"/quality/compare?a={a}&b={c}")
+    with served.base() as kb:
+        kb.remove([one.id for one in kb.documents() if "出差" in one.source])
+    d = served.started(admin, set="丙.v1")
+    assert "A and B look for other evidence of q1" in shown(admin, f"/quality/compare?a={c}&b={d}")
+    # The words of the evidence are kept nowhere.
+    kept = (served.home / "results" / a / "rows.jsonl").read_text(encoding="utf-8")
+    assert [len(json.loads(line)["evidence"]) for line in kept.splitlines()] == [16, 16]
+
+
 def test_runs_of_typed_questions_are_told_apart_by_the_first(served: Quality) -> None:
     admin = served.client(admin=True)
     long = "How many days of annual leave 年假 are there for people who have worked here since 2019?"
@@ -343,7 +373,9 @@ def test_what_a_named_set_accepts_is_for_who_sees_every_document(served: Quality
         db.execute("UPDATE jobs SET owner = ? WHERE token = ?", (f"key:{key.id}", id))
     assert "冥王星" in shown(few, f"/quality/runs/{id}")
     assert "紫晶" not in shown(few, f"/quality/runs/{id}")
-    assert "紫晶" not in few.get(f"/api/v1/jobs/{id}/result").text
+    result = few.get(f"/api/v1/jobs/{id}/result")
+    assert "紫晶" not in result.text
+    assert ["evidence" in one for one in result.json()["results"]] == [False]
 
 
 @pytest.mark.parametrize("language, said", [("en", "Back to the runs"), ("zh", "返回评测记录")])
@@ -1043,6 +1075,11 @@ def test_only_questions_of_both_are_compared() -> None:
         ("unknown", "A ranks q1, which was not judged; it is left out.", "A ranks 2 questions"),
         ("no relevant", "q1 has no relevant document; it is left out.", "2 questions have no relevant"),
         ("degraded", "A: one search did without something: q1", "A: 2 searches did"),
+        (
+            "other evidence",
+            "A and B look for other evidence of q1, so evidence recall leaves it out.",
+            "A and B look for other evidence of 2 questions, which evidence recall leaves out;",
+        ),
         ("other answers", "A and B accept other answers to q1, so", "A and B accept other answers to 2 questions"),
     ],
 )
@@ -1074,6 +1111,23 @@ def test_answers_of_which_is_not_known_what_was_accepted_are_compared() -> None:
     report = compare_answers(A, B, one, other, name="集")
     assert report.datasets[0].n == 1
     assert Note("other answers", "", 1, "q2") in report.notes
+
+
+def test_questions_with_other_evidence_are_left_out_of_evidence_recall() -> None:
+    one = [{**row("q1", 1.0), "evidence": "a"}, {**row("q2", 1.0), "evidence": "a"}, row("q3", 0.5)]
+    other = [{**row("q1", 0.0), "evidence": "b"}, {**row("q2", 0.5), "evidence": "a"}, row("q3", 0.5)]
+    report = compare_answers(A, B, one, other, name="集")
+    found = {one.measure: (one.a, one.b) for one in report.pooled}
+    assert (found["evidence_recall"], found["f1"]) == ((0.75, 0.5), (2.5 / 3, 1 / 3))
+    assert (report.datasets[0].n, len(report.datasets[0].changed)) == (3, 2)
+    assert report.notes[0] == Note("other evidence", "", 1, "q1")
+    by_evidence = compare_answers(A, B, one, other, name="集", measure="evidence_recall")
+    assert [one.id for one in by_evidence.datasets[0].changed] == ["q2"]
+    with pytest.raises(InputError, match="A and B look for other evidence, so evidence recall does not compare"):
+        compare_answers(A, B, one[:1], other[:1], name="集", measure="evidence_recall")
+    # Not known of runs of before.
+    before = [{name: value for name, value in one.items() if name != "evidence"} for one in one]
+    assert compare_answers(A, B, before, other, name="集").notes == (Note("few", "", 2),)
 
 
 def test_the_same_words_twice_are_paired_by_what_is_accepted() -> None:

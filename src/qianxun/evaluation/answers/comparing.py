@@ -16,8 +16,16 @@ from qianxun.text import fold
 
 # Values that differ by less were rounded differently.
 _SAME: Final = 1e-9
+# What is worth something else where other evidence is looked for.
+_OF_EVIDENCE: Final = ("evidence_recall",)
 # Of values in rows that earlier versions kept.
 _PLACES: Final = 4
+
+# What says that two rows are of one question, the surest first.
+_ALIKE: Final = (
+    ("id", "question", "accepted", "evidence"), ("question", "accepted", "evidence"),
+    ("id", "question", "accepted"), ("question", "accepted"), ("id", "question"), ("question",),
+)  # fmt: skip
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 Pair: TypeAlias = tuple[Mapping[str, Any], Mapping[str, Any]]
@@ -28,16 +36,24 @@ def compare_answers(
 ) -> ComparisonReport:
     """B against A on the questions that both were asked in the same words, with the same accepted answers.
 
-    A measure is compared on the questions that it applies to on both sides. Raises InputError if they share no
-    question, or none that `measure` applies to.
+    A measure is compared on the questions that it applies to on both sides, evidence recall on those with the same
+    evidence. Raises InputError if they share no question, or none that `measure` applies to.
     """
     pairs, notes = _paired(rows_a, rows_b)
+    other = [str(a["id"]) for a, b in pairs if _seek_other(a, b)]
+    if other:
+        notes.append(Note("other evidence", "", len(other), other[0]))
     if measure not in MEASURES:
         raise InputError(
             "There is no measure {measure!r}.", remedy="Known: {known}.", measure=measure, known=", ".join(MEASURES)
         )
     tested = {one: _tested(one, pairs, alpha) for one in MEASURES}
     differences = tuple(found for found in tested.values() if found is not None)
+    if tested[measure] is None and measure in _OF_EVIDENCE and other:
+        raise InputError(
+            "A and B look for other evidence, so evidence recall does not compare.",
+            remedy="Compare by another measure.",
+        )
     if tested[measure] is None:
         raise InputError(
             "{measure} applies to no question of both runs.", remedy="Compare by another measure.", measure=measure
@@ -56,7 +72,7 @@ def _paired(rows_a: Rows, rows_b: Rows) -> tuple[list[Pair], list[Note]]:
     is left is paired by its words, as often as both have them.
     """
     found: dict[int, int] = {}
-    for names in (("id", "question", "accepted"), ("question", "accepted"), ("id", "question"), ("question",)):
+    for names in _ALIKE:
         taken = set(found.values())
         free: dict[Hashable, list[int]] = {}
         for place, row in enumerate(rows_b):
@@ -85,7 +101,7 @@ def _paired(rows_a: Rows, rows_b: Rows) -> tuple[list[Pair], list[Note]]:
 
 
 def _key(row: Mapping[str, Any], names: Sequence[str]) -> Hashable:
-    return tuple((row.get("answerable"), _accepted(row)) if name == "accepted" else row[name] for name in names)
+    return tuple((row.get("answerable"), _accepted(row)) if name == "accepted" else row.get(name) for name in names)
 
 
 def _accepted(row: Mapping[str, Any]) -> frozenset[tuple[str, ...]] | None:
@@ -104,11 +120,20 @@ def _accept_other(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     return any(one is not None and other is not None and one != other for one, other in known)
 
 
-def _values(measure: str, pairs: Sequence[Pair]) -> list[tuple[float, float]]:
+def _seek_other(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether other evidence is looked for on the other side, as far as both are known."""
+    one, other = a.get("evidence"), b.get("evidence")
+    return one is not None and other is not None and one != other
+
+
+def _applying(measure: str, pairs: Sequence[Pair]) -> list[Pair]:
+    """The questions that a measure compares on."""
     return [
-        (float(one[measure]), float(other[measure]))
+        (one, other)
         for one, other in pairs
-        if one[measure] is not None and other[measure] is not None
+        if one[measure] is not None
+        and other[measure] is not None
+        and not (measure in _OF_EVIDENCE and _seek_other(one, other))
     ]
 
 
@@ -118,7 +143,7 @@ def _difference(a: float, b: float) -> float:
 
 
 def _tested(measure: str, pairs: Sequence[Pair], alpha: float) -> Difference | None:
-    values = _values(measure, pairs)
+    values = [(float(one[measure]), float(other[measure])) for one, other in _applying(measure, pairs)]
     if not values:
         return None
     differences = [_difference(a, b) for a, b in values]
@@ -138,7 +163,7 @@ def _tested(measure: str, pairs: Sequence[Pair], alpha: float) -> Difference | N
 def _changed(measure: str, pairs: Sequence[Pair]) -> tuple[Changed, ...]:
     found = [
         Changed(str(one["id"]), str(one["question"]), float(one[measure]), float(other[measure]))
-        for one, other in pairs
-        if one[measure] is not None and other[measure] is not None and _difference(one[measure], other[measure])
+        for one, other in _applying(measure, pairs)
+        if _difference(one[measure], other[measure])
     ]
     return tuple(sorted(found, key=lambda changed: -abs(changed.b - changed.a)))

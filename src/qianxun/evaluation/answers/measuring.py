@@ -6,6 +6,8 @@ it.
 """
 
 import functools
+import hashlib
+import json
 import math
 import time
 from collections import Counter
@@ -27,6 +29,7 @@ MEASURES: Final = (
     "correctness", "contained", "f1", "citation_precision", "citation_recall", "evidence_recall", "refusal",
 )  # fmt: skip
 _DOCUMENTS_AT_HAND: Final = 16
+_DIGEST_CHARS: Final = 16
 
 # Called with the stage ("asking"), how much of it is done, and how much there is.
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -66,7 +69,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A question with its answer and what that is worth. `seconds` is the time of the whole `ask`."""
+    """A question with its answer and what that is worth. `seconds` is the time of the whole `ask`.
+
+    `evidence` is that of the question, as far as it is there: what evidence recall is measured by.
+    """
 
     question: Question
     answer: str
@@ -75,6 +81,7 @@ class Result:
     citations: tuple[Shown, ...]
     seconds: float
     degraded: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +189,14 @@ def evaluate_answers(
     asked.
     """
     places = _Places(base, asker)
-    asked: list[tuple[Question, list[Place]]] = []
+    asked: list[tuple[Question, list[tuple[Evidence, Place]]]] = []
     left_out: list[LeftOut] = []
     gone = 0
     for question in questions.accepted[:limit]:
-        found = [places.of(one) for one in question.evidence] if question.answerable else []
-        there = [place for place in found if isinstance(place, Place)]
+        found = [(one, places.of(one)) for one in question.evidence] if question.answerable else []
+        there = [(one, place) for one, place in found if isinstance(place, Place)]
         if found and not there:
-            reason = next(one for one in found if not isinstance(one, Place))
+            reason = next(why for _, why in found if not isinstance(why, Place))
             left_out.append(LeftOut(question.id, question.question, question.evidence[0].source, reason))
         else:
             gone += len(found) - len(there)
@@ -243,7 +250,9 @@ def unfound(
     return missing
 
 
-def _result(question: Question, answer: Answer, evidence: Sequence[Place], places: "_Places", seconds: float) -> Result:
+def _result(
+    question: Question, answer: Answer, evidence: Sequence[tuple[Evidence, Place]], places: "_Places", seconds: float
+) -> Result:
     cited = [places.cited(citation, answer) for citation in answer.citations]
     scores = score_answer(
         answer.text,
@@ -252,7 +261,7 @@ def _result(question: Question, answer: Answer, evidence: Sequence[Place], place
         answerable=question.answerable,
         refused=answer.verdict == "no_evidence",
         citations=cited,
-        evidence=evidence,
+        evidence=[place for _, place in evidence],
     )
     # A refusal's citations are not judged.
     judged = scores.citations or (CitationScore(False),) * len(cited)
@@ -260,7 +269,8 @@ def _result(question: Question, answer: Answer, evidence: Sequence[Place], place
         Shown(c.number, c.source, c.quote, c.sentence, bool(one.text), score)
         for c, one, score in zip(answer.citations, cited, judged, strict=True)
     )
-    return Result(question, answer.text, answer.verdict, scores, shown, seconds, answer.degraded)
+    there = tuple(one for one, _ in evidence)
+    return Result(question, answer.text, answer.verdict, scores, shown, seconds, answer.degraded, there)
 
 
 class _Places:
@@ -344,6 +354,7 @@ def _as_json(result: Result) -> dict[str, Any]:
         "question": result.question.question,
         "answerable": scores.answerable,
         "accepted": [one if isinstance(one, str) else list(one) for one in result.question.answers],
+        "evidence": _digest(result.evidence),
         "answer": result.answer,
         "verdict": result.verdict,
         "refused": scores.refused,
@@ -366,6 +377,17 @@ def _as_json(result: Result) -> dict[str, Any]:
         "seconds": round(result.seconds, 4),
         "degraded": list(result.degraded),
     }
+
+
+def _digest(evidence: Sequence[Evidence]) -> str:
+    """Tells other evidence from the same, in any order and script; "" for none.
+
+    Not the evidence itself: rows outlive documents that they do not cite, and a quote is a document's text.
+    """
+    if not evidence:
+        return ""
+    told = json.dumps(sorted((one.source, _bare(one.quote)) for one in evidence))
+    return hashlib.sha256(told.encode()).hexdigest()[:_DIGEST_CHARS]
 
 
 def _rounded(value: float | None) -> float | None:

@@ -26,7 +26,7 @@ from qianxun.settings import Settings, load_settings, with_overrides
 Kind: TypeAlias = Literal["run", "report", "settings"]
 NoteKind: TypeAlias = Literal[
     "unanswered", "unknown", "no relevant", "not compared", "only one", "degraded", "same settings", "same search",
-    "as set", "few", "other answers",
+    "as set", "few", "other answers", "other evidence",
 ]  # fmt: skip
 
 CURRENT: Final = "current"

@@ -94,6 +94,13 @@ def note(shape: Mapping[str, Any]) -> str:
         if is_one:
             return say("A and B accept other answers to {first}, so it is left out.", **values)
         return say("A and B accept other answers to {n} questions, which are left out; the first is {first}.", **values)
+    if kind == "other evidence":
+        if is_one:
+            return say("A and B look for other evidence of {first}, so evidence recall leaves it out.", **values)
+        return say(
+            "A and B look for other evidence of {n} questions, which evidence recall leaves out; the first is {first}.",
+            **values,
+        )
     if kind == "degraded":
         if is_one:
             return say("{side}: one search did without something: {first}", **values)

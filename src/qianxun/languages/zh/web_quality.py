@@ -100,6 +100,15 @@ MESSAGES: Final[dict[str, str]] = {
     "A and B accept other answers to {n} questions, which are left out; the first is {first}.": (
         "A 和 B 对 {n} 个问题可接受的答案不同，未参与比较，第一个是 {first}。"
     ),
+    "A and B look for other evidence, so evidence recall does not compare.": (
+        "A 和 B 所查的依据不同，依据召回率无法比较。"
+    ),
+    "A and B look for other evidence of {first}, so evidence recall leaves it out.": (
+        "A 和 B 对 {first} 所查的依据不同，依据召回率未计入这一题。"
+    ),
+    "A and B look for other evidence of {n} questions, which evidence recall leaves out; the first is {first}.": (
+        "A 和 B 对 {n} 个问题所查的依据不同，依据召回率未计入这些题，第一个是 {first}。"
+    ),
     "{n} questions are only in {side}, and not compared; the first is {first}.": (
         "有 {n} 个问题只在 {side} 中，未参与比较，第一个是 {first}。"
     ),

@@ -16,7 +16,7 @@ from qianxun.storage.jobs import Job
 
 FOLDER_NAME: Final = "results"
 _ROWS: Final = "rows.jsonl"
-_ASKED: Final = ("id", "question", "accepted")
+_ASKED: Final = ("id", "question", "accepted", "evidence")
 _SECOND: Final = len("2026-01-31T10:00:00")
 
 
@@ -61,9 +61,9 @@ def read(home: Path, token: str, seen: Set[str]) -> dict[str, Any]:
 
 
 def scores(home: Path, token: str) -> list[dict[str, Any]]:
-    """What each question of an evaluation came to: its id and words, what was accepted, and figures.
+    """What each question of an evaluation came to: its id and words, what was accepted, which evidence, and figures.
 
-    Nothing of what was found in a document is in it.
+    Nothing of what was found in a document is in it; of evidence only a digest.
     """
     return [
         {name: value for name, value in row.items() if name in _ASKED or not isinstance(value, str | list | dict)}

@@ -45,6 +45,7 @@ def rows_of(job: Job, base: "Base", visit: "Visit") -> dict[str, Any]:
     if job.arguments.get("set") and visit.asker.labels is not None:
         for row in found["results"]:
             row.pop("accepted", None)
+            row.pop("evidence", None)
     return found
 
 
