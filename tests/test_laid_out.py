@@ -3,13 +3,15 @@
 import html
 import re
 from html.parser import HTMLParser
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from qianxun.marking import excerpt, occurrences
-from qianxun.web.laid_out import heads_above, laid_out
+from qianxun.web.laid_out import begins_within, heads_above, laid_out
 
 PIECES = (
     "# 标题\n", "## Heading 二\n", "| 城市 | Limit |\n", "| --- | :-: |\n", "| 上海 | 650 |\n", "|a|\n", "|\n",
@@ -112,6 +114,7 @@ CELLS = "编号 | 名稱\n" + "".join(f"A{n:03} | 零件{n}\n" for n in range(60
         (MARKDOWN[MARKDOWN.index("| Widget 3") :], HEADS.rstrip(), HEADS),
         (MARKDOWN[MARKDOWN.index("| Widget 3") :], "", ""),
         (CELLS[CELLS.index("A003") :], "编号 | 名稱", "编号 | 名稱\n"),
+        # Without heads that it is kept with, the first row is taken for them where nothing is before it.
         (CELLS[CELLS.index("A003") :], "另一 | 张 | 表", "A003 | 零件3\n"),
     ],
 )  # fmt: skip
@@ -123,8 +126,84 @@ def test_a_table_has_its_own_heads_or_none_from_whichever_row_it_is_shown(text: 
     assert ("<th>" in page) is bool(heads)
     assert page.endswith("</tbody></table></div>")
     assert "|" not in page
-    # Not for what is no row, nor for who begins within one.
-    assert heads_above("年假五天。\n" * 3, 6) == heads_above(text, begin + 2) == ""
+    # Not for what is no row; and who begins within one does not know them.
+    assert heads_above("年假五天。\n" * 3, 6) == ""
+    assert heads_above(text, begin + 2) is None
+
+
+def test_a_later_part_of_a_table_has_no_heads_where_they_are_not_known() -> None:
+    part = CELLS[CELLS.index("A003") :]
+    begin = part.index("A010")
+    assert heads_above(part, begin, within=True) is None
+    assert heads_above(part, 0, within=True) is None
+    assert heads_above(part, begin, "编号 | 名稱", within=True) == "编号 | 名稱\n"
+    page = str(laid_out(part[begin:], [], within=True))
+    assert page.startswith('<div class="wide" tabindex="0"><table><tbody><tr><td>A010</td><td>零件10</td></tr>')
+    assert "<th>" not in page
+    # A further table of the same text has its own.
+    page = str(laid_out(f"{part}\n价格表\n型号 | Price\nLF | 5\n", [], within=True))
+    assert re.findall("<th>(.*?)</th>", page) == ["型号", "Price"]
+    assert begins_within(CELLS, CELLS.index("A003"))
+    assert begins_within(CELLS, CELLS.index("A003") + 2)
+    assert not any(map(begins_within, (CELLS, "价格表。\n\n" + CELLS, "年假。\n五天。"), (0, 6, 4)))
+
+
+def test_heads_so_far_above_that_nobody_looks_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qianxun.web.laid_out._MOST_ROWS", 3)
+    assert heads_above(CELLS, CELLS.index("A001")) == "编号 | 名稱\n"
+    assert heads_above(CELLS, CELLS.index("A030")) is None
+    assert heads_above("長" * 5_000 + " | 格\n表 | 格\n", 5_005) is None
+
+
+def test_behind_a_row_with_fewer_cells_the_table_goes_on_without_new_heads() -> None:
+    # Empty cells at a row's end are not in the text of a sheet.
+    text = "型号 | 价格 | 备注\nA | 1 | x\nB | 2\nC | 3 | y\nD | 4 | z\n"
+    assert re.findall("<th>(.*?)</th>", str(laid_out(text, []))) == ["型号", "价格", "备注"]
+    assert str(laid_out(text, [])).endswith("<tr><td>D</td><td>4</td><td>z</td></tr></tbody></table></div>")
+    two = "a | b\n1 | 2\n\nx | y | z\n3 | 4 | 5\n"
+    assert re.findall("<th>(.*?)</th>", str(laid_out(two, []))) == ["a", "b", "x", "y", "z"]
+
+
+CHIP = Markup('<a href="/view">1</a>')
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("| a | b |\n|-|-|\n| 1 | 2 ^ |\n", "<td>1</td><td>2^</td>"),
+        ("| a | b |\n|---|---|\n| ^1 | 2^|\n", "<td>^1</td><td>2^</td>"),
+        ("| a | b |\n|---|---|\n| 1 ^ |^ 2 |\n", "<td>1^</td><td>^2</td>"),
+        # Behind the last bar, behind the rule, in an empty cell.
+        ("| a | b |\n|---|---|\n| 1 | 2 | ^\n", "<td>1</td><td>2^</td>"),
+        ("| a | b |\n|---|---|^\n| 1 | 2 |\n", "<td>^1</td><td>2</td>"),
+        ("| a | b |\n|---|---|\n|  | ^ |\n", "<td></td><td>^</td>"),
+        ("型号 | 价 ^\nLF | 5 ^\n", "<th>型号</th><th>价^</th></tr></thead><tbody><tr><td>LF</td><td>5^</td>"),
+        ("| a | b |\n|---|---|\n| 1 | 2 |\n^ 后文。^", "</div>^ 后文。^"),
+        ("前文^。\n^| a | b |\n|---|---|", "前文^。\n<div"),
+        ("前文^^", "前文^^"),
+        ("^", "^"),
+        ("", ""),
+    ],
+)
+def test_what_is_put_in_a_text_is_in_the_cell_or_line_of_its_place(text: str, expected: str) -> None:
+    assert expected in with_chips(text)
+
+
+def with_chips(text: str) -> str:
+    """A text laid out, with a link where `^` stands; shown as that again."""
+    parts = text.split("^")
+    places = list(accumulate(map(len, parts)))[:-1]
+    return str(laid_out("".join(parts), [], put=[(place, CHIP) for place in places])).replace(str(CHIP), "^")
+
+
+@given(texts, st.lists(st.integers(0, 500), max_size=6), st.data())
+def test_nothing_that_is_put_in_a_text_is_lost(text: str, places: list[int], data: st.DataObject) -> None:
+    put = [(place, Markup("<i>{}</i>").format(n)) for n, place in enumerate(sorted(min(p, len(text)) for p in places))]
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    page = str(laid_out(text, [(start, end)], put=put))
+    assert re.findall("<i>(.*?)</i>", page) == [str(n) for n in range(len(put))]
+    assert re.sub("<i>.*?</i>", "", page) == str(laid_out(text, [(start, end)]))
 
 
 def test_heads_and_the_rule_below_them_are_shown_once() -> None:

@@ -1,17 +1,19 @@
 """The answer box: what the search page shows above its passages, once it is there, where an answer is supported.
 
 It is a part of its own, asked for after the passages: they never wait for it. What a model wrote is shown as text with
-numbered links to what it cites, and nothing else of it can be followed.
+numbered links to what it cites, and nothing else of it can be followed; a table that it wrote is one.
 
 A page that asks while its reader types says so. What comes of half a question is in the audit like all that is asked,
 under a name of its own and without a verdict: or each letter of a question would be one without an answer.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
+from markupsafe import Markup
 from starlette.requests import Request
 
 from qianxun.answering.events import the_answer
@@ -24,7 +26,8 @@ from qianxun.service.heard import heard
 from qianxun.service.visit import visit_of
 from qianxun.settings import engine_of
 from qianxun.web.asked import Asked, Field
-from qianxun.web.site import page
+from qianxun.web.laid_out import laid_out
+from qianxun.web.site import page, view_address
 
 router = APIRouter()
 
@@ -77,7 +80,8 @@ async def answer_page(
         base=base,
         asked=asked,
         answer=answer,
-        pieces=pieces_of(answer) if is_supported(answer) else [],
+        is_shown=is_supported(answer),
+        body=lambda: shown_text(base, pieces_of(answer)),
         sources=sources_of(answer),
         by_a_model=_by_a_model(answer),
         # Also where it wrote nothing: who waited for it is told what came of that.
@@ -130,6 +134,22 @@ def pieces_of(answer: Answer) -> list[Piece]:
                     # Each sentence has a quote of its own; the last one stands for what is said again.
                     found.append(Piece(str(number), known.pop(0) if len(known) > 1 else known[0]))
     return found
+
+
+def shown_text(base: str, pieces: Iterable[Piece]) -> Markup:
+    """The text of an answer, its tables as tables, with its citations as links. To be called while the reader's
+    language is spoken."""
+    text, chips = "", list[tuple[int, Markup]]()
+    for piece in pieces:
+        if piece.citation is None:
+            text += piece.text
+            continue
+        one = piece.citation
+        address = view_address(base, one.document, one.span.start, one.span.end, one.quote)
+        label = say("Source {number}", number=piece.text)
+        chip = Markup('<a class="chip" href="{}" aria-label="{}">{}</a>').format(address, label, piece.text)
+        chips.append((len(text), chip))
+    return laid_out(text, (), put=chips)
 
 
 def sources_of(answer: Answer) -> list[Citation]:

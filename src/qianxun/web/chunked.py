@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from qianxun.documents.split import indexed_text, tokens
 from qianxun.records import Passage
-from qianxun.web.laid_out import laid_out
+from qianxun.web.laid_out import begins_within, laid_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ def laid_chunks(
         yield LaidChunk(
             passage,
             text[at:start].strip(),
-            laid_out(passage.text[:n_repeated], ()),
-            laid_out(passage.text[n_repeated:], ()),
+            laid_out(passage.text[:n_repeated], (), within=begins_within(text, start)),
+            laid_out(passage.text[n_repeated:], (), within=begins_within(text, start + n_repeated)),
             round(measured),
         )
         at = max(at, end)

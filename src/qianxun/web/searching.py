@@ -1,6 +1,9 @@
 """The search page: a question, what narrows it, passages with what matched in them, and why each was found."""
 
+import contextlib
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,11 +11,12 @@ from fastapi.responses import Response
 from markupsafe import Markup
 from starlette.requests import Request
 
-from qianxun.errors import InputError
+from qianxun.errors import InputError, NotFound
 from qianxun.filters import Filter
+from qianxun.knowledge_base import KnowledgeBase
 from qianxun.marking import excerpt, highlights
 from qianxun.parts import left_out_in_words, no_rank_in_words, stage_in_words
-from qianxun.records import Passage, SearchResult
+from qianxun.records import MAX_CHUNKS_PER_DOCUMENT, Asker, Passage, SearchResult
 from qianxun.service import problems
 from qianxun.service.visit import Visit, visit_of
 from qianxun.settings import engine_of
@@ -65,13 +69,15 @@ async def search_page(
     found: SearchResult | None = None
     room = Room(Kinds((), ()))
     wrong: InputError | None = None
-    status = 200
+    status, within = 200, frozenset[int]()
     try:
         if names or base:
             room = await _room(visit, chosen)
             where = asked.filter()
             if asked.q:
                 found = await _found(visit, chosen, asked, where, k)
+                kb = visit.base(chosen, "search").kb
+                within = await visit.run("look", _within_tables, kb, found.passages, visit.asker)
     except InputError as error:
         status, wrong = problems.status_of(error), error
     return page(
@@ -86,7 +92,7 @@ async def search_page(
         found=found,
         wrong=wrong,
         seconds=total_seconds(found.seconds) if found is not None else 0.0,
-        marked=marked,
+        marked=partial(marked, within=within),
         foreign=foreign,
         stage_in_words=stage_in_words,
         no_rank_in_words=no_rank_in_words,
@@ -120,14 +126,37 @@ async def _found(visit: Visit, name: str, asked: Asked, where: Filter | None, k:
     return visit.told(found)
 
 
-def marked(passage: Passage) -> Markup:
-    """The part of a passage that says most of what was asked, with the terms that matched in `mark`."""
+def _within_tables(kb: KnowledgeBase, passages: Sequence[Passage], asker: Asker) -> frozenset[int]:
+    """The chunks of those passages that begin in the midst of a table whose heads they are not kept with.
+
+    The rows of a table are lines; an empty line, or a heading, is before its first.
+    """
+    found: set[int] = set()
+    for passage in passages:
+        first, above = passage.text.partition("\n")[0], passage.context.rpartition("\n")[2]
+        if "|" not in first or "|" in above or not passage.chunk % MAX_CHUNKS_PER_DOCUMENT:
+            continue
+        with contextlib.suppress(NotFound):  # removed meanwhile
+            before = kb.neighbours(passage.chunk, before=1 + kb.settings.search.neighbours, after=0, asker=asker)
+            ends = [one.span.end for one in before if one.span.end <= passage.span.start]
+            if ends and passage.span.start - max(ends) <= 1:
+                found.add(passage.chunk)
+    return frozenset(found)
+
+
+def marked(passage: Passage, within: Container[int] = ()) -> Markup:
+    """The part of a passage that says most of what was asked, with the terms that matched in `mark`.
+
+    `within` are the chunks that begin in the midst of a table whose heads are not known.
+    """
     begin, end = excerpt(passage.text, passage.matched, _EXCERPT_CHARS)
     # Of a table that began earlier the heads are shown, too: those of its text, or those that it is kept with.
-    heads = heads_above(passage.text, begin, passage.context.partition("\n")[2] if passage.heading else passage.context)
-    text = heads + passage.text[begin:end]
+    known = passage.context.partition("\n")[2] if passage.heading else passage.context
+    heads = heads_above(passage.text, begin, known, within=passage.chunk in within)
+    text = (heads or "") + passage.text[begin:end]
     before, after = "… " if begin else "", " …" if end < len(passage.text) else ""
-    return Markup("{}{}{}").format(before, laid_out(text, highlights(text, passage.matched), id=""), after)
+    shown = laid_out(text, highlights(text, passage.matched), id="", within=heads is None)
+    return Markup("{}{}{}").format(before, shown, after)
 
 
 def foreign(question: str, text: str) -> str:

@@ -202,8 +202,9 @@ def _window(text: str, marks: list[tuple[int, int]], start: int, at: int | None)
         last = newline + 1 if newline >= 0 else last
     heads = heads_above(text, first) if first else ""
     cited = [(max(a, first), b) for a, b in marks if b > first]
+    lead = heads or ""
     return {
-        "body": laid_out(heads + text[first:last], cited, offset=first - len(heads)),
+        "body": laid_out(lead + text[first:last], cited, offset=first - len(lead), within=heads is None),
         "before": max(0, first - WINDOW) if first else None,
         "after": last if last < len(text) else None,
     }

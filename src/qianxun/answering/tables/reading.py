@@ -24,7 +24,8 @@ MAX_CELL_CHARS: Final = 60  # of delimited and aligned lines: longer ones are pr
 _LINE: Final = re.compile(r"[^\n]+")
 _BARS: Final = "|｜│┃"
 _RULE: Final = re.compile(r"[\s|｜│┃:：+=\-─━┼╋├┤┌┐└┘┬┴╞╪╡═╬╠╣╔╗╚╝╦╩┏┓┗┛┣┫┳┻]+")
-_MARKDOWN_RULE: Final = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*")
+# Of a line without white space around it: with more at the end there would be many ways to read a line that is none.
+_MARKDOWN_RULE: Final = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?")
 _GAP: Final = re.compile(r"[^\S\n]{2,}|\u3000+")
 _TOKEN: Final = re.compile(r"\S+")
 _FENCE: Final = re.compile(r"\s*(?:```|~~~)")
@@ -228,7 +229,7 @@ def _of_bars(text: str, run: Sequence[Line]) -> tuple[Rows, int | None]:
                 n_header = len(rows)
             continue
         rows.append(_barred(text, line, outer=outer))
-    if n_header is not None and n_header > 1 and not any(_MARKDOWN_RULE.fullmatch(line) for line in lines):
+    if n_header is not None and n_header > 1 and not any(map(_MARKDOWN_RULE.fullmatch, map(str.strip, lines))):
         n_header = None  # a box that is ruled between all rows, or only below
     if n_header is not None and n_header >= len(rows):
         n_header = None
