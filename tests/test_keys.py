@@ -1,8 +1,10 @@
 """Keys of the service: what opens what, until when; held against a model that is a dictionary."""
 
+import json
 import multiprocessing
 import string
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
+import qianxun
+from qianxun.cli.main import main
 from qianxun.errors import InputError, NotFound
 from qianxun.storage.keys import ACTIONS, USUAL, Grant, Key, Keys
 from qianxun.storage.service import open_service
@@ -307,3 +311,73 @@ TestMachine.settings = settings(
 def test_secrets_are_made_of_what_headers_may_hold(keys: Keys) -> None:
     _, secret = keys.create("王", READER)
     assert set(secret) <= set(string.ascii_letters + string.digits + "-_")
+
+
+# -- the command line --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "language, of_one, of_two",
+    [
+        ("en", "小明 has another key that holds: `qianxun keys revoke {0}` ends it.", "has 2 other keys that hold: "),
+        ("zh", "小明 另有一个有效的密钥，可用 `qianxun keys revoke {0}` 吊销。", "另有 2 个有效的密钥："),
+    ],
+)
+def test_a_second_key_of_a_name_is_made_and_the_other_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], language: str, of_one: str, of_two: str
+) -> None:
+    def made(*options: str) -> tuple[str, str]:
+        argv = ["keys", "create", " 小明", "--language", language, "--set", f"home={tmp_path}", *options]
+        assert main(argv) == 0
+        out, told = capsys.readouterr()
+        return out, told
+
+    secret, told = made()
+    first = secret.split("-")[1]
+    assert len(told.splitlines()) == 1
+    as_json, told = made("--json")
+    assert told == f"{of_one.format(first)}\n"
+    second = json.loads(as_json)["keys"][0]["id"]
+    secret, told = made()
+    assert secret.count("\n") == 1
+    assert of_two in told
+    assert first in told
+    assert second in told
+    with closing(Keys(open_service(tmp_path))) as keys:
+        for key in keys.all()[1:]:
+            keys.revoke(key.id)
+    assert of_one.format(first) in made("--until", "1d")[1]
+    with closing(Keys(open_service(tmp_path))) as keys:
+        for key in keys.all():
+            keys.revoke(key.id)
+    assert len(made()[1].splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "language, said, among",
+    [
+        ("en", "There is no knowledge base {}; the key opens it as soon as there is.", "There are: hr, 制度."),
+        ("zh", "目前没有知识库 {}；建立之后此密钥即可使用它。", "现有：hr，制度。"),
+    ],
+)
+def test_a_key_for_a_knowledge_base_that_is_not_there_is_made_with_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], language: str, said: str, among: str
+) -> None:
+    def made(name: str, *bases: str) -> list[str]:
+        options = [part for base in bases for part in ("--base", base)]
+        argv = ["keys", "create", name, *options, "--json", "--language", language, "--set", f"home={tmp_path}"]
+        assert main(argv) == 0
+        out, told = capsys.readouterr()
+        assert json.loads(out)["keys"][0]["bases"] == (sorted(bases) or None)
+        return told.splitlines()
+
+    assert made("a", "制度") == [said.format("制度")]
+    for base in ("制度", "hr"):
+        qianxun.open(tmp_path / "kb" / base).close()
+    assert made("b", "制度", "hr") == []
+    assert made("c") == []
+    found = made("d", "制庋", "hr", "HR")
+    assert len(found) == 2
+    for line, name in zip(found, ("HR", "制庋"), strict=True):
+        assert line.startswith(said.format(name))
+        assert line.endswith(among)

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -9,8 +10,10 @@ from qianxun.cli.keys import opened, record, show_secret
 from qianxun.cli.session import Session, labels_of
 from qianxun.errors import InputError
 from qianxun.messages import say
-from qianxun.storage.keys import ACTIONS, USUAL, Grant
+from qianxun.storage.keys import ACTIONS, USUAL, Grant, Key, Keys
 
+# Of the knowledge bases that there are.
+_SHOWN: Final = 10
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -69,11 +72,54 @@ def run(session: Session, args: argparse.Namespace) -> int:
         labels = None if args.all_documents else frozenset(labels_of(args.label) or ["public"])
         may = [one.strip() for text in args.may for one in text.split(",") if one.strip()]
         grant = Grant(labels, frozenset(labels_of(args.base)) or None, frozenset(may or USUAL), *limits)
+    notes = _of_bases(session, sorted(grant.bases or ()))
     with opened(session) as keys:
         key, secret = keys.create(args.name, grant, expires=moment_of(args.until) if args.until else None)
         record(session, keys, "keys.create", key)
+        notes += _of_namesakes(keys, key)
     show_secret(session, key, secret)
+    for note in notes:
+        session.note(note)
     return 0
+
+
+def _of_bases(session: Session, names: Sequence[str]) -> list[str]:
+    """What is to be said of knowledge bases that are not there: they may be made later, or be misspelled."""
+    if not names:
+        return []
+    from qianxun.service.bases import Bases
+
+    known = Bases(session.settings).names()
+    missing = [name for name in names if name not in known]
+    shown = say(", ").join((*known[:_SHOWN], *(["…"] if len(known) > _SHOWN else ())))
+    return [
+        say(
+            "There is no knowledge base {name}; the key opens it as soon as there is. There are: {known}.",
+            name=name,
+            known=shown,
+        )
+        if known
+        else say("There is no knowledge base {name}; the key opens it as soon as there is.", name=name)
+        for name in missing
+    ]
+
+
+def _of_namesakes(keys: Keys, key: Key) -> list[str]:
+    """What is to be said where others of this name hold: the new one may have been meant to replace them."""
+    now = datetime.now(UTC)
+    ids = [one.id for one in keys.all() if one.name == key.name and one.id != key.id and one.holds(now)]
+    if not ids:
+        return []
+    if len(ids) == 1:
+        return [say("{name} has another key that holds: `qianxun keys revoke {id}` ends it.", name=key.name, id=ids[0])]
+    return [
+        say(
+            "{name} has {n} other keys that hold: {ids}. `qianxun keys revoke ID` ends one.",
+            name=key.name,
+            n=len(ids),
+            ids=say(", ").join(ids),
+        )
+    ]
 
 
 def moment_of(text: str) -> datetime:

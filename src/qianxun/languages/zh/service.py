@@ -42,6 +42,18 @@ MESSAGES: Final[dict[str, str]] = {
     "until": "有效期至",
     "last used (UTC)": "最近使用（UTC）",
     "Key {id} of {name}. The secret is not shown again.": "{name} 的密钥 {id}。密钥内容不会再次显示。",
+    "{name} has another key that holds: `qianxun keys revoke {id}` ends it.": (
+        "{name} 另有一个有效的密钥，可用 `qianxun keys revoke {id}` 吊销。"
+    ),
+    "{name} has {n} other keys that hold: {ids}. `qianxun keys revoke ID` ends one.": (
+        "{name} 另有 {n} 个有效的密钥：{ids}。可用 `qianxun keys revoke ID` 吊销其中一个。"
+    ),
+    "There is no knowledge base {name}; the key opens it as soon as there is.": (
+        "目前没有知识库 {name}；建立之后此密钥即可使用它。"
+    ),
+    "There is no knowledge base {name}; the key opens it as soon as there is. There are: {known}.": (
+        "目前没有知识库 {name}；建立之后此密钥即可使用它。现有：{known}。"
+    ),
     "No keys. `qianxun keys create NAME` makes one.": "没有密钥。用 `qianxun keys create NAME` 生成。",
     "revoked": "已吊销",
     "all": "全部",
